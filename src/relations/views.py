@@ -46,6 +46,8 @@ from relations.projections.loyalty import (
     TierRisk,
     VintageBreakage,
 )
+from relations.projections.posts import PlatformFigures, PostDay, PostsView, WaitingPost
+from relations.projections.posts.figures import UsualRange
 from relations.projections.repair import (
     AccountEntry,
     BeforeAfter,
@@ -194,8 +196,11 @@ __all__ = [
     "OpenLoops",
     "PeriodRates",
     "PlanBeginning",
+    "PlatformFigures",
     "PointsMonth",
     "Portrait",
+    "PostDay",
+    "PostsView",
     "Projection",
     "ReferralFigures",
     "ReferralRow",
@@ -236,9 +241,11 @@ __all__ = [
     "TierRisk",
     "Trait",
     "Trend",
+    "UsualRange",
     "View",
     "ViewContext",
     "Views",
     "VintageBreakage",
+    "WaitingPost",
     "WorthReport",
 ]

@@ -8,6 +8,7 @@ from relations.projections import (
     customers,
     desk,
     loyalty,
+    posts,
     repair,
     retention,
     satisfaction,
@@ -19,6 +20,7 @@ from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.posts.view import PostsView
 from relations.projections.projection import CustomerRow, Projection, Row, Rows, Tally
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
@@ -50,6 +52,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     customers.PROJECTION,
     desk.PROJECTION,
     loyalty.PROJECTION,
+    posts.PROJECTION,
     repair.PROJECTION,
     retention.PROJECTION,
     satisfaction.PROJECTION,
@@ -64,6 +67,7 @@ VIEWS: tuple[type[View], ...] = (
     CustomersView,
     DeskView,
     LoyaltyView,
+    PostsView,
     RepairView,
     RetentionView,
     SatisfactionView,

@@ -13,6 +13,7 @@ from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.posts.view import PostsView
 from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
@@ -42,6 +43,7 @@ class Views:
         customers: Customers by any of their ids or words, their consents, audiences, and likely duplicates.
         care: Care plans: what is due, what was kept, and the plans of a customer.
         contacts: Contact between the business and its customers.
+        posts: What people post about the business in public, and which posts wait for an answer.
     """
 
     satisfaction: SatisfactionView
@@ -54,6 +56,7 @@ class Views:
     customers: CustomersView
     care: CareView
     contacts: ContactsView
+    posts: PostsView
 
     def __init__(self, context: ViewContext, kinds: Sequence[type[View]]) -> None:
         self._add(kinds, lambda _projection: context)

@@ -26,6 +26,7 @@ __all__ = [
     "CodeFeedback",
     "CorrectProfile",
     "CustomerCommand",
+    "CustomerKind",
     "DeclineInvitation",
     "DropTrait",
     "EndPlan",
@@ -55,6 +56,12 @@ __all__ = [
     "UnmergeCustomer",
     "WithdrawConsent",
 ]
+
+CustomerKind = Literal["person", "author"]
+"""A person, or somebody known only as the author of public posts."""
+
+Link = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^https?://[^\s\x00]+$")]
+"""The address of a page on the web."""
 
 _SCORES = {known.id: known for known in (NPS, CSAT)}
 """The instruments that every policy includes."""
@@ -91,7 +98,13 @@ class RegisterCustomer(CustomerCommand):
     Details are the same if language, region, channel and source are equal and the same personal fields are given.
     The contents of personal fields are not compared, because the state does not hold them; change them with
     `CorrectProfile`.
+
+    Attributes:
+        kind: `author` for somebody known only by what they posted in public. An author is no prospect until they buy
+            or are merged with a customer.
     """
+
+    added: ClassVar[frozenset[str]] = frozenset({"kind"})
 
     name: Text | None = None
     email: Email | None = None
@@ -101,6 +114,7 @@ class RegisterCustomer(CustomerCommand):
     region: Label | None = None
     channel: Channel | None = None
     source: Label | None = None
+    kind: CustomerKind = "person"
 
 
 class CorrectProfile(CustomerCommand):
@@ -264,7 +278,12 @@ class GiveFeedback(CustomerCommand):
         comment: The customer's comment, or the notes.
         themes: The themes of the comment, if it is already coded.
         language: The language of the comment.
+        platform: The platform on which it was posted in public, such as `weibo`. A post by somebody unknown makes them
+            known as an author.
+        link: The address of the post. It leads to the author, so it is sealed like the comment.
     """
+
+    added: ClassVar[frozenset[str]] = frozenset({"platform", "link"})
 
     feedback: Id
     instrument: Id
@@ -277,6 +296,14 @@ class GiveFeedback(CustomerCommand):
     comment: Text | None = None
     themes: tuple[Label, ...] = ()
     language: LanguageTag | None = None
+    platform: Term | None = None
+    link: Link | None = None
+
+    @model_validator(mode="after")
+    def _is_posted_somewhere(self) -> GiveFeedback:
+        if self.link is not None and self.platform is None:
+            raise PydanticCustomError("platform_missing", "the link of a post must come with its platform")
+        return self
 
     @model_validator(mode="after")
     def _score_in_range(self) -> GiveFeedback:
