@@ -13,6 +13,7 @@ import pytest
 from relations import Relations
 from relations.commands import (
     AcknowledgeComplaint,
+    AdvancePlan,
     AnswerFeedback,
     CheckDeadlines,
     EraseCustomer,
@@ -20,6 +21,7 @@ from relations.commands import (
     ExpirePoints,
     ExpireRewards,
     FollowUpComplaint,
+    RecordInteraction,
     RemindInvitation,
     ResolveComplaint,
     SendMessage,
@@ -77,6 +79,16 @@ def step(item: AgendaItem, at: datetime) -> Command:
             return AnswerFeedback(**of_customer, feedback=item.detail)
         case "erasure":
             return EraseCustomer(**of_customer)
+        case "contact":
+            contact: dict[str, Any] = {
+                "interaction": "done",
+                "kind": "message",
+                "channel": "email",
+                "direction": "outbound",
+            }
+            return RecordInteraction(**of_customer, **contact, regarding=f"care {item.detail}")
+        case "lapse" | "renewal":
+            return AdvancePlan(**of_customer)
 
 
 def test_every_step_that_is_listed_can_be_taken_and_changes_something(engine: Relations) -> None:

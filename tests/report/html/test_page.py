@@ -554,7 +554,7 @@ def test_two_kinds_of_customers_do_not_share_a_name_in_chinese() -> None:
 )
 def test_care_is_a_section_where_the_policy_has_plans(lang: str, title: str, kind: str) -> None:
     with Relations.open("sqlite://", clock=lambda: AS_OF) as engine:
-        engine.execute(RegisterCustomer(customer="ada", occurred_at=AS_OF - timedelta(days=40)))
+        engine.execute(RegisterCustomer(customer="eve", occurred_at=AS_OF - timedelta(days=40)))
         assert 'id="care"' not in render_html(engine, lang)
         engine.adopt(Policy(care=Care(plans=("support",))), from_beginning=True)
         assert title in render_html(engine, lang)
