@@ -19,7 +19,15 @@ from relations.projections.board.profiles import (
     IndicatorSpan,
 )
 from relations.projections.board.view import BoardView
-from relations.projections.care import CareView, PlanBeginning
+from relations.projections.care import (
+    CareView,
+    CustomerPlan,
+    DueContact,
+    KeptFigure,
+    KeptMonth,
+    PlanBeginning,
+    PlanStep,
+)
 from relations.projections.contacts import ContactFigure, ContactsView, CustomerContact, SilentCustomer
 from relations.projections.customers import ConsentStanding, CustomersView, FoundCustomer, Identity, Portrait
 from relations.projections.customers.audience import Addressee
@@ -151,6 +159,7 @@ __all__ = [
     "CustomerContact",
     "CustomerGrade",
     "CustomerKind",
+    "CustomerPlan",
     "CustomerProfile",
     "CustomerRow",
     "CustomerStage",
@@ -160,6 +169,7 @@ __all__ = [
     "DeviationProfile",
     "Driver",
     "DriverReport",
+    "DueContact",
     "DueStep",
     "Duplicate",
     "EmotionalBalance",
@@ -180,6 +190,8 @@ __all__ = [
     "IndicatorSpan",
     "Interval",
     "JusticeServed",
+    "KeptFigure",
+    "KeptMonth",
     "KindStep",
     "KindsReport",
     "Liability",
@@ -196,6 +208,7 @@ __all__ = [
     "OpenLoops",
     "PeriodRates",
     "PlanBeginning",
+    "PlanStep",
     "PlatformFigures",
     "PointsMonth",
     "Portrait",

@@ -371,11 +371,11 @@ def test_no_file_has_the_date_of_a_birthday(database_url: str, tmp_path: Path, e
         engine.catch_up()
         known = stored_texts(engine)
     assert "birthday-1" in known or erased
-    traces = [*(str(to_micros(born + timedelta(days=shift))) for shift in (0, 7)), "1980-05-17", "-05-17", "0517"]
+    traces = [*(str(to_micros(born + timedelta(days=shift))) for shift in (0, 7)), "1980-05-17", "-05-17"]
     assert not [trace for trace in traces if trace in known]
     files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
     assert files or "postgres" in database_url
-    for mark in (*(trace.encode() for trace in traces[:4]), to_micros(born).to_bytes(8, "big")):
+    for mark in (*(trace.encode() for trace in traces), to_micros(born).to_bytes(8, "big")):
         assert not any(mark in each for each in files)
 
 
