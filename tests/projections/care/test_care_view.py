@@ -1,4 +1,4 @@
-"""The view of care: whom to contact, by which way and with what words; what was kept; the plans of a customer."""
+"""The view of care: the contacts to make, by which way and with what words; what was kept; a customer's plans."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class CareView(View):
         """
         checked_choice(channel, CHANNELS, "channel")
         page: Page[str] = Page(limit)
-        moment = self.moment(as_of)
+        moment, care = self.moment(as_of), self.policy.care
         columns = self._agenda.table(CareRound).c
         rounds = [
             row
@@ -92,7 +92,7 @@ class CareView(View):
             if owner in (None, row.owner) and plan in (None, row.plan)
         ]
         found = [
-            self._contact(row, step, window, way, standing)
+            _contact(row, step, window, way, standing, text_for(row, step, standing, care))
             for row, step, window, permitted, standing in self._possible(rounds, role, moment)
             if speaks(language_of(standing), language)
             and (way := channel_to_use(permitted, standing, channel)) is not None
@@ -104,7 +104,8 @@ class CareView(View):
     ) -> list[tuple[CareRound, OpenStep, tuple[int, int], list[str], Mapping[str, SaidTrait]]]:
         """Return the steps that are due and allowed: round, step, its times, the channels, and the customer's words."""
         names = sorted({row.customer for row in rounds})
-        ids = sorted(name for each in names for name in self.aliases.ids(each))
+        aliases = self.aliases
+        ids = sorted(name for each in names for name in aliases.ids(each))
         born = birthdays(self._agenda, rounds, moment, self._open_words)
         asked = {row.customer: row for row in self._agenda.rows_of_some(AskedRow, names)}
         quiet = quiet_times(self._contacts, ids)
@@ -133,35 +134,6 @@ class CareView(View):
         found = {row.customer: standing for row, standing in zip(rows, standings, strict=True)}
         erased = {row.customer for row in known if row.erased_at is not None}
         return {name: found.get(name, {}) for name in customers if name not in erased}
-
-    def _contact(
-        self,
-        row: CareRound,
-        step: OpenStep,
-        window: tuple[int, int],
-        way: tuple[str, str | None],
-        standing: Mapping[str, SaidTrait],
-    ) -> DueContact:
-        name = standing.get("name")
-        return DueContact(
-            customer=row.customer,
-            name=None if name is None else name.value,
-            language=language_of(standing),
-            plan=row.plan,
-            round=row.round,
-            step=step.step,
-            what=step.what,
-            due_at=from_micros(window[0]),
-            until=from_micros(window[1]),
-            channel=way[0],
-            address=way[1],
-            text=text_for(row, step, standing, self.policy.care),
-            taboos=taboos_of(standing),
-            minutes=step.minutes,
-            sells=step.sells,
-            role=step.role,
-            owner=row.owner,
-        )
 
     def kept(self, plan: str | None = None, *, since: str | None = None, until: str | None = None) -> list[KeptFigure]:
         """Return the steps that were done, lapsed or skipped, by plan and kind: all together first, then each plan.
@@ -284,6 +256,36 @@ class CareView(View):
             return {name: begun for name, begun in found.items() if begun}
 
         return [each for begun in self.of_each(("beginnings", last), read).values() for each in begun]
+
+
+def _contact(
+    row: CareRound,
+    step: OpenStep,
+    window: tuple[int, int],
+    way: tuple[str, str | None],
+    standing: Mapping[str, SaidTrait],
+    text: str | None,
+) -> DueContact:
+    name = standing.get("name")
+    return DueContact(
+        customer=row.customer,
+        name=None if name is None else name.value,
+        language=language_of(standing),
+        plan=row.plan,
+        round=row.round,
+        step=step.step,
+        what=step.what,
+        due_at=from_micros(window[0]),
+        until=from_micros(window[1]),
+        channel=way[0],
+        address=way[1],
+        text=text,
+        taboos=taboos_of(standing),
+        minutes=step.minutes,
+        sells=step.sells,
+        role=step.role,
+        owner=row.owner,
+    )
 
 
 def _urgency(contact: DueContact) -> tuple[datetime, str, str, str]:
