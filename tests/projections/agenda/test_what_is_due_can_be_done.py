@@ -93,16 +93,6 @@ def step(item: AgendaItem, at: datetime) -> Command:
             return AdvancePlan(**of_customer)
         case "erasure":
             return EraseCustomer(**of_customer)
-        case "contact":
-            contact: dict[str, Any] = {
-                "interaction": "done",
-                "kind": "message",
-                "channel": "email",
-                "direction": "outbound",
-            }
-            return RecordInteraction(**of_customer, **contact, regarding=f"care {item.detail}")
-        case "lapse" | "renewal":
-            return AdvancePlan(**of_customer)
 
 
 def test_every_step_that_is_listed_can_be_taken_and_changes_something(engine: Relations) -> None:
