@@ -151,5 +151,8 @@ COMPLAINTS |= dict(
         _sealed("complaint.information_asked", "about"),
         _sealed("complaint.remedy_refused", "reason"),
         _sealed("complaint.recognised", "reason"),
+        _sealed("complaint.transferred", "reason"),
+        _sealed("complaint.holding_reply_sent", "reason"),
+        _sealed("complaint.escalated", "reason"),
     ]
 )

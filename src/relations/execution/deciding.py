@@ -34,6 +34,7 @@ DueBy = Callable[[Any, Command, int, InForce], Due | None]
 React = Callable[[Event, Envelope, Policy], list[Command]]
 
 _REACTIONS_MAX = 1_000
+_DAY = 86_400_000_000
 _entry: Callable[..., Entry] = tuple.__new__
 """`Entry._make` without its Python call, because this runs for every event."""
 
@@ -127,6 +128,8 @@ class CommandDecider:
             self._adopt_default(unit, policies)
         if command.follows:
             _refuse_alone(command)
+        if policies is not None and type(command) not in policies.commands:
+            _must_not_lie_ahead(command, unit.recorded_at, unit.rules.at(unit.recorded_at).future_days)
         decision = Decision(command_id, command.actor)
         wanted, cause = command, None
         while True:
@@ -356,6 +359,17 @@ def _refuse_alone(command: Command) -> NoReturn:
         field="command",
         hint=f"Send {command.follows}",
     )
+
+
+def _must_not_lie_ahead(command: Command, now: int, days: int | None) -> None:
+    if days is not None and command.at > now + days * _DAY:
+        raise CommandRefused(
+            f"cannot record what is dated {command.occurred_at.isoformat(timespec='seconds')}: that is more than "
+            f"{days} {'day' if days == 1 else 'days'} ahead",
+            code="too_far_ahead",
+            field="occurred_at",
+            hint="Correct the time, or raise the policy's future_days",
+        )
 
 
 def _must_be_at(expected: int, stream: str, version: int) -> None:

@@ -112,7 +112,7 @@ class FileComplaint(ComplaintCommand):
     purchase: Id | None = None
     grade: Label | None = None
     on_behalf_of: Text | None = None
-    relationship: Label | None = None
+    relationship: Term | None = None
     kind: CaseKind = "complaint"
     language: LanguageTag | None = None
 
@@ -153,7 +153,7 @@ class TransferComplaint(ComplaintCommand):
 
     department: Label
     owner: Label | None = None
-    reason: Term | None = None
+    reason: Label | None = None
 
 
 class InvestigateComplaint(ComplaintCommand):
@@ -214,7 +214,7 @@ class SendMessage(ComplaintCommand):
 class SendHoldingReply(ComplaintCommand):
     """Tell the customer why the answer takes longer, and when to expect it."""
 
-    reason: Term
+    reason: Label
     until: AwareDatetime | None = None
 
 
@@ -222,7 +222,7 @@ class EscalateComplaint(ComplaintCommand):
     """Escalate the complaint. An emergency goes to the recipient in the policy and makes the complaint critical."""
 
     to: Label | None = None
-    reason: Term | None = None
+    reason: Label | None = None
     emergency: bool = False
 
     @model_validator(mode="after")
@@ -298,7 +298,7 @@ class CarryOutRemedy(ComplaintCommand):
 class ResolveComplaint(ComplaintCommand):
     """Resolve the complaint. The outcome of a suggestion is `adopted` or `declined`."""
 
-    outcome: Label = "settled"
+    outcome: Term = "settled"
 
 
 class FollowUpComplaint(ComplaintCommand):
@@ -315,13 +315,13 @@ class CloseComplaint(ComplaintCommand):
 class ReopenComplaint(ComplaintCommand):
     """Reopen the complaint, with new deadlines."""
 
-    reason: Term
+    reason: Label
 
 
 class WithdrawComplaint(ComplaintCommand):
     """Record that the customer withdraws the complaint."""
 
-    reason: Term | None = None
+    reason: Label | None = None
 
 
 class MergeComplaint(ComplaintCommand):
@@ -345,7 +345,7 @@ class JudgePromise(ComplaintCommand):
         judged_by: The author of the judgement: a regulator, a former system.
     """
 
-    promise: Label
+    promise: Term
     kept: bool
     judged_by: Label
 
@@ -367,7 +367,7 @@ class RaiseImprovement(ComplaintCommand):
     """Propose an improvement that prevents the problem from happening again."""
 
     improvement: Id
-    title: Label
+    title: Term
     cause: Term | None = None
     owner: Label | None = None
 

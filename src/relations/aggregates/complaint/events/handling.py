@@ -130,7 +130,7 @@ class ComplaintTransferred(Event, frozen=True):
     department: str
     previous: str | None = None
     owner: str | None = None
-    reason: str | None = None
+    reason: SealedSince | None = None
     at: int = 0
 
 
@@ -220,7 +220,7 @@ class HoldingReplySent(Event, frozen=True):
     """
 
     topic: ClassVar[str] = "complaint.holding_reply_sent"
-    reason: str
+    reason: SealedSince
     until: int | None = None
     at: int = 0
 
@@ -238,7 +238,7 @@ class ComplaintEscalated(Event, frozen=True):
 
     topic: ClassVar[str] = "complaint.escalated"
     to: str
-    reason: str | None = None
+    reason: SealedSince | None = None
     emergency: bool = False
     clock: str | None = None
     number: int = 1
@@ -362,7 +362,7 @@ class ComplaintReopened(Event, frozen=True):
     """
 
     topic: ClassVar[str] = "complaint.reopened"
-    reason: str
+    reason: SealedSince
     acknowledge_by: int
     resolve_by: int
     lenient: bool = False
@@ -373,7 +373,7 @@ class ComplaintWithdrawn(Event, frozen=True):
     """The customer withdrew the complaint."""
 
     topic: ClassVar[str] = "complaint.withdrawn"
-    reason: str | None = None
+    reason: SealedSince | None = None
     at: int = 0
 
 
