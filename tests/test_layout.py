@@ -63,7 +63,7 @@ IMPURE_PACKAGES = {
     "socket",
     "pathlib",
 }
-ABOVE = {"board", "care", "customers"}
+ABOVE = {"board", "campaigns", "care", "customers"}
 """Of `projections`, what is computed from other views. No other view imports it."""
 MACHINERY = {
     "running",
