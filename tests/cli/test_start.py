@@ -96,7 +96,7 @@ def test_an_interrupt_while_the_program_is_loading_ends_with_the_documented_code
 
 
 def asking(line: str) -> dict[str, str]:
-    """What a shell sets in the environment to have a line completed."""
+    """Return what a shell sets in the environment to have a line completed."""
     return {"_RELATIONS_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split()))}
 
 
