@@ -61,6 +61,9 @@ KINDS: dict[str, Kind] = {
             "owner",
             "by",
             "author",
+            "plan",
+            "round",
+            "step",
             "judged_by",
             "actor",
             "coder",
@@ -110,11 +113,13 @@ KINDS: dict[str, Kind] = {
             "metric",
             "window",
             "calendar",
+            "because",
         ],
         "code",
     ),
     **dict.fromkeys(
-        ["language", "languages", "region", "scorer_version", "digest", "month", "fx", "starts", "ends"], "form"
+        ["language", "languages", "region", "scorer_version", "digest", "month", "fx", "starts", "ends", "since"],
+        "form",
     ),
 }
 """By the field's name."""
@@ -141,6 +146,7 @@ BY_TOPIC: dict[tuple[str, str], Kind] = {
     ("goal.set", "target"): "form",
     ("complaint.escalation_planned", "to"): "code",
     ("complaint.improvement_raised", "cause"): "code",
+    ("customer.feedback_given", "platform"): "code",
     ("customer.consent_given", "source"): "code",
     ("customer.consent_withdrawn", "source"): "code",
     ("customer.identity_linked", "source"): "code",
@@ -151,6 +157,12 @@ BY_TOPIC: dict[tuple[str, str], Kind] = {
     ("customer.interaction_recorded", "platform"): "code",
     ("customer.interaction_recorded", "topics"): "code",
     ("customer.interaction_recorded", "breaches"): "code",
+    ("customer.offer_answered", "answer"): "code",
+    ("customer.offer_answered", "offer"): "id",
+    ("customer.offer_sent", "breaches"): "code",
+    ("customer.offer_sent", "content"): "code",
+    ("customer.offer_sent", "offer"): "id",
+    ("customer.purchase_recorded", "partner"): "id",
     ("loyalty.request_forwarded", "request"): "code",
 }
 """Where the same name means something else."""

@@ -10,7 +10,10 @@ from relations.messages import Checked, Term
 
 __all__ = ["PersonalData", "TermField"]
 
-TermField = Literal["subject", "about", "cause", "reason", "topics", "outcome", "relationship", "title", "promise"]
+TermField = Literal[
+    "subject", "about", "cause", "reason", "topics", "outcome", "action",
+    "relationship", "title", "promise", "platform", "content",
+]  # fmt: skip
 """The fields of commands that hold terms."""
 
 
