@@ -12,7 +12,18 @@ from relations.policies.calendars import local_time
 from relations.report.due import has_gone_on
 from relations.report.html.asked import Asked
 from relations.report.html.figures import Section
-from relations.report.html.sections import board, desk, due, loyalty, posts, repair, retention, satisfaction, value
+from relations.report.html.sections import (
+    board,
+    care,
+    desk,
+    due,
+    loyalty,
+    posts,
+    repair,
+    retention,
+    satisfaction,
+    value,
+)
 from relations.report.html.wording import Wording, of_the_page
 
 __all__ = ["AHEAD", "render_html"]
@@ -30,7 +41,9 @@ _SECTIONS: tuple[Callable[[Asked], Section], ...] = (
     repair.section,
     loyalty.section,
     due.section,
+    care.section,
 )
+"""All sections, in order."""
 
 
 def render_html(
@@ -68,7 +81,8 @@ def render_html(
     minor_digits(code)
     at = as_of or engine.clock()
     asked = Asked(engine, at, as_of is not None and has_gone_on(engine, at), code, ahead, say)
-    sections = [make(asked) for make in _SECTIONS]
+    has_plans = any(policy.care.plans for policy in engine.rules.adopted)
+    sections = [make(asked) for make in _SECTIONS if has_plans or make is not care.section]
     customers = engine.views.retention.lifecycle(as_of=at).customers
     facts = [say("as_of", day=say.day(asked.day), customers=say.count("customers", customers))]
     status = engine.status()
