@@ -103,7 +103,9 @@ def serve_webhooks(server: ThreadingHTTPServer, path: Path) -> None:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            body = self.rfile.read(length := int(self.headers["content-length"]))
+            if len(body) < length:
+                return  # the relay was killed while it sent it
             line = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             os.write(line, body + b"\n")  # in one piece, whichever thread is first
             os.close(line)
