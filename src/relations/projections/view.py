@@ -188,17 +188,20 @@ class View(TableReader):
             raise unknown_customer(customer)
 
     @contextmanager
-    def answering(self) -> Iterator[Connection]:
+    def answering(self, *also: View) -> Iterator[Connection]:
         """Open the one state of the database that a whole question is answered from.
 
         New events are folded first, up to the head as it is now. Then one read transaction serves everything that this
         thread reads until the end of the question: rows, aliases, policies, keys and the log.
+
+        Args:
+            *also: Other views that this question reads, next to those that every question reads.
         """
         if self._database.in_snapshot:
             with self._database.reading() as connection:
                 yield connection
             return
-        parts = (self, *(view for view in self._others if view._database is self._database))
+        parts = (self, *(view for view in (*self._others, *also) if view._database is self._database))
         for attempt in range(1, _ATTEMPTS + 1):
             for view in parts:
                 view._refresh()

@@ -114,9 +114,17 @@ def _order(said: SaidTrait) -> tuple[int, int]:
     return said.at, said.position
 
 
-def latest(said: Iterable[SaidTrait], moment: int) -> SaidTrait | None:
-    """Return the value as of a moment: the latest by business time, and at the same time the one recorded last."""
-    return max((each for each in said if each.at <= moment), key=_order, default=None)
+def latest(said: Sequence[SaidTrait], moment: int) -> SaidTrait | None:
+    """Return the value as of a moment: the latest by business time, and at the same time the one recorded last.
+
+    Args:
+        said: The values of one subject, in the order in which a row keeps them.
+        moment: The moment, UTC microseconds.
+    """
+    for each in reversed(said):
+        if each.at <= moment:
+            return each
+    return None
 
 
 # --- folds ----------------------------------------------------------------------------------------------------------

@@ -486,7 +486,8 @@ class RetentionView(View):
         checked_choice(segment, known, "segment", needed=True)
         wanted = known[segment]
         if _compares_customers(wanted):
-            return tuple(sorted({*self._members(today).names(wanted)} & {*customers}))
+            members = self.keep(("in segment", wanted, today), lambda: frozenset(self._members(today).names(wanted)))
+            return tuple(sorted(members.intersection(customers)))
         ids = [name for each in customers for name in aliases.ids(each)]
         asked = asked_facts((wanted,))
         return tuple(
