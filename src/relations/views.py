@@ -64,6 +64,7 @@ from relations.projections.repair import (
     RoundProfile,
     StepTime,
 )
+from relations.projections.repair.figures import CasesStanding
 from relations.projections.retention import (
     AcquisitionFigure,
     ChurnMonth,
@@ -124,6 +125,7 @@ __all__ = [
     "BoardView",
     "BreakageReport",
     "BuyingModel",
+    "CasesStanding",
     "CauseShare",
     "ChurnMonth",
     "ChurnReason",

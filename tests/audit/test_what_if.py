@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from relations import RecordPurchase, Relations
 from relations.audit.what_if import OtherDecision, what_if
 from relations.audit.what_if.facts import OutsideFact, Restated, Rewriter, facts_of, with_restated
-from relations.commands import EnrolMember, FileComplaint, MergeCustomer, RedeemPoints, RefundPurchase, ResolveComplaint
+from relations.commands import (
+    AssessComplaint,
+    EnrolMember,
+    EscalateComplaint,
+    FileComplaint,
+    GiveApology,
+    MergeCustomer,
+    RedeemPoints,
+    RefundPurchase,
+    ReopenComplaint,
+    ResolveComplaint,
+)
 from relations.messages import Command, Money
 from relations.policies import Policy
 from relations.policies.complaints.service_levels import ServiceLevel, ServiceLevels
@@ -84,6 +95,41 @@ def test_the_same_policy_makes_no_difference(life: list[Command], days: int) -> 
         with what_if(engine) as found:
             assert list(found.outcomes()) == []
             assert found.refusals == {}
+
+
+@pytest.mark.parametrize("command_id", [None, "w1"])
+@pytest.mark.parametrize(
+    "late",
+    [
+        GiveApology(complaint="k1", occurred_at=day(12), lenient=True),
+        AssessComplaint(complaint="k1", severity="low", occurred_at=day(12), lenient=True),
+        EscalateComplaint(complaint="k1", to="quality", emergency=True, occurred_at=day(12), lenient=True),
+        ReopenComplaint(complaint="k1", reason="not settled", occurred_at=day(12), lenient=True),
+    ],
+    ids=lambda command: type(command).__name__,
+)
+def test_a_commands_own_event_need_not_be_its_first(late: Command, command_id: str | None) -> None:
+    """Given lenient work on an ended complaint, which is recorded after a reopening, the same work is decided again."""
+    done = late.model_copy(update={"command_id": command_id})
+    missed = AssessComplaint(complaint="k2", severity="high", occurred_at=day(40), command_id=command_id and "w2")
+    filed = LIFE[6].model_copy(update={"complaint": "k2", "command_id": None})
+    with lived([*LIFE, done, filed, missed]) as engine:
+        with what_if(engine) as found:
+            assert list(found.outcomes()) == []
+            assert found.refusals == {}
+        rewriter = Rewriter(engine, with_restated(engine.aggregates)[1])
+        made = [rewriter.command(fact) for fact in facts_of(engine.events()) if isinstance(fact, OutsideFact)]
+        assert {type(late), AssessComplaint} <= {type(each) for each in made if each.stream.startswith("complaint")}
+
+
+def test_a_suggestion_that_an_import_resolved_like_a_complaint_is_resolved_again() -> None:
+    """Given an outcome that only an import may record, and no command id, it is not refused when decided again."""
+    filed = FileComplaint(
+        customer="c3", complaint="k2", subject="pool", channel="web", occurred_at=day(5), kind="suggestion"
+    )
+    done = ResolveComplaint(complaint="k2", outcome="settled", occurred_at=day(6), lenient=True)
+    with lived([*LIFE, filed, done]) as engine, what_if(engine) as found:
+        assert (list(found.outcomes()), found.refusals) == ([], {})
 
 
 def test_other_rates_give_other_points_and_refuse_what_they_do_not_cover(database_url: str) -> None:

@@ -69,8 +69,10 @@ INDICATORS: Mapping[str, Indicator] = {
         Indicator("satisfaction", "share", "higher", "The share of satisfied answers (CSAT)", _CUTS),
         Indicator("retention", "share", "higher", "The share of active customers who stayed active", _SEGMENT),
         Indicator("revenue", "money", "higher", "Purchases less refunds"),
-        Indicator("open_cases", "count", "lower", "Complaints that are open", standing=True),
-        Indicator("overdue_cases", "count", "lower", "Complaints with a deadline that has passed", standing=True),
+        Indicator("open_cases", "count", "lower", "Cases of every kind that are open", standing=True),
+        Indicator(
+            "overdue_cases", "count", "lower", "Open cases past a promise to answer or to resolve", standing=True
+        ),
         Indicator("first_response_on_time", "share", "higher", "The share of complaints answered in time", _SEVERITY),
         Indicator("resolution_on_time", "share", "higher", "The share of complaints resolved in time", _SEVERITY),
         Indicator("effort", "mean", "higher", "The mean agreement that it was easy (CES)", _CUTS),
@@ -94,6 +96,13 @@ INDICATORS: Mapping[str, Indicator] = {
         Indicator("complaints", "count", "lower", "Complaints filed"),
         Indicator(
             "restored_relations", "share", "higher", "The share of damaged relations now restored", standing=True
+        ),
+        Indicator(
+            "overdue_follow_ups",
+            "count",
+            "lower",
+            "Resolved complaints whose customer should have been asked about it",
+            standing=True,
         ),
         Indicator("liability", "points", "lower", "Points that members may still spend", standing=True),
     )

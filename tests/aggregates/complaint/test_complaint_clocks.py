@@ -44,6 +44,7 @@ from relations.aggregates.complaint import (
     InformationReceived,
     MergeComplaint,
     MessageReceived,
+    MessageSent,
     ProposeRemedy,
     ReceiveInformation,
     ReceiveMessage,
@@ -51,6 +52,7 @@ from relations.aggregates.complaint import (
     ReopenComplaint,
     ResolveComplaint,
     SendHoldingReply,
+    SendMessage,
     WithdrawComplaint,
     time_used,
 )
@@ -192,8 +194,31 @@ def test_a_customers_own_message_starts_the_clock_of_the_next_answer() -> None:
     wrote.when(do(ReceiveMessage, hour(14.5), message="n2")).then(MessageReceived)
     wrote.when(do(GiveApology, hour(14.9))).then(ApologyGiven, DeadlineMet)
     wrote.when(do(CheckDeadlines, hour(15))).then(DeadlineMissed)
-    closed = answered.given(do(ResolveComplaint, 20))
-    closed.when(do(ReceiveMessage, 21, message="n1")).then(MessageReceived)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        [do(ResolveComplaint, 20)],
+        [do(ResolveComplaint, 20), do(CloseComplaint, 20)],
+        [do(WithdrawComplaint, 20)],
+        [do(MergeComplaint, 20, into="k2")],
+    ],
+    ids=["resolved", "closed", "withdrawn", "merged"],
+)
+def test_a_message_after_the_end_wants_an_answer_and_leaves_the_case_ended(end: list[ComplaintCommand]) -> None:
+    ended = ANSWERED.given(*end)
+    ended.when(do(ReceiveMessage, 19, message="late")).then(MessageReceived)
+    wrote = ended.when(do(ReceiveMessage, 30, message="n1")).then(
+        MessageReceived, ClockStarted(clock="next_response", round=1, due_at=micros(50), at=micros(30))
+    )
+    assert wrote.state.status == ended.state.status
+    met = wrote.when(do(SendMessage, 40, message="a1")).then(
+        MessageSent, DeadlineMet(clock="next_response", round=1, due_at=micros(50))
+    )
+    assert met.state.status == ended.state.status
+    reopened = wrote.given(do(ReopenComplaint, 40, reason="new facts"))
+    assert reopened.state.outcomes["1 next_response"] == "cancelled"
 
 
 def test_each_thing_that_the_customer_says_wants_an_answer() -> None:

@@ -109,6 +109,10 @@ def history() -> Iterator[Command]:
         )
         common: dict[str, Any] = {"complaint": f"open-{customer}", "occurred_at": at}
         yield FileComplaint(customer=customer, subject="noise", channel="on_site", **common)
+        yield FileComplaint(
+            complaint=f"asks-{customer}", customer=customer, subject="parking", channel="web", kind="enquiry",
+            occurred_at=at,
+        )  # fmt: skip
         yield AssignComplaint(owner="li", department="rooms", **common)
         yield RaiseImprovement(improvement=f"i-{customer}", title="thicker doors", cause="doors", **common)
     yield SetProgrammeGoal(

@@ -261,7 +261,8 @@ def test_who_has_how_much(desk: Relations) -> None:
         theirs = [ticket for ticket in every if ticket.owner == name]
         opened = [ticket for ticket in theirs if ticket.status in ("filed", "acknowledged", "reopened")]
         assert load.open == len(opened)
-        assert load.overdue == sum(ticket.late_by is not None for ticket in theirs)
+        late = [ticket.due_clock == "follow_up" for ticket in theirs if ticket.late_by is not None]
+        assert (load.overdue, load.follow_ups_overdue) == (late.count(False), late.count(True))
         assert load.critical == sum(ticket.severity == "critical" for ticket in opened)
         assert load.oldest_filed_at == min((ticket.filed_at for ticket in opened), default=None)
     assert loads.keys() == {"ann", "bo", None}

@@ -9,6 +9,7 @@ import pytest
 
 from relations.aggregates.complaint import (
     AcknowledgeComplaint,
+    CloseComplaint,
     FileComplaint,
     FollowUpComplaint,
     ReceiveMessage,
@@ -21,6 +22,7 @@ from relations.engine import Relations
 from relations.errors import CommandRefused, InvalidInput
 from relations.policies import Policy, ServiceLevels
 from relations.policies.complaints.service_levels import CASE_KINDS, KindLevel, ServiceLevel
+from relations.projections.repair.figures import CasesStanding
 
 NINE = datetime(2024, 5, 6, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -34,6 +36,12 @@ HOURLY = Policy(
         )
     )
 )
+
+FOLLOWED_UP = ServiceLevels(
+    medium=ServiceLevel(acknowledge=24 * HOUR, resolve=48 * HOUR, follow_up=72 * HOUR),
+    kinds=ServiceLevels().kinds[1:],
+)
+"""Enquiries have no level of their own."""
 
 
 def file(number: int, kind: str, **more: Any) -> FileComplaint:
@@ -165,3 +173,55 @@ def test_an_earlier_command_sent_again_is_recognised_as_a_complaint() -> None:
         with pytest.raises(CommandRefused):
             engine.execute(file(1, "enquiry"))
         engine.execute(AcknowledgeComplaint(complaint="k1", occurred_at=NINE))
+
+
+def test_a_message_after_the_end_is_work_until_it_is_answered(database_url: str) -> None:
+    now = NINE + 10 * HOUR
+    with Relations.open(database_url, clock=lambda: now) as engine:
+        engine.adopt(HOURLY, from_beginning=True)
+        desk, repair = engine.views.desk, engine.views.repair
+        engine.execute(file(1, "enquiry"))
+        engine.execute(ResolveComplaint(complaint="k1", outcome="answered", occurred_at=NINE + HOUR))
+        engine.execute(CloseComplaint(complaint="k1", occurred_at=NINE + HOUR))
+        assert not desk.work().tickets
+        assert repair.cases() == CasesStanding(open=0, overdue=0, follow_ups_overdue=0)
+        engine.execute(ReceiveMessage(complaint="k1", message="m1", occurred_at=NINE + 9 * HOUR))
+        engine.advance_time(now)
+        assert [(each.status, each.due_clock, each.late_by) for each in desk.work().tickets] == [
+            ("closed", "next_response", timedelta(0))
+        ]
+        assert [(each.open, each.overdue) for each in desk.load()] == [(0, 1)]
+        assert repair.cases() == CasesStanding(open=1, overdue=1, follow_ups_overdue=0)
+        assert repair.cases(as_of=NINE + 9 * HOUR) == CasesStanding(open=1, overdue=0, follow_ups_overdue=0)
+        engine.execute(SendMessage(complaint="k1", message="m2", occurred_at=now))
+        assert not desk.work().tickets
+        assert repair.cases() == CasesStanding(open=0, overdue=0, follow_ups_overdue=0)
+
+
+def test_only_complaints_are_followed_up(database_url: str) -> None:
+    now = NINE + 40 * 24 * HOUR
+    with Relations.open(database_url, clock=lambda: now) as engine:
+        engine.adopt(Policy(service_levels=FOLLOWED_UP), from_beginning=True)
+        for number, kind in enumerate(CASE_KINDS):
+            engine.execute(file(number, kind))
+            outcome = "adopted" if kind == "suggestion" else "answered"
+            engine.execute(ResolveComplaint(complaint=f"k{number}", outcome=outcome, occurred_at=NINE + HOUR))
+        asked = {item.stream for item in engine.views.agenda.due(until=now) if item.kind == "follow_up"}
+        assert asked == {"complaint-k0"}
+        assert [(each.complaint, each.due_clock) for each in engine.views.desk.work().tickets] == [("k0", "follow_up")]
+        (load,) = engine.views.desk.load()
+        assert (load.open, load.overdue, load.follow_ups_overdue) == (0, 0, 1)
+        assert engine.views.repair.cases() == CasesStanding(open=0, overdue=0, follow_ups_overdue=1)
+        figures = engine.views.board.figures(indicators=("open_cases", "overdue_cases", "overdue_follow_ups"))
+        assert [figure.month.value for figure in figures] == [0, 0, 1]
+
+
+def test_overdue_cases_are_open_cases_and_a_follow_up_is_a_figure_of_its_own(database_url: str) -> None:
+    now = NINE + 30 * HOUR
+    with Relations.open(database_url, clock=lambda: now) as engine:
+        for number, kind in enumerate(CASE_KINDS):
+            engine.execute(file(number, kind))  # by default answered in 24, 4, 4 and 48 hours
+        found = engine.views.repair.cases()
+        assert (found.open, found.overdue) == (4, 3)
+        due = [ticket.complaint for ticket in engine.views.desk.work(due_by=now).tickets]
+        assert sorted(due) == ["k0", "k1", "k2"]

@@ -180,7 +180,7 @@ class ReceiveInformation(ComplaintCommand):
 
 
 class ReceiveMessage(ComplaintCommand):
-    """Record a message that the customer sent unprompted. It starts the `next_response` clock.
+    """Record a message that the customer sent unprompted. It starts the `next_response` clock, in any state.
 
     Attributes:
         message: The message's own id.
@@ -194,7 +194,7 @@ class ReceiveMessage(ComplaintCommand):
 
 
 class SendMessage(ComplaintCommand):
-    """Record a message that the business sent to the customer. It answers: it ends the clock of the next answer.
+    """Record a message that the business sent to the customer. It ends the clock of the next answer, in any state.
 
     Attributes:
         message: The message's own id, which must differ from those of the customer's messages.

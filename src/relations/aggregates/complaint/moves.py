@@ -148,7 +148,12 @@ MOVES: Mapping[Status, Mapping[type[ComplaintCommand], Status]] = {
     },
     "merged": {
         # Work continues in the surviving complaint, which takes further duplicates too. Wrong merges are reopened.
-        **{kind: after for kind, after in _stays("merged").items() if kind is not TakeDuplicate},
+        # Customers may go on writing under the old id.
+        **{
+            kind: after
+            for kind, after in _stays("merged", ReceiveMessage, SendMessage).items()
+            if kind is not TakeDuplicate
+        },
         ReopenComplaint: "reopened",
     },
     "reopened": {
@@ -194,7 +199,8 @@ IMPROVEMENT_MOVES: Mapping[ImprovementStatus, tuple[type[ComplaintCommand], ...]
 """The commands that each status of an improvement allows."""
 
 ENDED: frozenset[Status] = frozenset({"resolved", "closed", "withdrawn", "merged"})
-"""States in which no clock runs, except that of the follow-up after a resolution."""
+"""States in which only two clocks run: that of the follow-up after a resolution, and that of the answer to a message
+which the customer sent after the end."""
 
 WORK: frozenset[type[ComplaintCommand]] = frozenset(
     {

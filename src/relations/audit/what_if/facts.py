@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any, get_args
 
 from pydantic import ValidationError, create_model
@@ -182,11 +182,14 @@ class Rewriter:
         """Return the command that led to a fact, or one that records its events as they were."""
         first = fact.events[0]
         kind = first.stream.partition("-")[0]
-        for command in self._candidates(self._aggregates[kind], first):
-            is_same = self._engine.is_same_command(command, first.customer)
-            if is_same or (is_same is None and _is_named_alike(type(command), first)):
-                self._usual[first.topic] = type(command)
-                return command
+        for event in fact.events:
+            if getattr(event.event, "lenient", False):
+                continue  # it let a command pass, and is never that command's own event
+            for command in self._candidates(self._aggregates[kind], event):
+                is_same = self._engine.is_same_command(command, first.customer)
+                if is_same or (is_same is None and _is_named_alike(type(command), event)):
+                    self._usual[event.topic] = type(command)
+                    return command if is_same else _let_pass(command)
         return self._restated[kind](
             stream_name=first.stream,
             customer=first.customer,
@@ -213,9 +216,11 @@ class Rewriter:
             if values is None:
                 continue
             optional = [name for name in values if name not in _OWN and not kind.model_fields[name].is_required()]
+            ways: list[dict[str, Any]] = [{}, {"lenient": True}] if "lenient" in kind.model_fields else [{}]
             for count in range(_DROPPED_MAX + 1):
-                for dropped in combinations(optional, count):
-                    command = _made(kind, {name: value for name, value in values.items() if name not in dropped})
+                for dropped, way in product(combinations(optional, count), ways):
+                    said = {name: value for name, value in values.items() if name not in dropped}
+                    command = _made(kind, said | way)
                     if command is not None and command.stream == first.stream:
                         yield command
 
@@ -254,6 +259,11 @@ def _is_named_alike(kind: type[Command], first: RecordedEvent) -> bool:
     of, _, what = first.topic.partition(".")
     said = {word[:_STEM] for word in what.split("_")}
     return said <= words <= said | {of[:_STEM]}
+
+
+def _let_pass(command: Command) -> Command:
+    """Return a command that was accepted as a lenient one, where the log does not say whether it was lenient."""
+    return command.model_copy(update={"lenient": True}) if "lenient" in type(command).model_fields else command
 
 
 def _made(kind: type[Command], values: dict[str, Any]) -> Command | None:

@@ -78,10 +78,11 @@ def _what(ticket: TicketProfile) -> str:
 
 def show_load(loads: list[Load], by: str) -> RenderableType:
     """Return the workload per owner or department."""
-    made = table(by.capitalize(), "Open", "Overdue", "Critical", "Oldest", right=(1, 2, 3))
+    made = table(by.capitalize(), "Open", "Overdue", "Follow-ups", "Critical", "Oldest", right=(1, 2, 3, 4))
     for load in loads:
         oldest = ABSENT if load.oldest_filed_at is None else f"{load.oldest_filed_at:%Y-%m-%d}"
-        made.add_row(load.name or "nobody", number(load.open), number(load.overdue), number(load.critical), oldest)
+        counts = (load.open, load.overdue, load.follow_ups_overdue, load.critical)
+        made.add_row(load.name or "nobody", *map(number, counts), oldest)
     return Group(headline("Complaints", f"by {by}"), section(made))
 
 

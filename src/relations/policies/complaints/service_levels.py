@@ -280,7 +280,8 @@ class ServiceLevels(Checked):
                     found = getattr(each, severity)
         if found is None:
             found = getattr(self, severity)
-        return found
+        # Only complaints are followed up, unless the kind has a level that says otherwise.
+        return found if kind == "complaint" else _unfollowed(found)
 
     def within(self, promise: Promise, start: int) -> int:
         """Return the working time that a promise gives a clock started at `start`, in microseconds."""
@@ -297,6 +298,11 @@ class ServiceLevels(Checked):
             return Deadlines(start + acknowledge, start + resolve)
         time = self.time
         return Deadlines(time.after(start, acknowledge), time.after(start, resolve))
+
+
+@lru_cache(maxsize=64)
+def _unfollowed(level: ServiceLevel) -> ServiceLevel:
+    return level if level.follow_up is None else level.model_copy(update={"follow_up": None})
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,6 @@ from relations.aggregates.complaint import (
     ClockPaused,
     ClockResumed,
     ClockStarted,
-    ComplaintClosed,
     ComplaintFiled,
     ComplaintFollowedUp,
     ComplaintMerged,
@@ -20,7 +19,7 @@ from relations.aggregates.complaint import (
     EscalationPlanned,
 )
 from relations.messages import Envelope
-from relations.projections.agenda.rows import Item, Kind
+from relations.projections.agenda.rows import Item, Kind, OtherCase
 from relations.projections.agenda.surveys import came_back, come_back_by
 from relations.projections.projection import Folds, Rows
 
@@ -41,6 +40,8 @@ _DEADLINES: dict[str, Kind] = {
 @FOLDS.on(ComplaintFiled, ComplaintReopened)
 def clocks_started(rows: Rows, event: ComplaintFiled | ComplaintReopened, at: Envelope) -> None:
     """Open both clocks; close the follow-up of an earlier resolution."""
+    if isinstance(event, ComplaintFiled) and event.kind != "complaint":
+        rows.need(OtherCase, at.customer, at.stream).kind = event.kind
     _open(rows, at, "acknowledge", event.acknowledge_by)
     _open(rows, at, "resolve", event.resolve_by)
     rows.drop(Item, at.customer, at.stream, "", "follow_up")
@@ -79,9 +80,10 @@ def clock_ended(rows: Rows, event: DeadlineMet | DeadlineMissed, at: Envelope) -
 
 @FOLDS.on(ComplaintResolved)
 def resolved(rows: Rows, _event: ComplaintResolved, at: Envelope) -> None:
-    """Close the clocks and open the follow-up."""
+    """Close the clocks and open the follow-up, which only complaints have."""
     _stop_clocks(rows, at)
-    _open(rows, at, "follow_up", at.occurred_at)
+    if rows.get(OtherCase, at.customer, at.stream) is None:
+        _open(rows, at, "follow_up", at.occurred_at)
 
 
 @FOLDS.on(ComplaintFollowedUp)
@@ -98,9 +100,9 @@ def followed_up(rows: Rows, event: ComplaintFollowedUp, at: Envelope) -> None:
         rows.drop(Item, at.customer, at.stream, "", "follow_up")
 
 
-@FOLDS.on(ComplaintClosed, ComplaintWithdrawn, ComplaintMerged)
-def ended(rows: Rows, _event: ComplaintClosed | ComplaintWithdrawn | ComplaintMerged, at: Envelope) -> None:
-    """Close the clocks. A follow-up stays due, because closing a complaint does not replace it."""
+@FOLDS.on(ComplaintWithdrawn, ComplaintMerged)
+def ended(rows: Rows, _event: ComplaintWithdrawn | ComplaintMerged, at: Envelope) -> None:
+    """Close the clocks. Closing a case does not: it had an end before, and a follow-up or an answer stays due."""
     _stop_clocks(rows, at)
 
 

@@ -10,7 +10,7 @@ from relations.policies import Surveys
 from relations.policies.consents import Change, Merge, said_as_one, standing_at
 from relations.projections.projection import CustomerRow
 
-__all__ = ["KINDS", "AskedRow", "FirstAnswer", "Item", "Kind", "Lapse", "Member", "Reminder"]
+__all__ = ["KINDS", "AskedRow", "FirstAnswer", "Item", "Kind", "Lapse", "Member", "OtherCase", "Reminder"]
 
 Kind: TypeAlias = Literal[
     "acknowledge",
@@ -58,6 +58,20 @@ class Item(CustomerRow, gc=False):
     at: int = 0
     points: int = 0
     again: int = 0
+
+
+class OtherCase(CustomerRow, gc=False):
+    """A case that is not a complaint: nobody is asked about it afterwards.
+
+    Attributes:
+        stream: The stream of the case.
+        kind: enquiry, request or suggestion.
+    """
+
+    table: ClassVar[str] = "other_cases"
+    key: ClassVar[tuple[str, ...]] = ("customer", "stream")
+    stream: str
+    kind: str = ""
 
 
 class Lapse(CustomerRow, gc=False):

@@ -37,7 +37,7 @@ from relations.projections.agenda.items import (
     shift_of,
     tier_review,
 )
-from relations.projections.agenda.rows import KINDS, AskedRow, Item, Kind, Lapse, Member
+from relations.projections.agenda.rows import KINDS, AskedRow, Item, Kind, Lapse, Member, OtherCase
 from relations.projections.projection import Folds, Projection
 from relations.projections.view import View
 
@@ -47,8 +47,8 @@ _FAR_OFF = 2**62
 
 PROJECTION = Projection(
     name="agenda",
-    version=10,
-    tables=(Item, Lapse, Member, AskedRow),
+    version=11,
+    tables=(Item, Lapse, Member, AskedRow, OtherCase),
     folds=Folds.of(agenda_complaints.FOLDS, agenda_surveys.FOLDS, agenda_loyalty.FOLDS),
 )
 

@@ -16,7 +16,7 @@ from relations.policies import Policy
 from relations.policies.calendars import LocalTime
 from relations.projections.board.rows import CaseMonth, TradeMonth
 from relations.projections.loyalty.view import LoyaltyView
-from relations.projections.repair.view import RepairView
+from relations.projections.repair.view import CasesStanding, RepairView
 from relations.projections.retention.view import RetentionView
 from relations.projections.satisfaction.view import SatisfactionView
 
@@ -195,18 +195,14 @@ def _acquisition_cost(asked: IndicatorQuestion, at: datetime) -> MonthValue:
     return MonthValue(cost / buyers / unit, buyers) if buyers else NOTHING
 
 
-def _open_cases(asked: IndicatorQuestion, at: datetime) -> MonthValue:
-    if not asked.cases:
-        return NOTHING
-    unsettled = sum(relation.unsettled for relation in asked.repair.relations(as_of=at, limit=None))
-    return MonthValue(float(unsettled), unsettled)
+def _cases(count: Callable[[CasesStanding], int]) -> Callable[[IndicatorQuestion, datetime], MonthValue]:
+    def compute(asked: IndicatorQuestion, at: datetime) -> MonthValue:
+        if not asked.cases:
+            return NOTHING
+        found = count(asked.repair.cases(as_of=at))
+        return MonthValue(float(found), found)
 
-
-def _overdue_cases(asked: IndicatorQuestion, at: datetime) -> MonthValue:
-    if not asked.cases:
-        return NOTHING
-    late = {step.complaint for step in asked.repair.overdue(as_of=at)}
-    return MonthValue(float(len(late)), len(late))
+    return compute
 
 
 def _restored(asked: IndicatorQuestion, at: datetime) -> MonthValue:
@@ -238,8 +234,9 @@ COMPUTED: Mapping[str, Computed] = {
     "complaints": _complaints,
     "first_response_on_time": _on_time("acknowledged"),
     "resolution_on_time": _on_time("resolved"),
-    "open_cases": _standing(_open_cases),
-    "overdue_cases": _standing(_overdue_cases),
+    "open_cases": _standing(_cases(lambda found: found.open)),
+    "overdue_cases": _standing(_cases(lambda found: found.overdue)),
+    "overdue_follow_ups": _standing(_cases(lambda found: found.follow_ups_overdue)),
     "restored_relations": _standing(_restored),
     "liability": _standing(_liability),
 }

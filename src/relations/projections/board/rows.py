@@ -138,7 +138,7 @@ class CaseMonth(Tally, gc=False):
     filed: int = 0
 
 
-PROJECTION = Projection(name="board", version=1, tables=(StandingGoal, TradeMonth, CaseMonth))
+PROJECTION = Projection(name="board", version=2, tables=(StandingGoal, TradeMonth, CaseMonth))
 
 
 def _goal(rows: Rows, at: Envelope) -> StandingGoal:
@@ -219,7 +219,5 @@ def refund_reversed(rows: Rows, event: RefundReversed, _at: Envelope) -> None:
 
 @PROJECTION.on(ComplaintFiled)
 def complaint_filed(rows: Rows, event: ComplaintFiled, at: Envelope) -> None:
-    """Count a complaint in its month. Cases that are not complaints are not counted."""
-    if event.kind != "complaint":
-        return
-    rows.need(CaseMonth, rows.local.month(at.occurred_at)).filed += 1
+    """Count a complaint in its month. Cases that are not complaints only show that there is a desk."""
+    rows.need(CaseMonth, rows.local.month(at.occurred_at)).filed += event.kind == "complaint"

@@ -148,7 +148,7 @@ class Ticket(CustomerRow, gc=False):
     grade: str | None = None
 
 
-PROJECTION = Projection(name="desk", version=4, tables=(Ticket,))
+PROJECTION = Projection(name="desk", version=5, tables=(Ticket,))
 
 
 @PROJECTION.on(ComplaintFiled)
@@ -227,9 +227,9 @@ def promise_judged(rows: Rows, event: PromiseJudged, at: Envelope) -> None:
 
 
 def _answer(ticket: Ticket, at: Envelope) -> None:
-    if not ticket.is_open or max(at.occurred_at, ticket.filed_at) < ticket.round_at:
+    if max(at.occurred_at, ticket.filed_at) < ticket.round_at:
         return  # recorded late, for an earlier round
-    if ticket.status != "acknowledged":
+    if ticket.is_open and ticket.status != "acknowledged":
         ticket.status, ticket.status_at = "acknowledged", max(at.occurred_at, ticket.filed_at)
     # A clock that was missed before has no further event of its own.
     _drop(ticket, "acknowledge", "next_response", started_by=at.occurred_at)
@@ -282,12 +282,14 @@ _SETTLED: dict[type[Event], str] = {
 
 @PROJECTION.on(*_SETTLED)
 def complaint_settled(rows: Rows, event: Event, at: Envelope) -> None:
-    """Settle the ticket; only a follow-up may be left to do."""
+    """Settle the ticket; only a follow-up may be left to do, and the answer to a message after the end."""
     ticket = rows.need(Ticket, at.customer, at.id)
+    was_open = ticket.is_open
     ticket.status, ticket.status_at, ticket.is_open = _SETTLED[type(event)], max(at.occurred_at, ticket.filed_at), False
     if isinstance(event, ComplaintMerged):
         ticket.merged_into = event.into
-    _drop(ticket, "acknowledge", "next_response", "resolve")
+    if was_open:
+        _drop(ticket, "acknowledge", "next_response", "resolve")
 
 
 @PROJECTION.on(ComplaintFollowedUp)

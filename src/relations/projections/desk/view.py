@@ -126,9 +126,10 @@ class Load(BaseModel):
     Attributes:
         name: The owner or department; None for complaints without one.
         open: The number of open complaints.
-        overdue: The number of complaints, open or to be followed up, whose deadline has passed.
+        overdue: The number of cases that wait for an answer or a resolution past its deadline.
         critical: The number of open complaints of critical severity.
         oldest_filed_at: The time at which the oldest open complaint was filed; None if none is open.
+        follow_ups_overdue: The number of resolved complaints whose follow-up is overdue.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -138,6 +139,7 @@ class Load(BaseModel):
     overdue: int
     critical: int
     oldest_filed_at: datetime | None
+    follow_ups_overdue: int = 0
 
 
 class DeskView(View):
@@ -294,11 +296,13 @@ class DeskView(View):
         checked_choice(by, get_args(LoadBy), "by", called="grouping of the workload called", needed=True)
         columns = self.table(Ticket).c
         name, moment = columns[by], self.moment(as_of)
+        late, follows_up = columns.due_at <= moment, columns.due_clock == "follow_up"
         statement = (
             select(
                 name,
                 func.count().filter(columns.is_open),
-                func.count().filter(columns.due_at <= moment),
+                func.count().filter(late, ~follows_up),
+                func.count().filter(late, follows_up),
                 func.count().filter(columns.is_open, columns.severity == "critical"),
                 func.min(case((columns.is_open, columns.filed_at))),
             )
@@ -310,10 +314,11 @@ class DeskView(View):
                 name=who,
                 open=opened,
                 overdue=overdue,
+                follow_ups_overdue=follow_ups,
                 critical=critical,
                 oldest_filed_at=None if oldest is None else from_micros(oldest),
             )
-            for who, opened, overdue, critical, oldest in self.execute(statement)
+            for who, opened, overdue, follow_ups, critical, oldest in self.execute(statement)
         ]
         return sorted(found, key=lambda load: (-load.overdue, -load.open, load.name is None, load.name or ""))
 

@@ -204,7 +204,7 @@ class Patron(CustomerRow, gc=False):
         return days_of(self.days.items(), until)
 
 
-PROJECTION = Projection(name="repair", version=6, tables=(Case, Patron, Moments))
+PROJECTION = Projection(name="repair", version=7, tables=(Case, Patron, Moments))
 PROJECTION.on(InteractionRecorded)(contact_recorded)
 PROJECTION.on(FeedbackGiven)(feedback_given)
 PROJECTION.on(FeedbackCorrected)(feedback_corrected)
@@ -415,6 +415,9 @@ _PENDING = {
     "reopened": True,
     "resumed": True,
     "resolved": True,
+    "message_received": True,
+    "received": True,
+    "declined": True,
     "followed_up": False,
     "withdrawn": False,
     "merged": False,

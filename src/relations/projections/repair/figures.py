@@ -33,6 +33,7 @@ from relations.projections.totals import Total
 
 __all__ = [
     "CLOCKS",
+    "CasesStanding",
     "ClockFigures",
     "ClockName",
     "DueStep",
@@ -40,6 +41,7 @@ __all__ = [
     "RepairSummary",
     "StepName",
     "StepTime",
+    "cases_standing",
     "clock_figures",
     "due_steps",
     "nearest_rank",
@@ -123,6 +125,23 @@ class DueStep(BaseModel):
     clock: ClockName
     due_at: datetime
     late_by: Span | None
+
+
+class CasesStanding(BaseModel):
+    """The cases of all kinds at a moment.
+
+    Attributes:
+        open: The number of cases that are neither resolved, withdrawn nor merged, or whose customer waits for an answer
+            to a message sent after the end.
+        overdue: The number of these with a promise that has passed: to answer, to answer again, or to resolve.
+        follow_ups_overdue: The number of resolved complaints whose customer should have been asked about it by now.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    open: int
+    overdue: int
+    follow_ups_overdue: int
 
 
 class StepTime(BaseModel):
@@ -295,6 +314,24 @@ def _running(opened: Round, follow_up_days: int | None) -> Iterator[tuple[ClockN
     asks = follow_up_days is not None and ("follow_up", 1) not in opened.clocks
     if asks and follow_up_days is not None and _is_to_be_asked(opened):
         yield "follow_up", opened.first["resolved"] + follow_up_days * _DAY
+
+
+def cases_standing(histories: Iterable[ComplaintHistory], *, as_of: int, follow_up_days: int | None) -> CasesStanding:
+    """Return the number of open and overdue cases, and of overdue follow-ups.
+
+    Args:
+        histories: The cases as of `as_of`; only complaints have a follow-up by the survey policy.
+        as_of: The moment, UTC microseconds.
+        follow_up_days: The number of days from a resolution to the follow-up; None if there are no follow-ups.
+    """
+    found: Counter[str] = Counter()
+    for history in histories:
+        last = history.rounds[-1]
+        running = list(_running(last, follow_up_days if history.case.kind == "complaint" else None))
+        late = {"follow_up" if name == "follow_up" else "case" for name, due_at in running if due_at <= as_of}
+        is_open = last.settled_at is None or any(name == "next_response" for name, _ in running)
+        found.update({"open": is_open, "overdue": "case" in late, "follow_up": "follow_up" in late})
+    return CasesStanding(open=found["open"], overdue=found["overdue"], follow_ups_overdue=found["follow_up"])
 
 
 def _is_to_be_asked(opened: Round) -> bool:

@@ -42,6 +42,7 @@ __all__ = [
     "Relation",
     "Round",
     "State",
+    "case_history",
     "is_running",
     "relation_state",
     "was_met",
@@ -271,7 +272,9 @@ def relation_state(
     bought = patron.purchase_days(local.day(as_of)) if patron else []
     days = bought if policy.purchase_restores else []
     complaints = (case for case in cases if case.kind == "complaint")
-    histories = [history for case in complaints if (history := _read(case, days, policy, as_of, local)) is not None]
+    histories = [
+        history for case in complaints if (history := case_history(case, days, policy, as_of, local)) is not None
+    ]
     histories.sort(key=lambda history: (history.rounds[0].opened_at, history.case.complaint))
     if not histories:
         return Relation("healthy", None, None, [], [])
@@ -322,8 +325,18 @@ def _last_heard(histories: Sequence[ComplaintHistory], bought: Sequence[int], be
 # --- one complaint --------------------------------------------------------------------------------------------------
 
 
-def _read(case: Case, days: Sequence[int], policy: Repair, as_of: int, local: LocalTime) -> ComplaintHistory | None:
-    """Return a complaint with its rounds; None if it was not filed by then."""
+def case_history(
+    case: Case, days: Sequence[int], policy: Repair, as_of: int, local: LocalTime
+) -> ComplaintHistory | None:
+    """Return a case with its rounds; None if it was not filed by then.
+
+    Args:
+        case: The case.
+        days: The local days on which its customer bought, as evidence of a restored relation.
+        policy: The rules of evidence.
+        as_of: The moment, UTC microseconds.
+        local: The local days of the business.
+    """
     if case.filed_at is None or case.filed_at > as_of:
         return None
     taken = [step for step in case.steps if step.at <= as_of]
@@ -429,8 +442,8 @@ def was_met(opened: Round, name: str, as_of: int, number: int = 1) -> bool | Non
         return done_at < clock.due_at
     if clock.is_paused:
         return None
-    stopped_at = opened.settled_at if opened.settled_at is not None and name != "follow_up" else as_of
-    return False if clock.due_at <= stopped_at else None
+    stopped_at = _stopped_at(opened, name, clock)
+    return False if clock.due_at <= (as_of if stopped_at is None else stopped_at) else None
 
 
 def was_corrected(opened: Round, name: str, number: int = 1) -> bool:
@@ -447,10 +460,15 @@ def is_running(opened: Round, name: str, number: int = 1) -> bool:
     clock = opened.clocks.get((name, number))
     if clock is None or clock.ended in ("met", "cancelled") or _done_at(opened, name, number) is not None:
         return False
-    if name == "follow_up":
-        return opened.ends_at is None
     # A missed clock is overdue until its step is done.
-    return opened.settled_at is None and opened.ends_at is None
+    return opened.ends_at is None and _stopped_at(opened, name, clock) is None
+
+
+def _stopped_at(opened: Round, name: str, clock: ClockStanding) -> int | None:
+    """Return the settlement if it stops a clock; not the follow-up, nor the answer to a message after the end."""
+    settled_at = opened.settled_at
+    begins_after = name == "next_response" and settled_at is not None and clock.started_at >= settled_at
+    return None if name == "follow_up" or begins_after else settled_at
 
 
 def _done_at(opened: Round, name: str, number: int) -> int | None:

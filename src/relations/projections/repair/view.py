@@ -20,6 +20,7 @@ from relations.projections.repair.cases import PROJECTION, Case, CaseStep, Lesso
 from relations.projections.repair.emotional_account import AccountEntry, EmotionalBalance, account_of, happenings
 from relations.projections.repair.figures import (
     CLOCKS,
+    CasesStanding,
     ClockFigures,
     ClockName,
     DueStep,
@@ -27,6 +28,7 @@ from relations.projections.repair.figures import (
     RelationStanding,
     RepairSummary,
     StepTime,
+    cases_standing,
     clock_figures,
     due_steps,
     read_relations,
@@ -55,7 +57,14 @@ from relations.projections.repair.relation_profile import (
     RoundProfile,
     relation_profile,
 )
-from relations.projections.repair.relation_state import STATES, ComplaintHistory, Relation, State, relation_state
+from relations.projections.repair.relation_state import (
+    STATES,
+    ComplaintHistory,
+    Relation,
+    State,
+    case_history,
+    relation_state,
+)
 from relations.projections.view import View
 
 __all__ = [
@@ -64,6 +73,7 @@ __all__ = [
     "BeforeAfter",
     "Case",
     "CaseStep",
+    "CasesStanding",
     "CauseShare",
     "ClockFigures",
     "ClockName",
@@ -202,6 +212,22 @@ class RepairView(View):
             raise InvalidInput(f"within must not be negative, but is {within}", code="invalid_range", field="within")
         moment = self.moment(as_of)
         return self._due(moment, clock, begin=moment, end=moment + within // timedelta(microseconds=1))
+
+    def cases(self, *, as_of: datetime | None = None) -> CasesStanding:
+        """Return the number of open and overdue cases of every kind, and of overdue follow-ups."""
+        moment, policy, local = self.moment(as_of), self.policy, self.local
+        columns = self.table(Case).c
+
+        def read() -> CasesStanding:
+            rows = self.rows(Case, or_(columns.pending, columns.last_at > moment))
+            histories = (case_history(case, (), policy.repair, moment, local) for case in rows)
+            return cases_standing(
+                (history for history in histories if history is not None),
+                as_of=moment,
+                follow_up_days=policy.surveys.follow_up_days,
+            )
+
+        return self.keep(("cases", moment), read)
 
     def steps(
         self,

@@ -183,8 +183,11 @@ def started(state: Complaint, policy: Policy, name: str, at: int) -> list[Event]
 
 
 def next_response_started(state: Complaint, policy: Policy, at: int) -> list[Event]:
-    """Return the start of the clock of the next answer, unless one runs already or an answer was given since."""
-    if state.status in ENDED or not state.in_this_round(at):
+    """Return the start of the clock of the next answer, unless one runs already or an answer was given since.
+
+    A case that has ended promises an answer too, to what the customer says after its end.
+    """
+    if not state.in_this_round(at) or (state.status in ENDED and at < state.since):
         return []
     if state.clock("acknowledge") or state.clock("next_response"):
         return []
