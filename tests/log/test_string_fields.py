@@ -131,6 +131,7 @@ BY_TOPIC: dict[tuple[str, str], Kind] = {
     ("goal.set", "target"): "form",
     ("complaint.escalation_planned", "to"): "code",
     ("complaint.improvement_raised", "cause"): "code",
+    ("customer.trait_noted", "value"): "code",
     ("customer.consent_given", "source"): "code",
     ("customer.consent_withdrawn", "source"): "code",
     ("customer.identity_linked", "source"): "code",

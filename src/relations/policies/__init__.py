@@ -12,6 +12,7 @@ from relations.policies.complaints.service_levels import (
     ServiceLevel,
     ServiceLevels,
 )
+from relations.policies.facts import FACTS
 from relations.policies.instruments import Instrument, InstrumentItem
 from relations.policies.lifecycle import Lifecycle, LoyaltyKinds, OwnGap, Rfm, RfmBins, RfmSegment
 from relations.policies.loyalty.offers import Campaign, Referral, Reward, Tier
@@ -23,6 +24,7 @@ from relations.policies.surveys import Surveys, Theme
 from relations.policies.value import Condition, CurrencyGrades, Segment, ValueGrades
 
 __all__ = [
+    "FACTS",
     "BusinessCalendar",
     "CalendarYear",
     "Campaign",

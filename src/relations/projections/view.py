@@ -201,7 +201,8 @@ class View(TableReader):
             with self._database.reading() as connection:
                 yield connection
             return
-        parts = (self, *(view for view in (*self._others, *also) if view._database is self._database))
+        wanted = dict.fromkeys(part for view in (self, *also) for part in view._parts())
+        parts = [view for view in wanted if view._database is self._database]
         for attempt in range(1, _ATTEMPTS + 1):
             for view in parts:
                 view._refresh()
@@ -214,6 +215,12 @@ class View(TableReader):
                 if attempt == _ATTEMPTS or all(self._aliases.agree(connection, view.projection) for view in parts):
                     yield connection
                     return
+
+    def _parts(self) -> Iterator[View]:
+        """Yield the views that answer together: this one, and those that it reads."""
+        yield self
+        for view in self._others:
+            yield from view._parts()
 
     # --- kept answers -----------------------------------------------------------------------------------------------
 

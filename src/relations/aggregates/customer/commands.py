@@ -51,6 +51,8 @@ __all__ = [
     "WithdrawConsent",
 ]
 
+TraitKind = Literal["preference", "habit", "taboo", "need", "attribute"]
+
 _SCORES = {known.id: known for known in (NPS, CSAT)}
 """The instruments that every policy includes."""
 
@@ -96,6 +98,9 @@ class RegisterCustomer(CustomerCommand):
     region: Label | None = None
     channel: Channel | None = None
     source: Label | None = None
+    gender: Label | None = None
+
+    added: ClassVar[frozenset[str]] = frozenset({"gender"})
 
 
 class CorrectProfile(CustomerCommand):
@@ -107,6 +112,9 @@ class CorrectProfile(CustomerCommand):
     birthday: Birthday | None = None
     language: LanguageTag | None = None
     region: Label | None = None
+    gender: Label | None = None
+
+    added: ClassVar[frozenset[str]] = frozenset({"gender"})
 
 
 class GiveConsent(CustomerCommand):
@@ -367,12 +375,19 @@ class DeclineInvitation(CustomerCommand):
 
 
 class NoteTrait(CustomerCommand):
-    """Note a preference, habit, taboo or need of the customer. Noting it again with other words replaces them."""
+    """Note a preference, habit, taboo, need or attribute of the customer. Noting it again replaces what was noted.
 
-    trait: Literal["preference", "habit", "taboo", "need"]
+    An attribute is anything else that segments are made of, such as a club card. Its `value` is not sealed, so it must
+    not be personal.
+    """
+
+    trait: TraitKind
     about: Term
     words: Text | None = None
     need: Literal["functional", "emotional", "social"] | None = None
+    value: Label | None = None
+
+    added: ClassVar[frozenset[str]] = frozenset({"value"})
 
     @model_validator(mode="after")
     def _only_needs_have_a_sort(self) -> NoteTrait:
@@ -383,11 +398,19 @@ class NoteTrait(CustomerCommand):
             )
         return self
 
+    @model_validator(mode="after")
+    def _only_attributes_have_a_value(self) -> NoteTrait:
+        if self.value is not None and self.trait != "attribute":
+            raise PydanticCustomError(
+                "value_misplaced", "only an attribute can have a value; use words for the details"
+            )
+        return self
+
 
 class DropTrait(CustomerCommand):
     """Drop a trait that no longer applies. Nothing happens if it was not noted."""
 
-    trait: Literal["preference", "habit", "taboo", "need"]
+    trait: TraitKind
     about: Term
 
 

@@ -56,7 +56,7 @@ __all__ = ["PROJECTION", "Consent", "ConsentStanding", "CustomersView", "Externa
 _CHUNK = 2_000
 
 
-_PROFILE = ("name", "email", "phone", "birthday", "language", "region", "channel", "source")
+_PROFILE = ("name", "email", "phone", "birthday", "gender", "language", "region", "channel", "source")
 
 
 def _country(region: str | None, default: str | None) -> str | None:

@@ -60,6 +60,7 @@ def _register(state: Customer, command: RegisterCustomer) -> list[Event]:
             channel=command.channel,
             source=command.source,
             at=command.at,
+            gender=command.gender,
         )
     ]
 
