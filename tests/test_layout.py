@@ -63,9 +63,20 @@ IMPURE_PACKAGES = {
     "socket",
     "pathlib",
 }
-ABOVE = {"board", "customers"}
+ABOVE = {"board", "customers", "retention"}
 """Of `projections`, what is computed from other views. No other view imports it."""
-MACHINERY = {"running", "projection", "view", "arguments", "known", "totals", "purchase_days", "columns", "keeping"}
+MACHINERY = {
+    "running",
+    "projection",
+    "view",
+    "arguments",
+    "known",
+    "totals",
+    "purchase_days",
+    "columns",
+    "keeping",
+    "explained_figures",
+}
 """Of `projections`, what runs or carries any of them; every other name is a projection's own package."""
 
 

@@ -4,6 +4,14 @@ Generated from the registries by docs/generate.py.
 """
 
 from relations.aggregates import AGGREGATES
+from relations.aggregates.campaign import (
+    CancelCampaignCost,
+    EndCampaign,
+    PlanCampaign,
+    RecordCampaignCost,
+    RecordCampaignReach,
+    StartCampaign,
+)
 from relations.aggregates.complaint import (
     AcceptRemedy,
     AcknowledgeComplaint,
@@ -143,6 +151,7 @@ __all__ = [
     "AssessComplaint",
     "AssignComplaint",
     "CancelAcquisitionCost",
+    "CancelCampaignCost",
     "CarryOutRemedy",
     "CheckDeadlines",
     "CloseAccount",
@@ -159,6 +168,7 @@ __all__ = [
     "DropTrait",
     "EarnPoints",
     "Earning",
+    "EndCampaign",
     "EndGoal",
     "EnrolMember",
     "EraseAlias",
@@ -195,6 +205,7 @@ __all__ = [
     "NameRootCause",
     "NoteCulture",
     "NoteTrait",
+    "PlanCampaign",
     "ProposeRemedy",
     "RaiseGoalImprovement",
     "RaiseImprovement",
@@ -205,6 +216,8 @@ __all__ = [
     "ReceiveReferral",
     "RecogniseComplaint",
     "RecordAcquisitionCost",
+    "RecordCampaignCost",
+    "RecordCampaignReach",
     "RecordInteraction",
     "RecordLapse",
     "RecordPurchase",
@@ -241,6 +254,7 @@ __all__ = [
     "SendMessage",
     "SetGoal",
     "SetProgrammeGoal",
+    "StartCampaign",
     "TakeDuplicate",
     "TakeStock",
     "Taking",

@@ -3,6 +3,14 @@
 Generated from the registries by docs/generate.py.
 """
 
+from relations.aggregates.campaign import (
+    CampaignCostCancelled,
+    CampaignCostRecorded,
+    CampaignEnded,
+    CampaignPlanned,
+    CampaignReachRecorded,
+    CampaignStarted,
+)
 from relations.aggregates.complaint import (
     ApologyGiven,
     ClockCancelled,
@@ -163,6 +171,12 @@ __all__ = [
     "AcquisitionCostRecorded",
     "ApologyGiven",
     "BenefitUsed",
+    "CampaignCostCancelled",
+    "CampaignCostRecorded",
+    "CampaignEnded",
+    "CampaignPlanned",
+    "CampaignReachRecorded",
+    "CampaignStarted",
     "ClockCancelled",
     "ClockPaused",
     "ClockResumed",

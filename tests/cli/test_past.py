@@ -101,6 +101,12 @@ def test_a_row_a_tally_and_an_event_are_explained(database: str) -> None:
     shown = run("audit", "explain", "loyalty", "c1", "--database", database)
     assert "points 1,000 → 100" in " ".join(shown.split())
     assert "It began with the command" in run("audit", "explain", "--event", str(earned["position"]), "-d", database)
+    worth = asked(database, "audit", "explain", "retention", "--figure", "lifetime_value", "--of", "customer=c2")
+    assert worth["contributions"][0]["customer"] == "c1"
+    assert worth["value"] == worth["sums"]["historic"] > 0
+    shown = run("audit", "explain", "retention", "--figure", "lifetime_value", "-d", database)
+    assert "Sums over 1 customer: historic" in " ".join(shown.split())
+    run("audit", "explain", "retention", "--figure", "lifetime_value", "--of", "c2", "--database", database, code=2)
     run("audit", "explain", "loyalty", "--database", database, code=2)
     run("audit", "explain", "taxes", "c1", "--database", database, code=2)
 

@@ -38,7 +38,7 @@ from relations.projections.retention import Patronage
 from relations.projections.retention.acquisition import Acquired, acquisition_figures
 from relations.projections.retention.churn import Departing, churn_report
 from relations.projections.retention.cohorts import cohort_table
-from relations.projections.retention.joined import JOINED_FACTS
+from relations.projections.retention.columns.joined import JOINED_FACTS
 from relations.projections.retention.lifetime_value import worth_report
 from relations.projections.retention.loyalty_kinds import customer_kind, kinds_report
 from relations.projections.retention.patronage import costs_until

@@ -16,6 +16,14 @@ import pytest
 
 from relations import Event, Money
 from relations.aggregates import AGGREGATES
+from relations.aggregates.campaign import (
+    CampaignCostCancelled,
+    CampaignCostRecorded,
+    CampaignEnded,
+    CampaignPlanned,
+    CampaignReachRecorded,
+    CampaignStarted,
+)
 from relations.aggregates.complaint import (
     ApologyGiven,
     ComplaintAcknowledged,
@@ -827,6 +835,28 @@ GOALS: dict[str, Event] = {
         after=Measured("2024-09", "2024-12", "44.25", n=190),
     ),
     "goal.ended.1.full": GoalEnded(reason="The bar is closed"),
+    "campaign.planned.1.full": CampaignPlanned(
+        kind="joint",
+        starts="2025-05-01",
+        ends="2025-06-01",
+        objective="Bring guests of last spring back",
+        audience="spring guests",
+        channels=("email", "social"),
+        budget=Money(1_000_000, "EUR"),
+        control_percent=10,
+        partner="airline-1",
+    ),
+    "campaign.started.1.full": CampaignStarted(policy=2, audience=1200),
+    "campaign.cost_recorded.1.full": CampaignCostRecorded(
+        cost="ad-1", amount=Money(1_000_000, "EUR"), channel="social", what="advertisement", at=1_746_100_800_000_000
+    ),
+    "campaign.cost_cancelled.1.full": CampaignCostCancelled(
+        cost="ad-1", amount=Money(1_000_000, "EUR"), channel="social", spent_at=1_746_100_800_000_000
+    ),
+    "campaign.reach_recorded.1.full": CampaignReachRecorded(
+        reach="week-1", platform="weibo", impressions=52_000, reactions=310, shares=41, followers=12
+    ),
+    "campaign.ended.1.full": CampaignEnded(reason="The rooms are sold"),
 }
 MEANT |= COMPLAINTS
 MEANT |= GOALS

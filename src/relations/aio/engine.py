@@ -236,6 +236,7 @@ class AsyncRelations:
     # mypy takes `self` for one of `moment`, because that accepts any name.
     explain = reading(Relations.explain)  # type: ignore[arg-type] # see above
     explain_tally = reading(Relations.explain_tally)  # type: ignore[arg-type] # see above
+    explain_figure = reading(Relations.explain_figure)  # type: ignore[arg-type] # see above
     explain_event = reading(Relations.explain_event)
     select_events = reading(Relations.select_events)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from relations.engine import Relations
     from relations.past.questions import Questions
 
-__all__ = ["STATES", "Known", "bounds_of", "open_as_known"]
+__all__ = ["STATES", "Known", "bounds_of", "open_as_known", "states_folder"]
 
 STATES = "RELATIONS_STATES"
 """The environment variable that names the folder for kept states."""
@@ -43,6 +43,12 @@ def bounds_of(known: str | None, zone: str, *, field: str = "--known") -> dict[s
     if known is not None and known.isascii() and known.isdecimal():
         return {"position": int(known)}
     return {"recorded": moment(known, zone, field=field)}
+
+
+def states_folder() -> Path | None:
+    """Return the folder in which states of views are kept; None if the environment names none."""
+    folder = os.environ.get(STATES)
+    return Path(folder) if folder else None
 
 
 @contextmanager
@@ -71,8 +77,7 @@ def open_as_known(
         with open_to_read(database, master_key_file, views=views) as engine:
             yield engine
         return
-    folder = os.environ.get(STATES)
-    with open_to_read(database, master_key_file, views=False, kept_states=Path(folder) if folder else None) as engine:
+    with open_to_read(database, master_key_file, views=False, kept_states=states_folder()) as engine:
         zone = engine.policy.zone
         occurred = moment(as_of, zone)
         with engine.as_of(**bounds_of(known, zone), occurred=occurred, customer=customer) as past:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from datetime import datetime
-from itertools import accumulate, islice
 from threading import Lock
 from typing import Any
 
@@ -21,6 +20,7 @@ __all__ = ["Bounds", "BoundsFinder"]
 _BEGINNING = -(2**62)
 _CHUNK = 1_024
 """Positions whose latest time of recording is kept as one number."""
+_POSITION, _RECORDED_AT = log_table.c.position, log_table.c.recorded_at
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -98,22 +98,17 @@ class BoundsFinder:
     def _recorded_by(self, connection: Connection, head: int, moment: int) -> int:
         """Return the position before the first event that was recorded after a moment."""
         with self._lock:
-            self._extend(connection, head)
+            self._extend(connection, head, moment)
             begin = bisect_right(self._latest, moment) * _CHUNK
-        position, recorded_at = log_table.c.position, log_table.c.recorded_at
         found: int | None = connection.execute(
-            select(func.min(position)).where(position.between(begin + 1, begin + _CHUNK), recorded_at > moment)
+            select(func.min(_POSITION)).where(_POSITION.between(begin + 1, begin + _CHUNK), moment < _RECORDED_AT)
         ).scalar()
         return head if found is None else found - 1
 
-    def _extend(self, connection: Connection, head: int) -> None:
-        """Read the times of the chunks that have become whole since the last call."""
-        done, whole = len(self._latest) * _CHUNK, head - head % _CHUNK
-        if done == whole:
-            return
-        position, recorded_at = log_table.c.position, log_table.c.recorded_at
-        chunk = ((position - 1) // _CHUNK).label("chunk")
-        chunks = select(func.max(recorded_at), chunk).where(position.between(done + 1, whole))
-        latest = connection.execute(chunks.group_by("chunk").order_by("chunk")).scalars()
-        before = self._latest[-1] if self._latest else _BEGINNING
-        self._latest += islice(accumulate(latest, max, initial=before), 1, None)
+    def _extend(self, connection: Connection, head: int, moment: int) -> None:
+        """Read the times of whole chunks, as far as the first event that was recorded after a moment may be."""
+        latest = self._latest[-1] if self._latest else _BEGINNING
+        while latest <= moment and (done := len(self._latest) * _CHUNK) + _CHUNK <= head:
+            chunk = _POSITION.between(done + 1, done + _CHUNK)
+            latest = max(latest, connection.execute(select(func.max(_RECORDED_AT)).where(chunk)).scalar_one())
+            self._latest.append(latest)

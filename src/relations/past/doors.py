@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from relations.past.explaining import (
     rows_explained,
     tally_explained,
 )
+from relations.past.figures import FigureExplanation, figure_explained
 from relations.past.past import Past, PastParts
 from relations.past.questions import Questions
 from relations.past.states import CustomerTables, KeptStates
@@ -123,6 +124,34 @@ class Doors(Questions):
         """
         with self.as_of(**moment) as past:
             return tally_explained(past if moment else self, view, table, key, limit=limit, after=after)
+
+    def explain_figure(
+        self,
+        view: str,
+        figure: str,
+        of: Mapping[str, str] | None = None,
+        *,
+        limit: int = 100,
+        after: str | None = None,
+        **moment: Any,
+    ) -> FigureExplanation:
+        """Return how a figure of a view came about: its rule, the policy, its sums, and the customers and events.
+
+        A figure that is hidden, for example because too few people answered, is explained by the reason.
+
+        Args:
+            view: The name of the view, such as `satisfaction`.
+            figure: The name of one of its figures, such as `nps`.
+            of: What the figure is computed of, such as `{"month": "2024-05"}`; by default the whole.
+            limit: The page ends after the customer whose events reach this number.
+            after: Continue after this customer.
+            moment: The bounds of `as_of`; by default everything recorded so far.
+
+        Raises:
+            InvalidInput: The view has no such figure, or there is none of what was asked.
+        """
+        with self.as_of(**moment) as past:
+            return figure_explained(past if moment else self, view, figure, of or {}, limit=limit, after=after)
 
     def explain_event(self, position: int) -> EventExplanation:
         """Return why an event was recorded: the rule, the policy that applied, its causes and its effects.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from relations.messages import Event, RecordedEvent
 from relations.policies import Policy
 
-__all__ = ["rule_of"]
+__all__ = ["part_of", "rule_of"]
 
 
 class _Rule(NamedTuple):
@@ -114,7 +114,7 @@ def rule_of(event: RecordedEvent, policy: Policy) -> tuple[str, dict[str, Any]]:
         policy: The policy that applied.
     """
     rule = _RULES.get(event.topic, _REPORTED)
-    settings = {name: _part(policy, name) for name in rule.policy}
+    settings = {name: part_of(policy, name) for name in rule.policy}
     if rule.programme:
         programme = _programme(event.event, policy)
         if programme is not None:
@@ -128,7 +128,8 @@ def _programme(event: Event, policy: Policy) -> Any:
     return next((each for each in policy.every_programme if each.id == wanted), None)
 
 
-def _part(policy: Policy, name: str) -> Any:
+def part_of(policy: Policy, name: str) -> Any:
+    """Return a part of a policy as JSON values, such as `surveys.minimum_answers`."""
     document: Any = policy.model_dump(mode="json")
     for part in name.split("."):
         document = document[part]

@@ -33,6 +33,7 @@ from relations.policies.calendars import LocalTime, local_time
 from relations.policies.in_force import InForce
 from relations.projections.by_customer import KeptByCustomer
 from relations.projections.columns import Codes, ColumnGroups, Columns, ColumnStore, Fetched, RowSource
+from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.keeping import Asking, KeptAnswers, ViewState, copied, key_of_call
 from relations.projections.projection import CustomerRow, Projection, Row, Rows
 from relations.projections.running.aliases import Aliases, combined
@@ -110,6 +111,8 @@ class View(TableReader):
     reads: ClassVar[tuple[type[View], ...]] = ()
     """The classes of the other views that this one is computed from. They answer from the same state."""
     keeps_answers: ClassVar[bool] = False
+    explainable: ClassVar[tuple[ExplainableFigure, ...]] = ()
+    """The figures that are computed from several rows and can be explained; see `Relations.explain_figure`."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Answer every question of a view from one state of the database."""

@@ -32,7 +32,7 @@ from relations.messages import Command, Money
 from relations.policies import FACTS, Condition, Lifecycle, Policy, Programme, Segment, Tier
 from relations.policies.facts import NUMBER_FACTS, NumberFact, WordFact
 from relations.projections.retention.columns import facts as of_all
-from relations.projections.retention.joined import age_on
+from relations.projections.retention.columns.joined import age_on
 from relations.projections.retention.segments import FACTS_OF_ONE
 
 NOW = datetime(2024, 8, 1, 12, tzinfo=UTC)

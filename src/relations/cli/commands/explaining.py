@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relations.cli.known import Known, bounds_of
+from relations.cli.known import Known, bounds_of, states_folder
 from relations.cli.options import (
     AsOf,
     Database,
@@ -47,11 +47,21 @@ def explain(
     key: Annotated[
         list[str] | None, typer.Option("--key", metavar="VALUE", help="A value of the row's key; repeat it in order.")
     ] = None,
+    figure: Annotated[
+        str | None, typer.Option("--figure", metavar="NAME", help="Explain a figure that is computed, such as nps.")
+    ] = None,
+    of: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--of", metavar="NAME=VALUE", help="What the figure is computed of, such as month=2024-05; repeat it."
+        ),
+    ] = None,
     as_of: AsOf = None,
     known: Known = None,
     limit: Annotated[int, typer.Option(min=1, help="Show at most this many steps or contributions.")] = 50,
     after: Annotated[
-        str | None, typer.Option(metavar="CUSTOMER", help="Continue a tally's contributions after this customer.")
+        str | None,
+        typer.Option(metavar="CUSTOMER", help="Continue the contributions to a tally or figure after this customer."),
     ] = None,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
@@ -60,24 +70,25 @@ def explain(
     """Explain how something came about, from the events.
 
     With VIEW and CUSTOMER: each event of the customer that changed a row of the view, and what it changed. With VIEW,
-    --tally and --key: the customers and events that a tally sums up. With --event: the rule, the policy and the causes
-    of one event.
+    --tally and --key: the customers and events that a tally sums up. With VIEW, --figure and --of: the rule, the policy
+    and the customers behind a figure that is computed, or the reason why it is not shown. With --event: the rule, the
+    policy and the causes of one event.
     """
     with running(json=json, verbose=verbose) as screen:
-        kinds = [event is not None, tally is not None, customer is not None]
+        kinds = [event is not None, tally is not None, figure is not None, customer is not None]
         if sum(kinds) != 1 or (event is None) != (view is not None):
             raise InvalidInput(
                 "it is not clear what to explain",
                 code="missing_argument",
                 field="explain",
-                hint="Give VIEW and CUSTOMER, or VIEW with --tally and --key, or --event POSITION",
+                hint="Give VIEW with CUSTOMER, with --tally and --key, or with --figure; or give --event POSITION",
             )
-        with open_to_read(database, master_key_file, views=False) as engine:
+        with open_to_read(database, master_key_file, views=False, kept_states=states_folder()) as engine:
             from relations.cli.pages.audit import explaining as page
             from relations.cli.pages.history import as_dict
 
             zone = engine.policy.zone
-            bounds: dict[str, Any] = {**bounds_of(known, zone), "occurred": moment(as_of, zone)}
+            bounds = _bounds_given(engine, known, as_of)
             if event is not None:
                 decision = engine.explain_event(event)
                 document = {
@@ -95,6 +106,11 @@ def explain(
             elif tally is not None:
                 found = engine.explain_tally(str(view), tally, key or [], limit=limit, after=after, **bounds)
                 screen.result(found, lambda screen: screen.print(*page.show_tally(found, zone)))
+            elif figure is not None:
+                computed = engine.explain_figure(
+                    str(view), figure, _named_values(of or []), limit=limit, after=after, **bounds
+                )
+                screen.result(computed, lambda screen: screen.print(*page.show_figure(computed, zone)))
             else:
                 account = engine.explain(str(view), checked_id(str(customer)), **bounds)
                 screen.result(
@@ -112,6 +128,31 @@ def explain(
                     },
                     lambda screen: screen.print(*page.show_rows(account, zone, limit=limit)),
                 )
+
+
+def _bounds_given(engine: Relations, known: str | None, as_of: str | None) -> dict[str, Any]:
+    """Return the bounds to explain within; none if the views' own tables answer about the present."""
+    zone = engine.policy.zone
+    if known is None and as_of is None:
+        return {"occurred": engine.clock()} if engine.runner.is_behind() else {}
+    return {**bounds_of(known, zone), "occurred": moment(as_of, zone)}
+
+
+def _named_values(given: Sequence[str]) -> dict[str, str]:
+    """Return the values of `--of` by name.
+
+    Raises:
+        InvalidInput: One of them has no name.
+    """
+    found = dict[str, str]()
+    for each in given:
+        name, sign, value = each.partition("=")
+        if not sign:
+            raise InvalidInput(
+                f"{each!r} does not say of what", code="missing_argument", field="--of", hint="Write month=2024-05"
+            )
+        found[name] = value
+    return found
 
 
 def diff(
@@ -154,8 +195,10 @@ def diff(
         policies = policy or []
         _must_be_one_comparison(before, after, other, policies)
         with (
-            open_to_read(database, master_key_file, views=bool(policies)) as engine,
-            open_to_read(other or database, master_key_file, views=bool(policies)) as second,
+            open_to_read(database, master_key_file, views=bool(policies), kept_states=states_folder()) as engine,
+            open_to_read(
+                other or database, master_key_file, views=bool(policies), kept_states=states_folder()
+            ) as second,
             ExitStack() as stack,
         ):
             from relations.cli.pages.audit import explaining as page

@@ -15,7 +15,7 @@ from relations.policies.value import Segment, SegmentKind
 from relations.projections.arguments import Page
 from relations.projections.purchase_days import days_of
 from relations.projections.retention.activity import Activity
-from relations.projections.retention.joined import JOINED_FACTS, NOTHING_JOINED, Joined, Value
+from relations.projections.retention.columns.joined import JOINED_FACTS, NOTHING_JOINED, Joined, Value
 from relations.projections.retention.loyalty_kinds import customer_kind
 from relations.projections.retention.patronage import Patronage
 from relations.projections.retention.rfm import rfm_segments

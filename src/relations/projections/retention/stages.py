@@ -44,6 +44,7 @@ __all__ = [
     "Periods",
     "Stage",
     "count_activity",
+    "counted_in",
     "counted_lifecycle",
     "customer_stages",
     "known_customers",
@@ -309,6 +310,29 @@ def period_rates(
         count_activity(life, policy, periods.boundaries, counts)
         _count_buying(life.days, periods.boundaries, counts)
     return periods.rates(counts)
+
+
+def counted_in(life: Life, policy: Lifecycle, begin: int, end: int) -> dict[str, int]:
+    """Return what one customer adds to the counts of one period.
+
+    Args:
+        life: The customer's signs of life, none of them after the last day that counts.
+        policy: The limits.
+        begin: The ordinal of the evening before the period.
+        end: The ordinal of its last evening.
+    """
+    counts = ActivityCounts(1)
+    if life.days:
+        count_activity(life, policy, (begin, end), counts)
+        _count_buying(life.days, (begin, end), counts)
+    return {
+        "at_start": counts.starts[0],
+        "lost": counts.lost[0],
+        "new": counts.new[0],
+        "won_back": counts.won_back[0],
+        "buyers": counts.total_buyers[0],
+        "repeat_buyers": counts.repeat_buyers[0],
+    }
 
 
 class Periods(NamedTuple):

@@ -28,6 +28,7 @@ from relations.policies import Policy
 from relations.policies.value import Segment, ValueGrade
 from relations.projections.arguments import Page, checked_choice, checked_month
 from relations.projections.columns import Array, Codes, Columns
+from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.loyalty.standings import member_standings
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.projection import Projection
@@ -36,6 +37,7 @@ from relations.projections.retention.acquisition import AcquisitionFigure, acqui
 from relations.projections.retention.churn import ChurnReport, churn_report
 from relations.projections.retention.cohorts import Cohort
 from relations.projections.retention.columns.facts import Members, listed_segments
+from relations.projections.retention.columns.joined import JOINED_FACTS, JoinedFacts
 from relations.projections.retention.columns.kinds import listed_kinds
 from relations.projections.retention.columns.lives import lifecycle_counts, listed_stages, losses, rates_of
 from relations.projections.retention.columns.money import (
@@ -46,7 +48,7 @@ from relations.projections.retention.columns.money import (
     revenue_of,
 )
 from relations.projections.retention.columns.patrons import acquired, buyers, departing, patronage_groups
-from relations.projections.retention.joined import JOINED_FACTS, JoinedFacts
+from relations.projections.retention.explained import FIGURES
 from relations.projections.retention.lifetime_value import WorthReport, valued
 from relations.projections.retention.loyalty_kinds import (
     KINDS,
@@ -99,6 +101,7 @@ class RetentionView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
+    explainable: ClassVar[tuple[ExplainableFigure, ...]] = FIGURES
     keeps_answers: ClassVar[bool] = True
     reads: ClassVar[tuple[type[View], ...]] = (LoyaltyView, RepairView)
 

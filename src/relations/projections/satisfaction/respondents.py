@@ -37,8 +37,9 @@ class NamedAnswer(NamedTuple):
 
 
 class AskedInvitation(NamedTuple):
-    """One invitation with the time of its answer, if there is one."""
+    """One invitation with its id and the time of its answer, if there is one."""
 
+    name: str
     invited: InvitationOutcome
     answered_at: int | None
 
@@ -160,7 +161,7 @@ class Respondents:
                 if asked is not None and (not own or given.instrument == asked.instrument):
                     answered[name] = min(given.at, answered.get(name, given.at))
             for name, invited in row.invitations.items():
-                found += self._facts(row, invited, AskedInvitation(invited, answered.get(name)), None)
+                found += self._facts(row, invited, AskedInvitation(name, invited, answered.get(name)), None)
         return found
 
     def _facts(

@@ -13,7 +13,7 @@ from relations.policies import Surveys
 from relations.projections.satisfaction.cuts import Cuts, Group
 from relations.projections.satisfaction.respondents import Respondents
 
-__all__ = ["ResponseDimension", "ResponseRate", "response_rates"]
+__all__ = ["ResponseDimension", "ResponseRate", "invitation_groups", "response_rates"]
 
 ResponseDimension: TypeAlias = Literal[
     "month", "instrument", "touchpoint", "channel", "language", "region", "segment", "complaint_outcome"
@@ -60,8 +60,13 @@ def response_rates(
     respondents: Respondents, *, by: Sequence[ResponseDimension], surveys: Surveys
 ) -> list[ResponseRate]:
     """Return the response rate of every group, in the groups' order; without `by`, of all invitations."""
-    cuts = Cuts(respondents.invitations(own="instrument" in by), surveys.minimum_answers, by, _STANDING)
-    return [_rate(group, surveys.confidence) for group in cuts.groups(by)]
+    groups = invitation_groups(respondents, by=by, surveys=surveys)
+    return [_rate(group, surveys.confidence) for group in groups]
+
+
+def invitation_groups(respondents: Respondents, *, by: Sequence[str], surveys: Surveys) -> list[Group]:
+    """Return the invitations of every group, in the groups' order; the content of each is an `AskedInvitation`."""
+    return Cuts(respondents.invitations(own="instrument" in by), surveys.minimum_answers, by, _STANDING).groups(by)
 
 
 def _rate(group: Group, confidence: float) -> ResponseRate:

@@ -18,10 +18,12 @@ from relations.months import month_of
 from relations.policies import Instrument
 from relations.policies.instruments import InstrumentKind
 from relations.projections.arguments import checked_month
+from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.projection import Projection
 from relations.projections.satisfaction.answers import COMPLAINT_CSAT, PROJECTION, Respondent
 from relations.projections.satisfaction.cuts import DIMENSIONS, Cuts, Dimension, Fact
 from relations.projections.satisfaction.drivers import survey_drivers
+from relations.projections.satisfaction.explained import FIGURES
 from relations.projections.satisfaction.figures import (
     CsatFigure,
     GapFigure,
@@ -69,6 +71,7 @@ class SatisfactionView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
+    explainable: ClassVar[tuple[ExplainableFigure, ...]] = FIGURES
     keeps_answers: ClassVar[bool] = True
 
     def __init__(self, context: ViewContext, *others: View) -> None:

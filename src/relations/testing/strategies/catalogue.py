@@ -21,6 +21,7 @@ from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 
 from relations.aggregates import AGGREGATES
+from relations.aggregates.campaign import EndCampaign, PlanCampaign, RecordCampaignCost
 from relations.aggregates.complaint import (
     AssessComplaint,
     ComplaintCommand,
@@ -193,6 +194,8 @@ def _from_type(wanted: Any, where: str, name: str) -> SearchStrategy[Any]:
         return st.one_of(*(_from_type(part, where, name) for part in parts))
     if origin is Literal:
         return st.sampled_from(parts)
+    if origin is tuple and parts[1:] == (...,):
+        return st.lists(_from_type(parts[0], where, name), max_size=2, unique=True).map(tuple)
     if origin is Annotated and parts[0] is int:
         return _integers(parts[1:])
     if origin is Annotated:
@@ -259,6 +262,7 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (ScoreSentiment, "scorer"): lambda: st.sampled_from(("vader", "snownlp")),
     (ScoreSentiment, "scorer_version"): lambda: st.sampled_from(("1", "2")),
     (RecordAcquisitionCost, "amount"): moneys,
+    (RecordCampaignCost, "amount"): moneys,
     (RecordInteraction, "regarding"): lambda: st.none() | st.sampled_from(_SUBJECTS),
     (RecordInteraction, "topics"): lambda: st.sampled_from(((), (), ("pillow",), ("clock", "breakfast"))),
     (RecordInteraction, "kind"): lambda: st.sampled_from(("message", "short_call", "long_call", "visit", "gift")),
@@ -267,6 +271,11 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (NoteCulture, "languages"): lambda: st.sampled_from(((), ("de", "en-GB"), ("zh-Hant",))),
     (ReleaseAccount, "into"): lambda: ids(among=["s1", "s2"]),
     (ReceivePoints, "transfer"): lambda: ids(among=["t1", "t2", "t3"]),
+    (PlanCampaign, "starts"): lambda: st.dates(date(2024, 1, 1), date(2024, 12, 31)),
+    (PlanCampaign, "ends"): lambda: st.dates(date(2025, 1, 1), date(2025, 12, 31)),
+    (PlanCampaign, "objective"): terms,
+    (PlanCampaign, "budget"): lambda: st.none() | moneys(),
+    (EndCampaign, "reason"): terms,
     (SetGoal, "indicator"): lambda: st.sampled_from(sorted(INDICATORS)),
     (SetGoal, "target"): lambda: st.decimals("0.5", 1, places=2),
     (SetGoal, "least"): st.none,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,9 +15,11 @@ from relations.cli.show import ABSENT, counted, headline, local_minute, number, 
 from relations.messages import RecordedEvent, from_micros
 from relations.past.differences import RowDifference
 from relations.past.explaining import Change, EventExplanation, RowsExplanation, TallyExplanation
+from relations.past.figures import CountedEvent, FigureExplanation
 
-__all__ = ["show_differences", "show_event", "show_rows", "show_tally"]
+__all__ = ["show_differences", "show_event", "show_figure", "show_rows", "show_tally"]
 
+_EVENTS_SHOWN = 6
 _NEVER = 2**61
 """Rows have larger numbers for times that never come."""
 _TIMES = range(300_000_000_000_000, 7_000_000_000_000_000)
@@ -68,6 +70,42 @@ def show_tally(found: TallyExplanation, zone: str) -> Iterator[RenderableType]:
     if found.after is not None:
         parts.append(words(f"There may be more: continue with --after {found.after}"))
     yield section(*parts, words(f"Times are in {zone}."))
+
+
+def show_figure(found: FigureExplanation, zone: str) -> Iterator[RenderableType]:
+    """Yield the parts of the page on the rule of a figure, and the customers and events behind it."""
+    of = ", ".join(f"{name} {value}" for name, value in found.of.items())
+    value = "not shown" if found.hidden else ABSENT if found.value is None else _amount(found.value)
+    yield headline(f"{found.view}: {found.figure}{f' of {of}' if of else ''}", value)
+    sums = "; ".join(f"{name} {_amount(amount)}" for name, amount in found.sums.items())
+    yield section(
+        Text(found.rule, "bold"),
+        *([Text(f"Not shown: {found.hidden}.")] if found.hidden else []),
+        Text(f"Policy: {f'version {found.policy}' if found.policy else 'the default one'}."),
+        *(Text(f"  {name} = {_setting(setting)}") for name, setting in found.settings.items()),
+        *(Text(f"  {name}: {_setting(basis)}") for name, basis in found.computed_from.items()),
+        Text(f"Sums over {counted(found.customers, 'customer')}: {sums or ABSENT}."),
+    )
+    made = table("Customer", "About", "Added", "Because of", grow=3)
+    for each in found.contributions:
+        added = "\n".join(f"{name} {_amount(amount)}" for name, amount in each.added.items() if amount)
+        made.add_row(each.customer, each.about or ABSENT, added, "\n".join(_counted(each.events, zone)))
+    parts: list[RenderableType] = [made]
+    if found.after is not None:
+        parts.append(words(f"There are more: continue with --after {found.after}"))
+    yield section(*parts, words(f"Times are in {zone}."))
+
+
+def _counted(events: Sequence[CountedEvent], zone: str) -> Iterator[str]:
+    """Yield a line for each of the first events, and how many are left out."""
+    for each in events[:_EVENTS_SHOWN]:
+        yield f"{each.position} {local_minute(from_micros(each.occurred_at), zone)} {_topic(each.topic)}"
+    if len(events) > _EVENTS_SHOWN:
+        yield f"and {number(len(events) - _EVENTS_SHOWN)} more (--json lists them)"
+
+
+def _amount(value: float) -> str:
+    return number(int(value)) if value == int(value) else f"{value:,.4f}".rstrip("0")
 
 
 def show_event(found: EventExplanation, zone: str) -> Iterator[RenderableType]:

@@ -20,6 +20,7 @@ from relations.policies.facts import NUMBER_FACTS, Fact
 from relations.policies.value import Condition, Segment
 from relations.projections.arguments import Page
 from relations.projections.columns import Array, Codes, Columns, Ints, grouped_sums
+from relations.projections.retention.columns.joined import JOINED_FACTS, JoinedFacts
 from relations.projections.retention.columns.kinds import kinds_of
 from relations.projections.retention.columns.lives import known_stages
 from relations.projections.retention.columns.money import GRADES, grades_of, rfm_of
@@ -31,7 +32,6 @@ from relations.projections.retention.columns.patrons import (
     first_days_known,
     net_amounts,
 )
-from relations.projections.retention.joined import JOINED_FACTS, JoinedFacts
 from relations.projections.retention.loyalty_kinds import KINDS
 from relations.projections.retention.patronage import trait_words
 from relations.projections.retention.segments import SegmentFigure
