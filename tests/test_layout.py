@@ -64,7 +64,7 @@ IMPURE_PACKAGES = {
     "pathlib",
 }
 ABOVE = {"board", "customers", "retention"}
-"""Of `projections`, what is computed from other views. No other view imports it."""
+"""Of `projections`, what is computed from other views. Views that are not named here import no other."""
 MACHINERY = {
     "running",
     "projection",

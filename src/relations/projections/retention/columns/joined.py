@@ -104,7 +104,7 @@ class JoinedFacts:
 def age_on(birthday: str, today: int) -> int | None:
     """Return the age in full years on a day; None for a birthday without its year, or after the day.
 
-    Whoever was born on 29 February is a year older on 1 March of other years.
+    A customer born on 29 February is a year older on 1 March of other years.
     """
     if birthday.startswith("--"):
         return None

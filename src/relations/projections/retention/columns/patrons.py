@@ -292,7 +292,7 @@ def _by_owner(part: ColumnPart) -> Iterator[tuple[int, list[Any]]]:
 
 
 def campaigns(columns: Columns, until: int, local: LocalTime) -> list[tuple[int, str]]:
-    """Return the number of each customer whom a campaign won, or won back, up to a day, with the campaign."""
+    """Return each customer's number with a campaign that won them, or won them back, up to a day."""
     won = [
         (owner, campaign)
         for owner, entries in _by_owner(columns.part("acquisition"))
