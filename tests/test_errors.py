@@ -13,6 +13,7 @@ from relations.errors import (
     ChainBroken,
     CommandRefused,
     MissingExtra,
+    OutcomeUnknown,
     ProjectionFailed,
     RelationsError,
 )
@@ -58,7 +59,9 @@ def test_errors_speak_to_people_and_to_programs() -> None:
         "reason": "more than was paid",
         "field": "amount",
         "hint": "Give back less",
+        "retry": False,
     }
+    assert OutcomeUnknown(command_id="c").as_dict()["retry"] is True
     assert ChainBroken("changed", position=7).position == 7
     failed = MADE[3]
     assert isinstance(failed, ProjectionFailed)

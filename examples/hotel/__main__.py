@@ -27,6 +27,7 @@ The front desk is open. In another terminal:
   curl http://{host}:{port}/crm/health/ready
   curl http://{host}:{port}/crm/customers/ada/history -H 'X-Api-Key: example'
   curl -N http://{host}:{port}/arrivals
+  curl http://{host}:{port}/metrics
 
 Ctrl-C ends it.
 """

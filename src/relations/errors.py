@@ -97,9 +97,15 @@ class RelationsError(Exception):
         """
         return self.code in _PASSING
 
-    def as_dict(self) -> dict[str, str | None]:
-        """Return the error for programs: code, field, reason and hint."""
-        return {"code": self.code, "field": self.field, "reason": self.reason, "hint": self.hint}
+    def as_dict(self) -> dict[str, str | bool | None]:
+        """Return the error for programs: code, field, reason, hint, and whether the same call may succeed later."""
+        return {
+            "code": self.code,
+            "field": self.field,
+            "reason": self.reason,
+            "hint": self.hint,
+            "retry": self.retry,
+        }
 
 
 _PASSING = frozenset(

@@ -58,6 +58,13 @@ def book(running: Service, number: int, prefix: str, **changed: Any) -> httpx.Re
     return call(running, "POST", "/bookings", json={**json.loads(body), **changed}, headers={"Idempotency-Key": key})
 
 
+def scrape(running: Service) -> tuple[str, int]:
+    """The metrics, and the worker that a scrape has reached."""
+    scraped = call(running, "GET", "/metrics").text
+    (worker,) = re.findall(r'relations_conflicts_total\{worker="(\d+)"\}', scraped)
+    return scraped, int(worker)
+
+
 def test_a_guest_books_and_is_known_and_the_other_system_hears_of_it(server: Postgres, front_desk: Service) -> None:
     assert len(front_desk.workers) == 2
     secret = new_secret()
@@ -77,6 +84,9 @@ def test_a_guest_books_and_is_known_and_the_other_system_hears_of_it(server: Pos
         while not wanted <= {event_id for event_id, _kind in desk.received}:
             time.sleep(0.02)
         assert desk.forged == 0
+        scraped, worker = scrape(front_desk)
+        assert f"relations_log_position {float(history['events'][-1]['position'])}" in scraped
+        assert worker in front_desk.workers
 
 
 def test_nothing_is_lost_or_doubled_when_a_worker_is_killed_and_postgresql_restarted(
@@ -119,6 +129,10 @@ def test_a_service_that_is_asked_to_end_does_so_soon_and_loses_nothing(server: P
     for thread in threads:
         thread.start()
     assert begun.wait(60)
+    # The worker that was started in place of the killed one has loaded everything, so only the end is measured.
+    ready: set[int] = set()
+    while ready < set(front_desk.workers):
+        ready.add(scrape(front_desk)[1])
     while len(answered) < 5:
         time.sleep(0.01)
     seconds = front_desk.stop()

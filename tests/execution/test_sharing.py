@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,10 +22,17 @@ Call = tuple[Command, int | None]
 
 def together(engine: Relations, calls: list[Call]) -> list[Future[Receipt]]:
     """Execute commands in a thread each, so that all of them wait for the turn of the first."""
+    return waiting_together(
+        engine, [partial(engine.execute, command, expected_version=version) for command, version in calls]
+    )
+
+
+def waiting_together(engine: Relations, calls: Sequence[Callable[[], Receipt]]) -> list[Future[Receipt]]:
+    """Make calls that execute a command in a thread each, so that all of them wait for the turn of the first."""
     executor, found = engine._executor, []
     with ThreadPoolExecutor(len(calls)) as pool, executor._lock:  # as if another command were under way
-        for number, (command, version) in enumerate(calls):
-            found.append(pool.submit(engine.execute, command, expected_version=version))
+        for number, call in enumerate(calls):
+            found.append(pool.submit(call))
             until = time.monotonic() + 20
             while not (executor._shared._is_led and len(executor._shared._waiting) == number):
                 assert time.monotonic() < until

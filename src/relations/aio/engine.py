@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from inspect import iscoroutinefunction
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
@@ -20,6 +21,7 @@ from relations.decider import Aggregate
 from relations.engine import Relations, utc_now
 from relations.errors import InvalidInput
 from relations.execution import BatchReport, Clock, Receipt
+from relations.execution.sharing import Also
 from relations.log.connections import acting_for
 from relations.log.database import Access, Database, Durability
 from relations.messages import Command, Event, RecordedEvent
@@ -148,6 +150,7 @@ class AsyncRelations:
         *,
         connection: AsyncConnection | None = None,
         expected_version: int | None = None,
+        also: Also | None = None,
     ) -> Receipt:
         """Execute a command: all its events, and those it leads to, are recorded in one transaction, or nothing is.
 
@@ -156,6 +159,9 @@ class AsyncRelations:
             connection: The host's own SQLAlchemy connection for asyncio, with the driver aiosqlite, psycopg or
                 asyncpg: the events commit or vanish with the host's rows. The work is then done in the event loop.
             expected_version: Refuse unless the command's stream is at this version.
+            also: A plain function that writes rows of the host's own in a thread, given the connection on which the
+                events are recorded, and the receipt; see `Relations.execute`. Commands of several tasks then share a
+                commit, which a `connection` does not allow.
 
         Raises:
             CommandRefused: A rule of the domain forbids it.
@@ -164,7 +170,14 @@ class AsyncRelations:
         """
         if connection is None:
             self.sync.log.database.held.refuse_wait()
-            return await self._threads.write(self.sync.execute, command, expected_version=expected_version)
+            if iscoroutinefunction(also):
+                raise InvalidInput(
+                    "`also` runs in a thread, so it cannot be a coroutine",
+                    code="invalid_also",
+                    field="also",
+                    hint="Give a plain function that takes an SQLAlchemy Connection and the receipt",
+                )
+            return await self._threads.write(self.sync.execute, command, expected_version=expected_version, also=also)
         if not hasattr(connection, "run_sync") or hasattr(connection, "get_bind"):
             raise InvalidInput(
                 f"an object of the class {type(connection).__name__} is not a connection of SQLAlchemy for asyncio",
@@ -175,7 +188,7 @@ class AsyncRelations:
         caller = asyncio.current_task()
 
         def execute(host: Connection) -> Receipt:
-            return self.sync.execute(command, connection=host, expected_version=expected_version)
+            return self.sync.execute(command, connection=host, expected_version=expected_version, also=also)
 
         async def work() -> Receipt:
             acting_for.set(caller)

@@ -52,10 +52,11 @@ _PROBLEM = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "code": {"type": "string", "description": "A stable word for programs."},
+        "retry": {"type": "boolean", "description": "Whether the same request may succeed later."},
         "field": {"type": "string", "description": "The field that was wrong, if one was."},
         "hint": {"type": "string", "description": "What to do instead."},
     },
-    "required": ["type", "title", "status", "detail", "code"],
+    "required": ["type", "title", "status", "detail", "code", "retry"],
 }
 _CUSTOMER = {
     "name": "customer",

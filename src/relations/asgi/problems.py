@@ -75,12 +75,13 @@ def status_of(error: RelationsError) -> int:
 
 
 def problem(error: RelationsError) -> dict[str, Any]:
-    """Return an error as problem details. Failures of the server say no more than their code."""
+    """Return an error as problem details. Failures of the server say their code, and whether to send it again."""
     status = status_of(error)
     known: dict[str, Any] = {"field": error.field, "hint": error.hint}
     detail = error.reason
     if status >= 500 and not isinstance(error, NotStarted):
-        detail = "the request could not be carried out; it may be sent again"
+        detail = "the request could not be carried out"
+        detail += "; it may be sent again" if _may_pass(error) else ""
         known = {"hint": error.hint if isinstance(error, OutcomeUnknown) else None}
     return {
         "type": f"urn:relations:problem:{error.code}",
@@ -88,8 +89,14 @@ def problem(error: RelationsError) -> dict[str, Any]:
         "status": status,
         "detail": detail,
         "code": error.code,
+        "retry": _may_pass(error),
         **{name: value for name, value in known.items() if value is not None},
     }
+
+
+def _may_pass(error: RelationsError) -> bool:
+    """Return whether the same request may succeed later."""
+    return error.retry or error.code in _PASSING_HERE
 
 
 def problem_response(error: RelationsError | HTTPException) -> Response:
@@ -102,6 +109,6 @@ def problem_response(error: RelationsError | HTTPException) -> Response:
     body = problem(error)
     if body["status"] >= 500:
         logger.warning("request failed", code=error.code, reason=error.reason, status=body["status"])
-        if error.retry or error.code in _PASSING_HERE:
-            headers["Retry-After"] = _RETRY_SECONDS
+    if body["retry"]:
+        headers["Retry-After"] = _RETRY_SECONDS
     return Response(msgspec.json.encode(body), body["status"], headers, PROBLEM_TYPE)

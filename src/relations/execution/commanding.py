@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import islice
 
 from sqlalchemy import Connection
@@ -11,6 +12,7 @@ from relations.errors import IdempotencyConflict
 from relations.execution.executor import Executor
 from relations.execution.idempotency import Repeats
 from relations.execution.receipts import BatchReport, Receipt
+from relations.execution.sharing import Also
 from relations.log.log import Log
 from relations.messages import Command
 from relations.telemetry import Observer, is_verbose, logger
@@ -30,7 +32,12 @@ class Commanding:
     _repeats: Repeats
 
     def execute(
-        self, command: Command, *, connection: Connection | None = None, expected_version: int | None = None
+        self,
+        command: Command,
+        *,
+        connection: Connection | None = None,
+        expected_version: int | None = None,
+        also: Also | None = None,
     ) -> Receipt:
         """Execute a command: all its events, and those it leads to, are recorded in one transaction, or nothing is.
 
@@ -38,18 +45,26 @@ class Commanding:
             command: The command. With a `command_id`, the same command again returns the first receipt.
             connection: The host's own SQLAlchemy connection: the events commit or vanish with the host's rows.
             expected_version: Refuse unless the command's stream is at this version.
+            also: Writes rows of the host's own, given the connection on which the events are recorded, and the receipt:
+                both commit or vanish together. It is called if the command records events, so not for a repetition.
+                If it raises an error, nothing is recorded, and the caller gets that error. All writers of the log wait
+                while it runs, so it should do nothing else. It may run in another thread, and again after a rollback.
 
         Raises:
             CommandRefused: A rule of the domain forbids it.
             IdempotencyConflict: Its id was used for a different command.
             ConcurrencyConflict: The stream is at another version, or others kept writing first.
+            InvalidInput: `also` has ended the transaction, or left it broken.
         """
+        execute = partial(
+            self._executor.execute, command, connection=connection, expected_version=expected_version, also=also
+        )
         if self.log.database.observers:
             with self.log.database.observed("execute", type(command).__name__) as facts:
-                receipt = self._executor.execute(command, connection=connection, expected_version=expected_version)
+                receipt = execute()
                 facts.update(receipt=receipt, stream=command.stream)
         else:
-            receipt = self._executor.execute(command, connection=connection, expected_version=expected_version)
+            receipt = execute()
         if is_verbose():
             logger.debug(
                 "executed",

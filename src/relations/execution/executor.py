@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from relations.decider import Aggregate
 from relations.errors import (
     ConcurrencyConflict,
+    InvalidInput,
     LogError,
     OutcomeUnknown,
     RelationsError,
@@ -28,12 +29,14 @@ from relations.errors import (
 from relations.execution.deciding import Clock, CommandDecider, React
 from relations.execution.idempotency import Repeats
 from relations.execution.receipts import BatchReport, Receipt, Rejection
-from relations.execution.sharing import Pending, SharedCommits
+from relations.execution.sharing import Also, Pending, SharedCommits
 from relations.execution.states import States
 from relations.execution.unit import Unit
 from relations.gc_pause import collector_paused
 from relations.log.codec import Codec
+from relations.log.connections import lent, must_be_intact
 from relations.log.database import Database
+from relations.log.failures import is_connection_lost
 from relations.log.forking import after_fork
 from relations.log.log import Log
 from relations.log.people import Marks
@@ -45,6 +48,9 @@ __all__ = ["Clock", "Executor"]
 
 _FINAL = ("version_conflict", "log_busy", "own_transaction")
 """Conflicts that a new attempt does not resolve: the caller's own, and a timeout of the lock."""
+
+_FAILED_HOSTS_MAX = 4
+"""After this many failures of what hosts write, the other commands of a group are executed each on its own."""
 
 
 class Executor:
@@ -116,10 +122,15 @@ class Executor:
     # --- commands ---------------------------------------------------------------------------------------------------
 
     def execute(
-        self, command: Command, *, connection: Connection | None = None, expected_version: int | None = None
+        self,
+        command: Command,
+        *,
+        connection: Connection | None = None,
+        expected_version: int | None = None,
+        also: Also | None = None,
     ) -> Receipt:
         """Execute one command; see `Relations.execute`."""
-        pending = Pending(command, command.command_id or uuid4().hex, expected_version)
+        pending = Pending(command, command.command_id or uuid4().hex, expected_version, also)
         if connection is not None:
             self._execute_in_host(pending, connection)
         else:
@@ -128,13 +139,16 @@ class Executor:
             self._shared.submit(pending)
         if pending.error is not None:
             raise pending.error
-        rows, decision = pending.rows, pending.decision
-        if decision is None:
-            return Receipt(pending.command_id, tuple(rows), repeated=True)
-        own = (recorded_event(rows[index], decision.events[index]) for index in decision.own)
-        return Receipt(pending.command_id, tuple(own))
+        return _receipt(pending)
 
     def _execute_in_host(self, pending: Pending, connection: Connection) -> None:
+        if pending.also is not None or connection is self._database.held.lent:
+            raise InvalidInput(
+                "`also` writes in the engine's transaction, and `connection` is for a transaction of yours",
+                code="also_not_applicable",
+                field="also",
+                hint="Write your rows on that connection yourself, or omit `connection`",
+            )
         with self._unit(connection) as unit:
             self._decide_pending(unit, pending)
             _give_rows(unit, [pending])
@@ -161,6 +175,15 @@ class Executor:
             pending.is_answered = True
 
     def _commit_group(self, group: list[Pending], join: Callable[[], None]) -> None:
+        while True:
+            try:
+                return self._try_group(group, join)
+            except _HostFailed as failed:
+                failed.pending.fail(failed.error)
+                if sum(pending.has_failed for pending in group) > _FAILED_HOSTS_MAX:
+                    raise
+
+    def _try_group(self, group: list[Pending], join: Callable[[], None]) -> None:
         for last in self._tries(None):
             try:
                 with suppress(_NothingToCommit), self._unit(None) as unit:
@@ -178,7 +201,8 @@ class Executor:
             pending.reset()
         for pending in group:  # which grows while it is gone through
             try:
-                self._decide_pending(unit, pending)
+                if not pending.has_failed:
+                    self._decide_pending(unit, pending)
             except RelationsError as error:
                 if isinstance(error, StoreError) or (isinstance(error, ConcurrencyConflict) and _may_try_again(error)):
                     raise  # the transaction failed, and not only this command
@@ -188,6 +212,22 @@ class Executor:
         if any(pending.error for pending in group) and not any(pending.decision for pending in group):
             raise _NothingToCommit
         _give_rows(unit, group)
+        self._write_hosts_rows(unit, group)
+
+    def _write_hosts_rows(self, unit: Unit, group: Sequence[Pending]) -> None:
+        """Let the hosts write what belongs to the commands that have recorded events."""
+        writing = [each for each in group if each.also is not None and each.decision and each.decision.own]
+        if not writing:
+            return
+        with lent(unit.writer.connection, self._database.held) as connection:
+            for pending in writing:
+                try:
+                    pending.write_also(connection, _receipt(pending))
+                    must_be_intact(connection)
+                except Exception as error:
+                    if is_connection_lost(error):
+                        raise  # the transaction is lost, and not only this command
+                    raise _HostFailed(pending, error) from error
 
     def _decide_pending(self, unit: Unit, pending: Pending) -> None:
         """Decide a command within a unit, or find what it led to when it was executed before."""
@@ -307,6 +347,23 @@ class Executor:
 
 class _NothingToCommit(Exception):
     """No command of a group records anything, so its transaction is rolled back."""
+
+
+class _HostFailed(Exception):
+    """The failure of what a host writes in the transaction of its command, which is then rolled back."""
+
+    def __init__(self, pending: Pending, error: Exception) -> None:
+        super().__init__()
+        self.pending = pending
+        self.error = error
+
+
+def _receipt(pending: Pending) -> Receipt:
+    rows, decision = pending.rows, pending.decision
+    if decision is None:
+        return Receipt(pending.command_id, tuple(rows), repeated=True)
+    own = (recorded_event(rows[index], decision.events[index]) for index in decision.own)
+    return Receipt(pending.command_id, tuple(own))
 
 
 def _give_rows(unit: Unit, group: Sequence[Pending]) -> None:

@@ -9,14 +9,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from threading import Lock
-from typing import Any
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection
 
 from relations.errors import OutcomeUnknown
+from relations.execution.receipts import Receipt
 from relations.execution.unit import Decision
 from relations.messages import Command
 
-__all__ = ["Pending", "SharedCommits"]
+__all__ = ["Also", "Pending", "SharedCommits"]
+
+Also: TypeAlias = Callable[[Connection, Receipt], object]
+"""What a host writes in the transaction of a command, on the connection of that transaction."""
 
 _COMMANDS_MAX = 256
 """The most commands that share a transaction."""
@@ -29,6 +36,8 @@ class Pending:
         command: The command.
         command_id: The caller's id of it, or one that was made for this call.
         expected_version: The version at which its stream must be; None for any.
+        also: What the host writes in the same transaction.
+        has_failed: True if that raised an error. The command is then left out of the group.
         decision: What was recorded for it; None if it was refused or is a repetition.
         rows: The rows of the log: those of the decision, or those that the first such command led to.
         end: The number of the unit's entries once this command was decided.
@@ -37,21 +46,29 @@ class Pending:
     """
 
     __slots__ = (
+        "_context",
+        "also",
         "command",
         "command_id",
         "decision",
         "end",
         "error",
         "expected_version",
+        "has_failed",
         "is_answered",
         "rows",
         "woken",
     )
 
-    def __init__(self, command: Command, command_id: str, expected_version: int | None) -> None:
+    def __init__(
+        self, command: Command, command_id: str, expected_version: int | None = None, also: Also | None = None
+    ) -> None:
         self.command = command
         self.command_id = command_id
         self.expected_version = expected_version
+        self.also = also
+        self._context = None if also is None else copy_context()
+        self.has_failed = False
         self.decision: Decision | None = None
         self.rows: Sequence[Any] = ()
         self.end = 0
@@ -66,7 +83,19 @@ class Pending:
 
     def reset(self) -> None:
         """Forget the answer of a transaction that was rolled back."""
-        self.decision, self.rows, self.error = None, (), None
+        self.decision, self.rows = None, ()
+        if not self.has_failed:
+            self.error = None
+
+    def write_also(self, connection: Connection, receipt: Receipt) -> None:
+        """Let the host write, with the values of the caller's context: another caller may lead."""
+        if self.also is not None and self._context is not None:
+            self._context.run(self.also, connection, receipt)
+
+    def fail(self, error: Exception) -> None:
+        """Answer the command with the error that the host's own writing raised."""
+        self.reset()
+        self.has_failed, self.error = True, error
 
     def wake(self) -> None:
         """Wake the caller: its command was answered, or it leads."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select
@@ -34,14 +35,17 @@ class Metrics(Observer):
 
     Args:
         engine: The engine.
+        labels: Labels of the counts and times of this process, such as `{"worker": "1"}`. Without them, workers that
+            are scraped at one address cannot be told apart.
 
     Raises:
         MissingExtra: The extra `metrics` is not installed.
     """
 
-    def __init__(self, engine: Relations) -> None:
+    def __init__(self, engine: Relations, *, labels: Mapping[str, str] = MappingProxyType({})) -> None:
         self._core = needed("prometheus_client.core", extra="metrics", purpose="Metrics")
         self._engine = engine
+        self._names, self._values = tuple(labels), tuple(labels.values())
         self._lock = threading.Lock()
         self._commands: Counter[tuple[str, str, str]] = Counter()
         self._buckets = [0] * (len(_BOUNDS) + 1)
@@ -121,20 +125,22 @@ class Metrics(Observer):
             commands, buckets = dict(self._commands), list(self._buckets)
             seconds, conflicts = self._seconds, self._conflicts
         counted = self._core.CounterMetricFamily(
-            "relations_commands", "Commands by outcome and code.", labels=("command", "outcome", "code")
+            "relations_commands", "Commands by outcome and code.", labels=(*self._names, "command", "outcome", "code")
         )
         for key, count in sorted(commands.items()):
-            counted.add_metric(key, count)
+            counted.add_metric((*self._values, *key), count)
         yield counted
         total, cumulated = 0, []
         for bound, count in zip((*map(str, _BOUNDS), "+Inf"), buckets, strict=True):
             total += count
             cumulated.append((bound, total))
-        times = self._core.HistogramMetricFamily("relations_execute_seconds", "The time of execute.", labels=())
-        times.add_metric((), cumulated, seconds)
+        times = self._core.HistogramMetricFamily(
+            "relations_execute_seconds", "The time of execute.", labels=self._names
+        )
+        times.add_metric(self._values, cumulated, seconds)
         yield times
-        retried = self._core.CounterMetricFamily("relations_conflicts", "Commands decided again.", labels=())
-        retried.add_metric((), conflicts)
+        retried = self._core.CounterMetricFamily("relations_conflicts", "Commands decided again.", labels=self._names)
+        retried.add_metric(self._values, conflicts)
         yield retried
 
     def _of_log(self, status: Status) -> Iterator[Any]:

@@ -174,10 +174,14 @@ class HeldTransactions:
     """The transactions of hosts, within this process, that hold the log's write lock.
 
     A caller who forgets to pass the connection would wait for a lock that only the caller could release.
+
+    Attributes:
+        lent: The log's own connection while a host has it.
     """
 
     def __init__(self) -> None:
         self._held: dict[int, _Held] = {}
+        self.lent: Connection | None = None
 
     def add(self, connection: Connection) -> None:
         """Note that the transaction of a host's connection now holds the lock, until it ends."""
@@ -189,6 +193,17 @@ class HeldTransactions:
         self._held[id(connection)] = _Held(
             ref(connection), ref(transaction), get_ident(), None if task is None else ref(task)
         )
+
+    @contextmanager
+    def lending(self, connection: Connection) -> Iterator[None]:
+        """Note, while the body runs, that the log's own connection is lent to a host of this thread."""
+        self.add(connection)
+        self.lent = connection
+        try:
+            yield
+        finally:
+            self.lent = None
+            self._held = {key: held for key, held in self._held.items() if key != id(connection)}
 
     def refuse_wait(self) -> None:
         """Refuse to wait for the lock where this thread's, or this task's, own open transaction holds it.

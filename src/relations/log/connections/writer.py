@@ -73,7 +73,8 @@ class WriterConnection:
         return connection
 
     def _take_back(self, connection: Connection, error: BaseException) -> None:
-        if connection.invalidated or isinstance(error, (DBAPIError, sqlite3.Error)):
+        # A host may have tried to end the transaction, even to close the connection, and so ended it for SQLAlchemy.
+        if not connection.in_transaction() or isinstance(error, (DBAPIError, sqlite3.Error)):
             self._drop()  # which rolls back; the next transaction opens a new one
         else:
             raw: Any = connection.connection
