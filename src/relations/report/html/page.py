@@ -12,7 +12,7 @@ from relations.policies.calendars import local_time
 from relations.report.due import has_gone_on
 from relations.report.html.asked import Asked
 from relations.report.html.figures import Section
-from relations.report.html.sections import board, due, loyalty, repair, retention, satisfaction, value
+from relations.report.html.sections import board, contact, due, loyalty, repair, retention, satisfaction, value
 from relations.report.html.wording import Wording, of_the_page
 
 __all__ = ["AHEAD", "render_html"]
@@ -27,6 +27,7 @@ _SECTIONS: tuple[Callable[[Asked], Section], ...] = (
     value.section,
     repair.section,
     loyalty.section,
+    contact.section,
     due.section,
 )
 
