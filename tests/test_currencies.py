@@ -29,6 +29,13 @@ def test_withdrawn_currencies_are_known(code: str, digits: int, last: str) -> No
     assert last_day_of("EUR") is None
 
 
+def test_withdrawn_currencies_without_a_minor_unit_are_these() -> None:
+    """As ISO 4217 had them; Java's `Currency` has the same digits."""
+    whole = {code for code in withdrawn() if minor_digits(code) == 0}
+    assert whole == {"ADP", "BEF", "BYB", "BYR", "ESP", "GRD", "ITL", "LUF", "MGF", "PTE", "ROL", "TPE", "TRL"}
+    assert {minor_digits(code) for code in withdrawn() - whole} == {2}
+
+
 def test_a_withdrawn_currency_needs_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """BGN is in iso4217 1.14 and gone in 1.16; with this module neither is asked."""
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from relations.messages import Command, Event, from_micros
 
-__all__ = ["DUE_ACTOR", "Aggregate", "Decider", "Due", "Merging", "PolicySource", "due_before", "fold"]
+__all__ = ["DUE_ACTOR", "Aggregate", "Decider", "Due", "Informed", "Merging", "PolicySource", "due_before", "fold"]
 
 S = TypeVar("S")
 
@@ -90,6 +90,22 @@ class Merging(Generic[S]):
     next_to: Callable[[S], Sequence[str]]
     home: Callable[[Any, Mapping[str, S]], str]
     together: Callable[[Any, str, Mapping[str, S]], S]
+
+
+@dataclass(frozen=True, slots=True)
+class Informed:
+    """A fact that a command takes from another aggregate of its customer, where its sender did not give it.
+
+    Attributes:
+        kind: The other aggregate's name.
+        wants: `(command, state) -> bool`: whether the fact is missing.
+        inform: `(command, states, policy) -> command` with the fact. `states` are those of all merged ids, so a
+            customer has several.
+    """
+
+    kind: str
+    wants: Callable[[Any, Any], bool]
+    inform: Callable[[Any, Sequence[Any], Any], Command]
 
 
 @dataclass(frozen=True, slots=True)

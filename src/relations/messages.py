@@ -25,6 +25,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -36,6 +37,7 @@ from relations.json_form import JsonForm
 __all__ = [
     "CHANNELS",
     "ID_PATTERN",
+    "RECORDED",
     "Channel",
     "Checked",
     "Command",
@@ -53,6 +55,7 @@ __all__ = [
     "Text",
     "from_micros",
     "invalid_value",
+    "is_sentence",
     "looks_personal",
     "minor_digits",
     "shown",
@@ -93,10 +96,31 @@ def without_personal_data(words: str) -> str:
 _LONG_NUMBER = re.compile(r"\d(?:[ ./-]?\d){6,}")
 """Seven digits or more, as in the number of a telephone, card or passport."""
 
-Term = Annotated[Label, AfterValidator(without_personal_data)]
-"""A label that is stored unencrypted and compared or counted, such as a topic or a reason.
+RECORDED = "recorded"
+"""Set in the validation context of what is read from the log, where nothing new is decided."""
+_SENTENCE = re.compile(r"[\n\r!?;\"“”„«»。！？；]|\.\s+\S")  # noqa: RUF001 - Chinese punctuation is meant
+"""Signs of whole sentences: line breaks, their punctuation, quotation marks, or a full stop before another word."""
 
-It is a code, not words about a person. Text that looks like an address or a telephone number is refused.
+
+def is_sentence(words: str) -> bool:
+    """Return True if a text has the signs of whole sentences, which a code has not."""
+    return _SENTENCE.search(words) is not None
+
+
+def _no_sentence(words: str, info: ValidationInfo) -> str:
+    if is_sentence(words) and not (info.context or {}).get(RECORDED):
+        raise PydanticCustomError(
+            "sentence_for_term",
+            "a term is a code such as 'late delivery', not a sentence: it must not contain line"
+            " breaks, quotation marks, any of ! ? ; or a full stop before another word",
+        )
+    return words
+
+
+Term = Annotated[Label, AfterValidator(without_personal_data), AfterValidator(_no_sentence)]
+"""A label that is stored unencrypted and compared or counted, such as a topic or a cause.
+
+It is a code, not words about a person. Text that looks like an address, a telephone number or a sentence is refused.
 """
 Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=_NO_NUL)]
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NO_NUL)]

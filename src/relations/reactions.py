@@ -11,7 +11,7 @@ Where the second stream refuses, the command that began it is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -19,11 +19,13 @@ from typing import Any, TypeVar
 from relations.aggregates.complaint import (
     ComplaintMerged,
     ComplaintRecognised,
+    FileComplaint,
     RemedyCarriedOut,
     TakeDuplicate,
 )
 from relations.aggregates.customer import (
     AbsorbCustomer,
+    Customer,
     CustomerErased,
     CustomerMerged,
     CustomerUnmerged,
@@ -71,10 +73,13 @@ from relations.aggregates.loyalty import (
     remedy_lot,
 )
 from relations.aggregates.programme import ReturnStock, TakeStock
+from relations.decider import Informed
 from relations.messages import Command, Envelope, Event, from_micros
+from relations.months import months_after
 from relations.policies import Policy
+from relations.policies.calendars import local_time
 
-__all__ = ["ONLY_IF", "REACTIONS", "Reaction", "react"]
+__all__ = ["INFORMED", "ONLY_IF", "REACTIONS", "Reaction", "react"]
 
 C = TypeVar("C", bound=Command)
 Reaction = Callable[[Any, Envelope, Policy], list[Command]]
@@ -306,6 +311,51 @@ REACTIONS: dict[type[Event], Reaction] = {
 ONLY_IF: dict[type[Event], str] = dict.fromkeys((PurchaseRecorded, PurchaseRefunded, RefundReversed), "loyalty")
 """Events that lead to nothing unless the customer's aggregate of this kind has begun. Most buyers are not members, so
 most of these commands need not be made at all."""
+
+
+def _with_grade_and_language(command: FileComplaint, customers: Sequence[Customer], policy: Policy) -> FileComplaint:
+    """Return the command with the customer's own value grade and language, as far as its sender gave none."""
+    grade = command.grade or _grade(command, customers, policy)
+    spoken = [known for state in customers for known in state.profile.get("language", ()) if known[0] <= command.at]
+    language = command.language or (max(spoken)[1] if spoken else None)
+    return command.model_copy(update={"grade": grade, "language": language})
+
+
+def _grade(command: FileComplaint, customers: Sequence[Customer], policy: Policy) -> str | None:
+    """Return the grade by what the customer bought up to the command's time; None if they never bought."""
+    grades, currency, local = policy.lifecycle.grades, policy.currency, local_time(policy.zone)
+    last = local.month(command.at)
+    first = months_after(last, 1 - grades.months)
+    bought = [
+        each
+        for state in customers
+        for each in state.purchases.values()
+        if each.amount.currency == currency and each.at <= command.at
+    ]
+    if not bought:
+        return None
+    amount = sum(each.amount.amount for each in bought if local.month(each.at) >= first)
+    amount -= sum(
+        refund.amount.amount
+        for state in customers
+        for name, refund in state.refunds.items()
+        if name not in state.reversed
+        and refund.amount.currency == currency
+        and first <= local.month(max(refund.at, refund.bought_at)) <= last
+        and max(refund.at, refund.bought_at) <= command.at
+    )
+    return grades.grade(amount, currency)
+
+
+INFORMED: Mapping[type[Command], Informed] = {
+    FileComplaint: Informed(
+        kind="customer",
+        wants=lambda command, state: state.filing is None and None in (command.grade, command.language),
+        inform=_with_grade_and_language,
+    ),
+}
+"""Commands that take facts from their customer: a case is filed with the value grade and the language of the customer,
+which it keeps."""
 
 
 def _trusted(kind: type[C], envelope: Envelope, fields: dict[str, Any], *, customer: str = "") -> C:

@@ -45,6 +45,8 @@ from relations.projections.loyalty import (
     TierRisk,
     VintageBreakage,
 )
+from relations.projections.posts import PlatformFigures, PostDay, PostsView, WaitingPost
+from relations.projections.posts.figures import UsualRange
 from relations.projections.repair import (
     AccountEntry,
     BeforeAfter,
@@ -191,8 +193,11 @@ __all__ = [
     "OpenLoop",
     "OpenLoops",
     "PeriodRates",
+    "PlatformFigures",
     "PointsMonth",
     "Portrait",
+    "PostDay",
+    "PostsView",
     "Projection",
     "ReferralFigures",
     "ReferralRow",
@@ -233,9 +238,11 @@ __all__ = [
     "TierRisk",
     "Trait",
     "Trend",
+    "UsualRange",
     "View",
     "ViewContext",
     "Views",
     "VintageBreakage",
+    "WaitingPost",
     "WorthReport",
 ]

@@ -141,6 +141,8 @@ def test_a_view_is_answered_a_page_at_a_time(database_url: str) -> None:
         cut = (await client.get("/crm/views/retention/grades", params={**asked, "limit": 2, "offset": 1})).json()
         assert len(cut) == 2
         assert cut == (await client.get("/crm/views/retention/grades", params=asked)).json()[1:3]
+        beyond = await client.get("/crm/views/retention/grades", params={**asked, "offset": 10**24})
+        assert (beyond.status_code, beyond.json()) == (200, [])
         nps = await client.get("/crm/views/satisfaction/nps?by=touchpoint&by=segment&since=2026-01")
         assert nps.status_code == 200, nps.text
         ahead = await client.get("/crm/views/retention/lifetime_values", params={"ahead": "P30D", "model": "bg_nbd"})

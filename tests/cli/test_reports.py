@@ -27,7 +27,7 @@ def group(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_all_views_are_reported_for_people_and_for_programs(run: Run, hotel: Path) -> None:
     shown = run("report", "-d", hotel, *AS_OF)
     assert shown.code == 0
-    for heading in ("Board", "Satisfaction", "Retention", "Repair", "Agenda"):
+    for heading in ("Board", "Satisfaction", "Retention", "Repair", "Posts", "Agenda"):
         assert heading in shown.out
     document = run("report", "-d", hotel, *AS_OF, "--json").json
     assert document["zone"] == "Europe/Vienna"
@@ -35,7 +35,17 @@ def test_all_views_are_reported_for_people_and_for_programs(run: Run, hotel: Pat
     assert document["satisfaction"]["nps"]["n"] > 0
     assert document["retention"]["lifecycle"]["customers"] > 30
     assert document["board"]["figures"][0]["indicator"] == "nps"
-    assert set(document) == {"as_of", "known", "zone", "board", "satisfaction", "retention", "repair", "agenda"}
+    assert set(document) == {
+        "as_of",
+        "known",
+        "zone",
+        "board",
+        "satisfaction",
+        "retention",
+        "repair",
+        "posts",
+        "agenda",
+    }
 
 
 @pytest.mark.parametrize("view", ["board", "satisfaction", "retention", "repair", "agenda"])

@@ -52,7 +52,8 @@ def stored(engine: Relations) -> bytes:
         for table in tables.sorted_tables:
             for row in connection.execute(select(table)):
                 found += [
-                    bytes(value).decode("latin-1") if isinstance(value, bytes | memoryview) else str(value) for value in row
+                    bytes(value).decode("latin-1") if isinstance(value, bytes | memoryview) else str(value)
+                    for value in row
                 ]
     return "\n".join(found).lower().encode()
 

@@ -7,10 +7,36 @@ from typing import Any
 import pytest
 
 from relations import CommandRefused, FileComplaint, Relations
+from relations.aggregates.complaint import ComplaintCommand
 from relations.aggregates.customer import IdentityLinked
-from relations.commands import AskInformation, LinkIdentity, NoteTrait, ReceiveInformation, RegisterCustomer
+from relations.commands import (
+    AskInformation,
+    DeclineRemedy,
+    EscalateComplaint,
+    FollowUpComplaint,
+    InvestigateComplaint,
+    LinkIdentity,
+    NameRootCause,
+    NoteTrait,
+    ProposeRemedy,
+    ReceiveInformation,
+    ReceiveMessage,
+    RecogniseComplaint,
+    RecordInteraction,
+    RefuseRemedy,
+    RegisterCustomer,
+    ReopenComplaint,
+    ResolveComplaint,
+    SendHoldingReply,
+    SendMessage,
+    TransferComplaint,
+    WithdrawComplaint,
+)
 from relations.errors import IdempotencyConflict, InvalidInput
 from relations.log.personal import ERASED
+from relations.messages import Command, Money
+from relations.policies import Policy
+from relations.policies.complaints.authority import Desk, Limit
 from tests.support.making import assert_sound, complaint, database_bytes, day, erase, register
 
 ACCOUNT = "guest77@booking.example"
@@ -42,6 +68,58 @@ def test_other_systems_ids_and_wishes_are_sealed_and_gone_after_an_erasure(datab
         assert REMEDY not in said
         assert engine.views.customers.linked("booking site", ACCOUNT) == ["c2"]
         assert_sound(engine)
+
+
+def said_by_hand(number: int, said: str) -> list[Command]:
+    """Everything that people write by hand about a complaint, in an order in which it can be recorded."""
+    common: dict[str, Any] = {"complaint": f"k-c1-{number}"}
+    kinds: list[tuple[type[ComplaintCommand], dict[str, Any]]] = [
+        (TransferComplaint, {"department": "billing", "reason": f"{said} moved"}),
+        (SendHoldingReply, {"reason": f"{said} is ill"}),
+        (EscalateComplaint, {"to": "quality", "reason": f"{said} shouts"}),
+        (InvestigateComplaint, {"findings": f"{said} is right", "conclusion": "upheld"}),
+        (AskInformation, {"request": "r", "about": f"where {said} sat"}),
+        (ReceiveInformation, {"request": "r", "words": f"{said} sat there"}),
+        (ReceiveMessage, {"message": "m1", "words": f"{said} writes"}),
+        (SendMessage, {"message": "m2", "words": f"dear {said}"}),
+        (ProposeRemedy, {"remedy": "a", "kind": "goodwill", "value": Money(50_000, "EUR")}),
+        (RefuseRemedy, {"remedy": "a", "reason": f"{said} had one"}),
+        (ProposeRemedy, {"remedy": "b", "kind": "goodwill"}),
+        (DeclineRemedy, {"remedy": "b", "reason": f"{said} wants more"}),
+        (RecogniseComplaint, {"reward": "w", "reason": f"{said} was right"}),
+        (ResolveComplaint, {}),
+        (FollowUpComplaint, {"score": 1, "words": f"{said} is cross"}),
+        (ReopenComplaint, {"reason": f"{said} called again"}),
+        (WithdrawComplaint, {"reason": f"{said} gave up"}),
+    ]
+    filed = complaint(number, text=f"{said} waits", on_behalf_of=said, remedy_sought=f"money for {said}")
+    later = [
+        kind(**common, **fields, occurred_at=day(number + step / 50)) for step, (kind, fields) in enumerate(kinds, 1)
+    ]
+    return [filed, *later]
+
+
+def test_what_people_write_by_hand_about_a_complaint_is_sealed_and_gone_after_an_erasure(database_url: str) -> None:
+    """Given free text in every field that takes it, no byte of it is in the clear, nor readable after an erasure."""
+    with Relations.open(database_url) as engine:
+        engine.adopt(
+            Policy(desk=Desk(limits=(Limit(role="manager", money=(Money(10_000, "EUR"),)),))), from_beginning=True
+        )
+        wanted = [register(), *said_by_hand(1, "Ottilie")]
+        report = engine.execute_many([*wanted, complaint(2), *said_by_hand(3, "Ottilie")])
+        assert report.rejections == []
+        assert str(engine.history("c1")).count("Ottilie") >= 30
+        assert b"Ottilie" not in database_bytes(database_url)
+        assert engine.execute_many(wanted).events == 0
+        engine.execute(erase("c1"))
+        said = str(engine.history("c1"))
+        assert "Ottilie" not in said
+        assert said.count(ERASED) >= 30
+        assert_sound(engine)
+        engine.execute_many(
+            [TransferComplaint(complaint="k-c1-2", department="billing", reason="x", occurred_at=day(301))]
+        )
+    assert b"Ottilie" not in database_bytes(database_url)
 
 
 def test_the_same_link_again_changes_nothing(database_url: str) -> None:
@@ -113,6 +191,21 @@ def test_a_term_holds_no_address_and_no_number(words: str) -> None:
         FileComplaint(**common, complaint="k1", subject=words, channel="web")
     with pytest.raises(InvalidInput, match="stored unencrypted for ever"):
         NoteTrait(**common, trait="habit", about=words)
+
+
+@pytest.mark.parametrize(
+    "words", ["Anna was rude. She left", "why so late?", "never again!", 'the "suite"', "bad; cold", "冷。吵"]
+)
+def test_a_term_is_no_sentence(words: str) -> None:
+    common: dict[str, Any] = {"customer": "c1", "occurred_at": day(1)}
+    with pytest.raises(InvalidInput, match="not a sentence"):
+        FileComplaint(**common, complaint="k1", subject=words, channel="web")
+    with pytest.raises(InvalidInput, match="not a sentence"):
+        NoteTrait(**common, trait="habit", about=words)
+    with pytest.raises(InvalidInput, match="not a sentence"):
+        RecordInteraction(**common, interaction="i1", kind="call", channel="phone", topics=(words,))
+    with pytest.raises(InvalidInput, match="not a sentence"):
+        NameRootCause(complaint="k1", cause=words, occurred_at=day(1))
 
 
 @pytest.mark.parametrize("words", ["noise", "Late delivery 2024", "噪音", "room 412", "14 CFR 259.7(c)"])

@@ -142,6 +142,7 @@ BY_TOPIC: dict[tuple[str, str], Kind] = {
     ("complaint.escalation_planned", "to"): "code",
     ("complaint.improvement_raised", "cause"): "code",
     ("customer.trait_noted", "value"): "code",
+    ("customer.feedback_given", "platform"): "code",
     ("customer.consent_given", "source"): "code",
     ("customer.consent_withdrawn", "source"): "code",
     ("customer.identity_linked", "source"): "code",

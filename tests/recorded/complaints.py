@@ -61,6 +61,18 @@ COMPLAINTS: dict[str, Event] = {
     "complaint.message_received.1.bare": MessageReceived(message="n1"),
     "complaint.message_sent.1.full": MessageSent(message="n2", channel="email", words=SEALED, at=AT),
     "complaint.message_sent.1.bare": MessageSent(message="n2"),
+    "complaint.filed.1.language": ComplaintFiled(
+        subject="parking",
+        channel="web",
+        severity="low",
+        acknowledge_by=AT + DAY,
+        resolve_by=AT + 2 * DAY,
+        policy=2,
+        customer="c-42",
+        at=AT,
+        grade="high",
+        language="zh-Hans",
+    ),
     "complaint.filed.1.enquiry": ComplaintFiled(
         subject="parking",
         channel="web",
@@ -139,5 +151,8 @@ COMPLAINTS |= dict(
         _sealed("complaint.information_asked", "about"),
         _sealed("complaint.remedy_refused", "reason"),
         _sealed("complaint.recognised", "reason"),
+        _sealed("complaint.transferred", "reason"),
+        _sealed("complaint.holding_reply_sent", "reason"),
+        _sealed("complaint.escalated", "reason"),
     ]
 )

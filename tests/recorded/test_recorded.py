@@ -200,6 +200,7 @@ MEANT: dict[str, Event] = {
         at=AT,
     ),
     "customer.registered.1.implicit": CustomerRegistered(source="implicit", implicit=True, at=AT),
+    "customer.registered.1.author": CustomerRegistered(source="implicit", implicit=True, kind="author", at=AT),
     "customer.registered.1.bare": CustomerRegistered(),
     "customer.registered.1.gender": CustomerRegistered(gender=SEALED, at=AT),
     "customer.profile_corrected.1.full": ProfileCorrected(
@@ -331,6 +332,19 @@ MEANT: dict[str, Event] = {
     "customer.feedback_given.1.low": FeedbackGiven(
         feedback="f5", instrument="nps", score=2, at=AT, answer_by=AT + 2 * DAY
     ),
+    "customer.feedback_given.1.post": FeedbackGiven(
+        feedback="f7",
+        instrument="review",
+        kind="review",
+        lowest=1,
+        highest=5,
+        channel="social",
+        comment=SEALED,
+        platform="weibo",
+        link=SEALED,
+        at=AT,
+        answer_by=AT + 900_000_000,
+    ),
     "customer.sentiment_scored.1.low": SentimentScored(
         feedback="f6", score=-900, scorer="snownlp", scorer_version="0.12.3", at=AT, answer_by=AT + 2 * DAY
     ),
@@ -460,7 +474,9 @@ MEANT: dict[str, Event] = {
         reason="noise again", acknowledge_by=AT + DAY, resolve_by=AT + 2 * DAY, lenient=True, at=AT
     ),
     "complaint.reopened.1.bare": ComplaintReopened(reason="noise again", acknowledge_by=1, resolve_by=2),
+    "complaint.reopened.1.sealed": ComplaintReopened(reason=SEALED, acknowledge_by=1, resolve_by=2),
     "complaint.withdrawn.1.full": ComplaintWithdrawn(reason="a mistake", at=AT),
+    "complaint.withdrawn.1.sealed": ComplaintWithdrawn(reason=SEALED, at=AT),
     "complaint.withdrawn.1.bare": ComplaintWithdrawn(),
     "complaint.deadline_met.1.full": DeadlineMet(clock="acknowledge", round=1, due_at=AT),
     "complaint.deadline_missed.1.full": DeadlineMissed(clock="resolve", round=2, due_at=AT),

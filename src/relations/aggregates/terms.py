@@ -9,7 +9,7 @@ from relations.errors import CommandRefused
 from relations.messages import Command, Term
 from relations.policies import Policy
 
-__all__ = ["RETENTION", "UNKNOWN_TERM", "refuse_unknown_terms"]
+__all__ = ["RETENTION", "UNKNOWN_TERM", "refuse_unknown_terms", "term_fields"]
 
 RETENTION: Final = "retention period"
 """The reason of an erasure that the engine sends itself. It needs no place in the policy's list."""
@@ -17,11 +17,15 @@ UNKNOWN_TERM: Final = {"unknown_term": "The policy lists the terms of this field
 
 
 @cache
-def _terms(command: type[Command]) -> tuple[tuple[str, Any], ...]:
-    """Return the fields of a command that hold a term, with their defaults."""
+def term_fields(command: type[Command]) -> tuple[tuple[str, Any], ...]:
+    """Return the fields of a command that hold a term or several, with their defaults."""
     hints = get_type_hints(command, include_extras=True)
     fields = command.model_fields
-    return tuple((name, fields[name].default) for name in fields if Term in (hints[name], *get_args(hints[name])))
+    return tuple((name, fields[name].default) for name in fields if _holds_term(hints[name]))
+
+
+def _holds_term(hint: Any) -> bool:
+    return hint == Term or any(_holds_term(part) for part in get_args(hint))
 
 
 def refuse_unknown_terms(command: Command, policy: Policy) -> None:
@@ -31,13 +35,15 @@ def refuse_unknown_terms(command: Command, policy: Policy) -> None:
         CommandRefused: There is a list for the field, and the term is not in it (`unknown_term`).
     """
     listed = policy.personal_data.terms
-    for name, default in _terms(type(command)):
-        allowed, said = listed.get(name), getattr(command, name)  # type: ignore[call-overload] # any name may be asked
-        if not allowed or said is None or said in allowed or said in (default, RETENTION):
+    for name, default in term_fields(type(command)):
+        allowed, value = listed.get(name), getattr(command, name)  # type: ignore[call-overload] # any name may be asked
+        if not allowed or value in (None, default, RETENTION):
             continue
-        raise CommandRefused(
-            f"the {name} {said!r} is not one of the terms of the policy",
-            code="unknown_term",
-            field=name,
-            hint=f"Use one of: {', '.join(allowed)}",
-        )
+        for said in value if isinstance(value, tuple) else (value,):
+            if said not in allowed:
+                raise CommandRefused(
+                    f"the {name} {said!r} is not one of the terms of the policy",
+                    code="unknown_term",
+                    field=name,
+                    hint=f"Use one of: {', '.join(allowed)}",
+                )

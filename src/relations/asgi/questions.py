@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -164,6 +165,7 @@ class ViewQuestion:
             limit, offset = given.pop("limit"), given.pop("offset", 0)
             if offset < 0:
                 raise InvalidInput("a page cannot begin before the first entry", code="invalid_page", field="offset")
+            offset = min(offset, sys.maxsize - limit)  # no list is longer, and no slice goes further
             page = slice(offset, offset + limit)
         with self._view.answering() as connection:  # one state of the database for both
             answer = self._method(**given)

@@ -32,6 +32,7 @@ class ViewChoice(StrEnum):
     satisfaction = "satisfaction"
     retention = "retention"
     repair = "repair"
+    posts = "posts"
     agenda = "agenda"
 
 
@@ -89,6 +90,12 @@ class OrderChoice(StrEnum):
 
     due = "due"
     severity = "severity"
+    filed = "filed"
+    owner = "owner"
+    kind = "kind"
+    channel = "channel"
+    grade = "grade"
+    language = "language"
 
 
 class LoadChoice(StrEnum):

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, bindparam, select
 
-from relations.decider import Aggregate, Due, Merging, due_before
+from relations.decider import Aggregate, Due, Informed, Merging, due_before
 from relations.errors import CommandRefused, ConcurrencyConflict, InvalidInput, RelationsError
 from relations.execution.idempotency import Repeats
 from relations.execution.merged_ids import states_together
@@ -33,6 +33,7 @@ DueBy = Callable[[Any, Command, int, InForce], Due | None]
 React = Callable[[Event, Envelope, Policy], list[Command]]
 
 _REACTIONS_MAX = 1_000
+_DAY = 86_400_000_000
 _entry: Callable[..., Entry] = tuple.__new__
 """`Entry._make` without its Python call, because this runs for every event."""
 
@@ -50,6 +51,7 @@ class CommandDecider:
         react: Returns the commands that an event leads to in other aggregates.
         marks: The marks of people to find them by.
         only_if: Events that lead to nothing unless the customer's aggregate of this kind has begun.
+        informed: Commands that take a fact from another aggregate of their customer.
         clock: Returns the time at which the log records an event.
     """
 
@@ -65,6 +67,7 @@ class CommandDecider:
         react: React,
         marks: Marks | None = None,
         only_if: Mapping[type[Event], str] = MappingProxyType({}),
+        informed: Mapping[type[Command], Informed] = MappingProxyType({}),
         clock: Clock,
     ) -> None:
         self._database = log.database
@@ -75,6 +78,8 @@ class CommandDecider:
         self._marks = marks
         self._reactions = react
         self._only_if = only_if
+        self._informed = informed
+        self._by_name = {aggregate.name: aggregate for aggregate in aggregates}
         self._clock = clock
         self._by_command = {command: aggregate for aggregate in aggregates for command in aggregate.commands}
         self._topics: dict[type[Event], Topic] = {topic.event: topic for topic in codec.topics.values()}
@@ -121,6 +126,8 @@ class CommandDecider:
             self._adopt_default(unit, policies)
         if command.follows:
             _refuse_alone(command)
+        if policies is not None and type(command) not in policies.commands:
+            _must_not_lie_ahead(command, unit.recorded_at, unit.rules.at(unit.recorded_at).future_days)
         decision = Decision(command_id, command.actor)
         wanted, cause = command, None
         while True:
@@ -132,6 +139,8 @@ class CommandDecider:
             step = UnitStep(aggregate, wanted, stream, decision.states.get(stream) or unit.state(stream), cause)
             if cause is None and expected_version is not None:
                 _must_be_at(expected_version, stream, step.version)
+            if type(wanted) in self._informed:
+                self._inform(unit, decision, step, self._informed[type(wanted)])
             if aggregate.due is not None:
                 self._let_time_pass(unit, decision, step, aggregate.due)
             if aggregate.merging is not None:
@@ -143,6 +152,22 @@ class CommandDecider:
             if not decision.pending:
                 return decision
             wanted, cause = decision.pending.popleft()
+
+    def _inform(self, unit: Unit, decision: Decision, step: UnitStep, informed: Informed) -> None:
+        """Give a command what another aggregate of its customer knows, if that aggregate is there."""
+        other, command = self._by_name.get(informed.kind), step.command
+        if other is None or not informed.wants(command, step.state):
+            return
+
+        def load(name: str) -> State:
+            stream = f"{informed.kind}-{name}"
+            return decision.states.get(stream) or unit.state(stream)
+
+        customer: str = command.customer  # type: ignore[attr-defined] # whatever is informed of a customer has one
+        found = {customer: load(customer)}
+        if other.merging is not None:
+            found = states_together(other.merging, customer, found[customer], load)
+        step.command = informed.inform(command, [state for _, state in found.values()], unit.rules.at(command.at))
 
     def _let_time_pass(self, unit: Unit, decision: Decision, step: UnitStep, due: DueBy) -> None:
         """Do in the stream what fell due before the command, each thing at its moment, as if recorded then.
@@ -332,6 +357,17 @@ def _refuse_alone(command: Command) -> NoReturn:
         field="command",
         hint=f"Send {command.follows}",
     )
+
+
+def _must_not_lie_ahead(command: Command, now: int, days: int | None) -> None:
+    if days is not None and command.at > now + days * _DAY:
+        raise CommandRefused(
+            f"cannot record what is dated {command.occurred_at.isoformat(timespec='seconds')}: that is more than "
+            f"{days} {'day' if days == 1 else 'days'} ahead",
+            code="too_far_ahead",
+            field="occurred_at",
+            hint="Correct the time, or raise the policy's future_days",
+        )
 
 
 def _must_be_at(expected: int, stream: str, version: int) -> None:

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from relations.decider import Aggregate
+from relations.decider import Aggregate, Informed
 from relations.errors import (
     ConcurrencyConflict,
     InvalidInput,
@@ -63,6 +63,7 @@ class Executor:
         aggregates: Every kind of aggregate.
         react: Returns the commands that an event leads to in other aggregates.
         only_if: Events that lead to nothing unless the customer's aggregate of this kind has begun.
+        informed: Commands that take a fact from another aggregate of their customer.
         clock: Returns the time at which the log records an event.
         snapshot_every: Keep a snapshot of a stream each time it has grown by this many events; a long one, by more.
         attempts: The number of attempts against other writers before the conflict is raised.
@@ -82,6 +83,7 @@ class Executor:
         react: React,
         marks: Marks | None = None,
         only_if: Mapping[type[Event], str] = MappingProxyType({}),
+        informed: Mapping[type[Command], Informed] = MappingProxyType({}),
         clock: Clock,
         snapshot_every: int = 500,
         attempts: int = 5,
@@ -90,6 +92,7 @@ class Executor:
         self._log = log
         self._database: Database = log.database
         self._only_if = only_if
+        self._informed = informed
         self._clock = clock
         self._snapshot_every = snapshot_every
         self._attempts = attempts
@@ -107,6 +110,7 @@ class Executor:
             react=react,
             marks=marks,
             only_if=only_if,
+            informed=informed,
             clock=clock,
         )
         self.rules = self._decider.rules
@@ -292,6 +296,10 @@ class Executor:
         streams = {command.stream for command in commands if self._decider.knows(command)}
         customers = {name for command in commands if (name := getattr(command, "customer", None))}
         streams.update(f"{kind}-{name}" for kind in set(self._only_if.values()) for name in customers)
+        for command in commands:
+            informed = self._informed.get(type(command))
+            if informed is not None:
+                streams.add(f"{informed.kind}-{command.customer}")  # type: ignore[attr-defined] # it is of a customer
         unit.prefetch(streams)
 
     def _tries(self, connection: Connection | None) -> Iterator[bool]:

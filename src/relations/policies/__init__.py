@@ -20,7 +20,7 @@ from relations.policies.loyalty.programme import Programme
 from relations.policies.loyalty.windows import CalendarYear, EndOfPeriod, Inactivity, Lifetime, RollingMonths
 from relations.policies.personal_data import PersonalData
 from relations.policies.policy import Policy
-from relations.policies.surveys import Surveys, Theme
+from relations.policies.surveys import PlatformPromise, Surveys, Theme
 from relations.policies.value import Condition, CurrencyGrades, Segment, ValueGrades
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "OwnDay",
     "OwnGap",
     "PersonalData",
+    "PlatformPromise",
     "Policy",
     "Programme",
     "Referral",

@@ -6,14 +6,14 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from relations.messages import Checked
+from relations.messages import RECORDED, Checked
 from relations.policies.care import Care
 from relations.policies.codes import known_currency, known_zone
 from relations.policies.complaints.authority import Desk
 from relations.policies.complaints.repair import Repair
 from relations.policies.complaints.service_levels import ServiceLevels
 from relations.policies.lifecycle import Lifecycle
-from relations.policies.loyalty.programme import RECORDED, Programme
+from relations.policies.loyalty.programme import Programme
 from relations.policies.personal_data import PersonalData
 from relations.policies.surveys import Surveys
 
@@ -40,6 +40,8 @@ class Policy(Checked):
         desk: The limits of what each role at the complaint desk may promise.
         personal_data: The time for which personal words are kept.
         care: The rules for contact that the business begins.
+        future_days: Commands dated more than this many days after their recording are refused (`too_far_ahead`), such
+            as a purchase with a mistyped year. Policies may be adopted for any time. None: no limit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -58,6 +60,7 @@ class Policy(Checked):
     desk: Desk = Desk()
     personal_data: PersonalData = PersonalData()
     care: Care = Care()
+    future_days: Annotated[int | None, Field(strict=True, ge=0, le=36_500)] = None
 
     @model_validator(mode="after")
     def _programmes_have_ids(self) -> Self:

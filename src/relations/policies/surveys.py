@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from relations.messages import Checked, Label
+from relations.messages import Checked, Label, Term
 from relations.policies.codes import OR_NONE
 from relations.policies.instruments import CES, CSAT, INTERVIEW, NPS, OBSERVATION, PANEL, REVIEW, SERVQUAL, Instrument
 
-__all__ = ["Surveys", "Theme"]
+__all__ = ["PlatformPromise", "Surveys", "Theme"]
 
 _DAY = 86_400_000_000
+_MINUTE = 60_000_000
 Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
 
 
@@ -28,6 +30,20 @@ class Theme(Checked):
 
     name: Label
     description: Annotated[str, Field(max_length=1000)] = ""
+
+
+class PlatformPromise(Checked):
+    """The promise to answer what people post on a platform.
+
+    Attributes:
+        platform: The platform, as posts name it.
+        answer_minutes: The minutes within which every post there is answered.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    platform: Term
+    answer_minutes: Annotated[int, Field(strict=True, ge=1, le=525_600)]
 
 
 class Surveys(Checked):
@@ -55,6 +71,7 @@ class Surveys(Checked):
             never do.
         consent_purpose: The purpose for which consent is checked: nobody is invited or reminded through a channel on
             which they withdrew it. None if consent is not checked.
+        platforms: The promises to answer posts. On a platform without one, low posts are answered like low answers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -72,12 +89,14 @@ class Surveys(Checked):
     answer_within_days: Days = 2
     low_sentiment: Annotated[Annotated[int, Field(strict=True, ge=-1000, le=0)] | None, OR_NONE] = -500
     consent_purpose: Annotated[Label | None, OR_NONE] = "surveys"
+    platforms: tuple[PlatformPromise, ...] = ()
 
     @model_validator(mode="after")
     def _names_stand_once(self) -> Self:
         for what, names in (
             ("instruments have the id", [each.id for each in self.instruments]),
             ("themes have the name", [each.name for each in self.themes]),
+            ("promises are for the platform", [each.platform for each in self.platforms]),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
@@ -97,16 +116,33 @@ class Surveys(Checked):
                 return each
         return None
 
-    def answer_by(self, instrument: str, at: int, *scores: int) -> int | None:
+    def answer_by(self, instrument: str, at: int, *scores: int, platform: str | None = None) -> int | None:
         """Return the time by which the business must reply to an answer, UTC microseconds; None if it need not.
 
         Args:
             instrument: The instrument's id.
             at: The time of the answer, UTC microseconds.
             scores: The score, or the scores of all items.
+            platform: The platform on which it was posted; None if it is not a post.
         """
+        for promise in self.platforms if platform is not None else ():
+            if promise.platform == platform:
+                return at + promise.answer_minutes * _MINUTE
         known = self.instrument(instrument)
         return at + self.answer_within_days * _DAY if known is not None and known.is_low(*scores) else None
+
+    def is_low(self, instrument: str, scores: Sequence[int], sentiments: Sequence[int]) -> bool:
+        """Return True if an answer is low: by its scores, or without scores by the sentiment of its words.
+
+        Args:
+            instrument: The instrument's id.
+            scores: The score, or the scores of all items; empty for words alone.
+            sentiments: The sentiments that scorers found, in thousandths.
+        """
+        if scores:
+            known = self.instrument(instrument)
+            return known is not None and known.is_low(*scores)
+        return self.low_sentiment is not None and min(sentiments, default=1) <= self.low_sentiment
 
     def lapsed_by(self, at: int) -> int | None:
         """Return the latest due time of reminders that have lapsed by a moment; None if reminders never lapse.

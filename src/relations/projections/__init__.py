@@ -1,12 +1,24 @@
 """Views rebuilt from the log at any time: pure folds into rows, and typed queries over them."""
 
-from relations.projections import agenda, board, contacts, customers, desk, loyalty, repair, retention, satisfaction
+from relations.projections import (
+    agenda,
+    board,
+    contacts,
+    customers,
+    desk,
+    loyalty,
+    posts,
+    repair,
+    retention,
+    satisfaction,
+)
 from relations.projections.agenda.view import AgendaView
 from relations.projections.board.view import BoardView
 from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.posts.view import PostsView
 from relations.projections.projection import CustomerRow, Projection, Row, Rows, Tally
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
@@ -37,6 +49,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     customers.PROJECTION,
     desk.PROJECTION,
     loyalty.PROJECTION,
+    posts.PROJECTION,
     repair.PROJECTION,
     retention.PROJECTION,
     satisfaction.PROJECTION,
@@ -50,6 +63,7 @@ VIEWS: tuple[type[View], ...] = (
     CustomersView,
     DeskView,
     LoyaltyView,
+    PostsView,
     RepairView,
     RetentionView,
     SatisfactionView,

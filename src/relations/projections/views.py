@@ -12,6 +12,7 @@ from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.posts.view import PostsView
 from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
@@ -40,6 +41,7 @@ class Views:
         desk: The work list of the complaint desk, and its results.
         customers: Customers by any of their ids or words, their consents, audiences, and likely duplicates.
         contacts: Contact between the business and its customers.
+        posts: What people post about the business in public, and which posts wait for an answer.
     """
 
     satisfaction: SatisfactionView
@@ -51,6 +53,7 @@ class Views:
     desk: DeskView
     customers: CustomersView
     contacts: ContactsView
+    posts: PostsView
 
     def __init__(self, context: ViewContext, kinds: Sequence[type[View]]) -> None:
         self._add(kinds, lambda _projection: context)

@@ -58,7 +58,7 @@ from relations.testing import simulate
 from relations.testing.hotel.simulation import hotel_policy, is_mistake
 
 AFTER = datetime(2025, 7, 1, tzinfo=UTC)
-VIEWS = ["board", "satisfaction", "retention", "repair", "agenda", "loyalty", "desk", "contacts", "customers"]
+VIEWS = ["board", "satisfaction", "retention", "repair", "agenda", "loyalty", "desk", "contacts", "customers", "posts"]
 
 
 def clock() -> datetime:
@@ -103,6 +103,10 @@ def history() -> Iterator[Command]:
                 customer=customer, interaction=name, kind="message", channel="email", direction="outbound",
                 purpose="offers", lenient=True, occurred_at=at,
             )  # fmt: skip
+        yield GiveFeedback(
+            customer=customer, feedback="posted", instrument="review", score=1, platform="weibo",
+            link="https://weibo.example/1", occurred_at=at,
+        )  # fmt: skip
         items = tuple(ItemAnswer(item.id, 5, 6) for item in SERVQUAL.items)
         yield GiveFeedback(
             customer=customer, feedback="gaps", instrument="servqual", items=items, invitation="asked", occurred_at=at
@@ -115,6 +119,11 @@ def history() -> Iterator[Command]:
         )  # fmt: skip
         yield AssignComplaint(owner="li", department="rooms", **common)
         yield RaiseImprovement(improvement=f"i-{customer}", title="thicker doors", cause="doors", **common)
+    for number in range(16):  # eight calm days, then a storm
+        yield GiveFeedback(
+            customer=own[3], feedback=f"post-{number}", instrument="review", score=1, platform="forum",
+            occurred_at=AFTER - timedelta(days=max(10 - number, 2), hours=1),
+        )  # fmt: skip
     yield SetProgrammeGoal(
         programme="main",
         goal="g1",

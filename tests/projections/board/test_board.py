@@ -73,6 +73,17 @@ def test_a_figure_of_the_board_equals_that_of_its_view(engine: Relations) -> Non
     assert sum(figure.month.value is not None for figure in board.values()) > 12
 
 
+def test_only_open_cases_are_overdue(engine: Relations) -> None:
+    """A follow-up that nobody made is overdue, but its complaint is settled."""
+    counted: list[tuple[float, float]] = []
+    for month in ("2025-06", MONTH, "2025-11"):
+        figures = engine.views.board.figures(month=month, indicators=["open_cases", "overdue_cases"])
+        board = {figure.indicator: figure.month.value for figure in figures}
+        counted.append((board["overdue_cases"] or 0, board["open_cases"] or 0))
+    assert all(overdue <= opened for overdue, opened in counted)
+    assert any(step.clock == "follow_up" for step in engine.views.repair.overdue(as_of=LAST))
+
+
 def test_trade_and_complaints_equal_a_plain_sum_over_the_log(engine: Relations) -> None:
     local = engine.views.board.local
     sold = refunded = orders = filed = 0

@@ -9,6 +9,7 @@ import pytest
 
 from relations.aggregates.complaint import (
     AcknowledgeComplaint,
+    AssignComplaint,
     CloseComplaint,
     FileComplaint,
     FollowUpComplaint,
@@ -17,10 +18,18 @@ from relations.aggregates.complaint import (
     ResolveComplaint,
     SendMessage,
 )
-from relations.aggregates.customer import EraseCustomer, MergeCustomer, RegisterCustomer, UnmergeCustomer
+from relations.aggregates.customer import (
+    EraseCustomer,
+    MergeCustomer,
+    RecordPurchase,
+    RefundPurchase,
+    RegisterCustomer,
+    UnmergeCustomer,
+)
 from relations.engine import Relations
 from relations.errors import CommandRefused, InvalidInput
-from relations.policies import Policy, ServiceLevels
+from relations.messages import Money
+from relations.policies import GradeLevels, Policy, ServiceLevels
 from relations.policies.complaints.service_levels import CASE_KINDS, KindLevel, ServiceLevel
 from relations.projections.repair.figures import CasesStanding
 
@@ -225,3 +234,83 @@ def test_overdue_cases_are_open_cases_and_a_follow_up_is_a_figure_of_its_own(dat
         assert (found.open, found.overdue) == (4, 3)
         due = [ticket.complaint for ticket in engine.views.desk.work(due_by=now).tickets]
         assert sorted(due) == ["k0", "k1", "k2"]
+
+
+def test_the_engines_own_grade_decides_the_promise_and_is_pinned(database_url: str) -> None:
+    now = NINE + HOUR
+    quick = ServiceLevel(acknowledge=HOUR, resolve=8 * HOUR)
+    levels = ServiceLevels(grades=(GradeLevels(grade="high", medium=quick),))
+    with Relations.open(database_url, clock=lambda: now) as engine:
+        engine.adopt(Policy(service_levels=levels), from_beginning=True)
+
+        def buy(customer: str, purchase: str, euros: int, days_ago: int = 1) -> None:
+            paid = Money(euros * 100, "EUR")
+            at = NINE - timedelta(days=days_ago)
+            engine.execute(RecordPurchase(customer=customer, purchase=purchase, amount=paid, occurred_at=at))
+
+        def due(number: int, customer: str, **more: Any) -> tuple[str | None, timedelta]:
+            engine.execute(file(number, "complaint", customer=customer, **more))
+            ticket = engine.views.desk.ticket(f"k{number}")
+            assert ticket is not None
+            assert ticket.due_at is not None
+            return ticket.grade, ticket.due_at - ticket.filed_at
+
+        buy("c1", "p1", 700)
+        buy("c2", "p2", 500)
+        assert due(1, "c1") == ("mid", 24 * HOUR)
+        engine.execute(MergeCustomer(customer="c2", into="c1", occurred_at=NINE))
+        assert due(2, "c2") == ("high", HOUR)  # what both ids bought counts
+        assert due(3, "c1", grade="regular") == ("regular", 24 * HOUR)  # what the host gives stands
+        assert due(4, "nobody") == (None, 24 * HOUR)
+        buy("c3", "p3", 5_000, days_ago=500)
+        assert due(5, "c3") == ("low", 24 * HOUR)  # too long ago to count
+        view = {each.customer: each.grade for each in engine.views.retention.grades()}
+        assert (view["c1"], view["c3"]) == ("high", "low")
+        engine.execute(
+            RefundPurchase(customer="c1", refund="r1", purchase="p1", amount=Money(30_000, "EUR"), occurred_at=NINE)
+        )
+        assert due(6, "c1") == ("mid", 24 * HOUR)
+        # A case sent again is the same case, though the grade has changed.
+        assert not engine.execute(file(2, "complaint", customer="c2")).events
+        assert engine.views.desk.ticket("k2").grade == "high"  # type: ignore[union-attr] # it was filed above
+
+
+def test_the_desk_is_chosen_by_language_and_sorted_page_by_page(database_url: str) -> None:
+    with Relations.open(database_url, clock=lambda: NINE + HOUR) as engine:
+        engine.execute(RegisterCustomer(customer="c1", language="zh-Hans", occurred_at=NINE - HOUR))
+        engine.execute(RegisterCustomer(customer="c2", occurred_at=NINE - HOUR))
+        for number in range(12):
+            more: dict[str, Any] = {
+                "customer": ("c1", "c2")[number % 2],
+                "channel": ("web", "email", "phone")[number % 3],
+            }
+            if number == 5:
+                more["language"] = "de"
+            engine.execute(
+                file(number, CASE_KINDS[number % 4], occurred_at=NINE + number * timedelta(minutes=1), **more)
+            )
+            if number % 4 == 0:
+                engine.execute(
+                    AssignComplaint(complaint=f"k{number}", owner=f"Li ~{number % 3}", occurred_at=NINE + HOUR)
+                )
+        desk = engine.views.desk
+        assert {each.complaint for each in desk.work(language="zh-Hans").tickets} == {f"k{n}" for n in range(0, 12, 2)}
+        assert {each.complaint for each in desk.search(language="de").tickets} == {"k5"}
+        orders: tuple[Any, ...] = ("due", "severity", "filed", "owner", "kind", "channel", "grade", "language")
+        for order in orders:
+            whole = desk.work(order=order).tickets
+            assert len(whole) == 12
+            values = [getattr(each, _SORTED_BY.get(order, order)) or "" for each in whole]
+            assert values == sorted(values)
+            paged: list[Any] = []
+            after = None
+            while True:
+                page = desk.work(order=order, limit=5, after=after)
+                paged += page.tickets
+                after = page.next
+                if after is None:
+                    break
+            assert tuple(paged) == whole
+
+
+_SORTED_BY = {"due": "due_at", "filed": "filed_at"}

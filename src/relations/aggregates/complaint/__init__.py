@@ -262,7 +262,7 @@ AGGREGATE = Aggregate(
     # Only the filing command names the customer; after that the state has it.
     customer=lambda state, command: state.customer or getattr(command, "customer", ""),
     state=Complaint,
-    state_version=4,
+    state_version=5,
     # Everything about a complaint is decided by the policy under which it was filed: calendar, promises, limits.
     pinned=lambda state: state.filing.policy if state.filing else None,
 )

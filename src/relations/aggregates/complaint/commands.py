@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from relations.aggregates.contact import LanguageTag
 from relations.messages import Channel, Command, Id, Label, Money, Term, Text
 from relations.policies.complaints.service_levels import CaseKind, Severity
 
@@ -94,8 +95,10 @@ class FileComplaint(ComplaintCommand):
 
     Attributes:
         kind: The kind of case. Only complaints affect the state of the relation.
-        grade: The customer's value grade, if service levels depend on it.
+        grade: The customer's value grade, on which service levels may depend. Without it the engine takes its own, by
+            what the customer bought up to this time.
         on_behalf_of: The person concerned, if the customer complains for somebody else.
+        language: The language of the case. Without it the engine takes that of the customer, if it is known.
         relationship: That person's relationship to the customer: child, guest of the booking, company.
     """
 
@@ -109,10 +112,11 @@ class FileComplaint(ComplaintCommand):
     purchase: Id | None = None
     grade: Label | None = None
     on_behalf_of: Text | None = None
-    relationship: Label | None = None
+    relationship: Term | None = None
     kind: CaseKind = "complaint"
+    language: LanguageTag | None = None
 
-    added: ClassVar[frozenset[str]] = frozenset({"kind"})
+    added: ClassVar[frozenset[str]] = frozenset({"kind", "language"})
 
 
 class AcknowledgeComplaint(ComplaintCommand):
@@ -149,7 +153,7 @@ class TransferComplaint(ComplaintCommand):
 
     department: Label
     owner: Label | None = None
-    reason: Term | None = None
+    reason: Label | None = None
 
 
 class InvestigateComplaint(ComplaintCommand):
@@ -210,7 +214,7 @@ class SendMessage(ComplaintCommand):
 class SendHoldingReply(ComplaintCommand):
     """Tell the customer why the answer takes longer, and when to expect it."""
 
-    reason: Term
+    reason: Label
     until: AwareDatetime | None = None
 
 
@@ -218,7 +222,7 @@ class EscalateComplaint(ComplaintCommand):
     """Escalate the complaint. An emergency goes to the recipient in the policy and makes the complaint critical."""
 
     to: Label | None = None
-    reason: Term | None = None
+    reason: Label | None = None
     emergency: bool = False
 
     @model_validator(mode="after")
@@ -294,7 +298,7 @@ class CarryOutRemedy(ComplaintCommand):
 class ResolveComplaint(ComplaintCommand):
     """Resolve the complaint. The outcome of a suggestion is `adopted` or `declined`."""
 
-    outcome: Label = "settled"
+    outcome: Term = "settled"
 
 
 class FollowUpComplaint(ComplaintCommand):
@@ -311,13 +315,13 @@ class CloseComplaint(ComplaintCommand):
 class ReopenComplaint(ComplaintCommand):
     """Reopen the complaint, with new deadlines."""
 
-    reason: Term
+    reason: Label
 
 
 class WithdrawComplaint(ComplaintCommand):
     """Record that the customer withdraws the complaint."""
 
-    reason: Term | None = None
+    reason: Label | None = None
 
 
 class MergeComplaint(ComplaintCommand):
@@ -341,7 +345,7 @@ class JudgePromise(ComplaintCommand):
         judged_by: The author of the judgement: a regulator, a former system.
     """
 
-    promise: Label
+    promise: Term
     kept: bool
     judged_by: Label
 
@@ -363,7 +367,7 @@ class RaiseImprovement(ComplaintCommand):
     """Propose an improvement that prevents the problem from happening again."""
 
     improvement: Id
-    title: Label
+    title: Term
     cause: Term | None = None
     owner: Label | None = None
 

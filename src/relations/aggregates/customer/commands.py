@@ -23,6 +23,7 @@ __all__ = [
     "CodeFeedback",
     "CorrectProfile",
     "CustomerCommand",
+    "CustomerKind",
     "DeclineInvitation",
     "DropTrait",
     "EraseAlias",
@@ -51,6 +52,11 @@ __all__ = [
     "WithdrawConsent",
 ]
 
+CustomerKind = Literal["person", "author"]
+"""A person, or somebody known only as the author of public posts."""
+
+Link = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^https?://[^\s\x00]+$")]
+"""The address of a page on the web."""
 TraitKind = Literal["preference", "habit", "taboo", "need", "attribute"]
 
 _SCORES = {known.id: known for known in (NPS, CSAT)}
@@ -88,7 +94,13 @@ class RegisterCustomer(CustomerCommand):
     Details are the same if language, region, channel and source are equal and the same personal fields are given.
     The contents of personal fields are not compared, because the state does not hold them; change them with
     `CorrectProfile`.
+
+    Attributes:
+        kind: `author` for somebody known only by what they posted in public. An author is no prospect until they buy
+            or are merged with a customer.
     """
+
+    added: ClassVar[frozenset[str]] = frozenset({"kind", "gender"})
 
     name: Text | None = None
     email: Email | None = None
@@ -98,9 +110,8 @@ class RegisterCustomer(CustomerCommand):
     region: Label | None = None
     channel: Channel | None = None
     source: Label | None = None
+    kind: CustomerKind = "person"
     gender: Label | None = None
-
-    added: ClassVar[frozenset[str]] = frozenset({"gender"})
 
 
 class CorrectProfile(CustomerCommand):
@@ -267,7 +278,12 @@ class GiveFeedback(CustomerCommand):
         comment: The customer's comment, or the notes.
         themes: The themes of the comment, if it is already coded.
         language: The language of the comment.
+        platform: The platform on which it was posted in public, such as `weibo`. A post by somebody unknown makes them
+            known as an author.
+        link: The address of the post. It leads to the author, so it is sealed like the comment.
     """
+
+    added: ClassVar[frozenset[str]] = frozenset({"platform", "link"})
 
     feedback: Id
     instrument: Id
@@ -280,6 +296,14 @@ class GiveFeedback(CustomerCommand):
     comment: Text | None = None
     themes: tuple[Label, ...] = ()
     language: LanguageTag | None = None
+    platform: Term | None = None
+    link: Link | None = None
+
+    @model_validator(mode="after")
+    def _is_posted_somewhere(self) -> GiveFeedback:
+        if self.link is not None and self.platform is None:
+            raise PydanticCustomError("platform_missing", "the link of a post must come with its platform")
+        return self
 
     @model_validator(mode="after")
     def _score_in_range(self) -> GiveFeedback:
@@ -385,7 +409,7 @@ class NoteTrait(CustomerCommand):
     about: Term
     words: Text | None = None
     need: Literal["functional", "emotional", "social"] | None = None
-    value: Label | None = None
+    value: Term | None = None
 
     added: ClassVar[frozenset[str]] = frozenset({"value"})
 

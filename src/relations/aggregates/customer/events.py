@@ -48,6 +48,7 @@ class CustomerRegistered(Event, frozen=True):
     Attributes:
         implicit: True if the customer became known by another event, such as a purchase. A customer has at most one
             implicit and one explicit registration, in this order.
+        kind: `person`, or `author` for somebody known only by what they posted in public.
         at: Business time, UTC microseconds, as in the envelope. Events repeat it in the body where a rule needs it,
             because the state is built from bodies alone.
         gender: The gender, in the business's own words.
@@ -64,6 +65,7 @@ class CustomerRegistered(Event, frozen=True):
     source: str | None = None
     implicit: bool = False
     at: int = 0
+    kind: str = "person"
     gender: Personal | None = None
 
 
@@ -236,7 +238,9 @@ class FeedbackGiven(Event, frozen=True):
         themes: The policy's themes of the comment, if it was coded when it was recorded.
         language: The language of the comment (BCP 47).
         answer_by: The time by which the business has to reply, UTC microseconds, if the policy at the time counts the
-            answer as low.
+            answer as low or promises an answer on its platform.
+        platform: The platform on which it was posted in public.
+        link: The address of the post.
     """
 
     topic: ClassVar[str] = "customer.feedback_given"
@@ -256,6 +260,8 @@ class FeedbackGiven(Event, frozen=True):
     themes: tuple[str, ...] = ()
     language: str | None = None
     answer_by: int | None = None
+    platform: str | None = None
+    link: Personal | None = None
 
 
 class FeedbackCorrected(Event, frozen=True):

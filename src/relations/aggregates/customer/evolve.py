@@ -70,7 +70,9 @@ def _profile_after(state: Customer, event: CustomerRegistered | ProfileCorrected
 
 
 def _customer_registered(state: Customer, event: CustomerRegistered) -> Customer:
-    registration = Registration(event.language, event.region, event.channel, event.source, given(event), event.implicit)
+    registration = Registration(
+        event.language, event.region, event.channel, event.source, given(event), event.implicit, event.kind
+    )
     return _replace(state, registration=registration, profile=_profile_after(state, event))
 
 
@@ -118,6 +120,8 @@ def _feedback_given(state: Customer, event: FeedbackGiven) -> Customer:
     if event.comment is not None:
         state = _replace(state, worded=with_item(state.worded, event.feedback, event.at))
         event = _replace(event, comment=None)
+    if event.link is not None:
+        event = _replace(event, link=None)
     feedback = with_item(state.feedback, event.feedback, event)
     if event.invitation is None:
         return _replace(state, feedback=feedback)

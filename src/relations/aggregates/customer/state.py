@@ -53,6 +53,7 @@ class Registration(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         given: The names of the personal fields that were given.
         implicit: True if they became known by another event, not by a registration.
+        kind: `person` or `author`.
     """
 
     language: str | None
@@ -61,6 +62,7 @@ class Registration(msgspec.Struct, frozen=True, gc=False):
     source: str | None
     given: tuple[str, ...]
     implicit: bool
+    kind: str = "person"
 
 
 class Invitation(msgspec.Struct, frozen=True, gc=False):

@@ -25,6 +25,8 @@ from relations.errors import InvalidInput
 if TYPE_CHECKING:
     from relations.policies.complaints.service_levels import CaseKind, Severity
 
+_ORDERED_BY = {"due": "deadline", "filed": "time of filing"}
+
 __all__ = ["complaint_command", "complaints_command", "repair_command"]
 
 
@@ -63,10 +65,13 @@ def complaints_command(
     grade: Annotated[
         str | None, typer.Option(metavar="NAME", help="List only cases filed with this value grade.")
     ] = None,
+    language: Annotated[
+        str | None, typer.Option(metavar="TAG", help="List only cases in this language, such as zh-Hans.")
+    ] = None,
     unassigned: Annotated[bool, typer.Option("--unassigned", help="List only complaints without an owner.")] = False,
     overdue: Annotated[bool, typer.Option("--overdue", help="List only complaints with a missed deadline.")] = False,
     order: Annotated[
-        OrderChoice, typer.Option(help="Sort the work list by deadline or by severity.")
+        OrderChoice, typer.Option(help="Sort the work list by this; equal cases by deadline.")
     ] = OrderChoice.due,
     load: Annotated[
         LoadChoice | None, typer.Option(help="Show the workload per owner or department instead of a list.")
@@ -118,12 +123,13 @@ def complaints_command(
                 kind=kinds,
                 channel=channel,
                 grade=grade,
+                language=language,
                 limit=limit,
                 after=after,
                 as_of=now,
             )
         else:
-            title = "work list, by severity" if order is OrderChoice.severity else "work list, by deadline"
+            title = f"work list, by {_ORDERED_BY.get(order.value, order.value)}"
             found = view.work(
                 owner=owner,
                 department=department,
@@ -131,6 +137,7 @@ def complaints_command(
                 kind=kinds,
                 channel=channel,
                 grade=grade,
+                language=language,
                 unassigned=unassigned,
                 due_by=now if overdue else None,
                 order=order.value,

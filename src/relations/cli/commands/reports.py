@@ -28,7 +28,7 @@ _STALE = timedelta(days=30)
 
 def pages(engine: Questions, question: Question, views: list[str]) -> tuple[dict[str, Any], list[RenderableType]]:
     """Return the JSON documents and the terminal pages of some views."""
-    from relations.cli.pages.report import agenda, board, repair, retention, satisfaction
+    from relations.cli.pages.report import agenda, board, posts, repair, retention, satisfaction
 
     documents: dict[str, Any] = {}
     shown: list[RenderableType] = []
@@ -50,6 +50,10 @@ def pages(engine: Questions, question: Question, views: list[str]) -> tuple[dict
                 relations = repair.read(engine, question)
                 documents[view] = relations
                 shown.append(repair.show(relations, question))
+            case "posts":
+                said = posts.read(engine, question)
+                documents[view] = said
+                shown.append(posts.show(said, question))
             case "agenda":
                 due = agenda.read(engine, question)
                 documents[view] = due
@@ -62,6 +66,7 @@ _OPTIONS: dict[str | None, frozenset[str]] = {
     "satisfaction": frozenset({"as_of", "known", "since", "until", "by", "segments", "limit", "currency"}),
     "retention": frozenset({"as_of", "known", "since", "until", "limit", "currency"}),
     "repair": frozenset({"as_of", "known", "since", "until", "ahead", "limit"}),
+    "posts": frozenset({"as_of", "known", "limit"}),
     "agenda": frozenset({"as_of", "known", "ahead", "limit"}),
     None: frozenset({"as_of", "known", "since", "until", "by", "segments", "ahead", "limit", "currency"}),
     "html": frozenset({"as_of", "known", "ahead", "currency", "html", "lang"}),
@@ -136,7 +141,7 @@ def report(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show the board, satisfaction, retention, the repair of relations, and what falls due.
+    """Show the board, satisfaction, retention, the repair of relations, public posts, and what falls due.
 
     The answers include every recorded event. Months and days are those of the policy's time zone. --since and --until
     limit satisfaction, the monthly rates, the cohorts and the times of repair. Options that do not apply to the chosen

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from relations.errors import InvalidInput
-from relations.messages import Checked, Id, Label, Money, Tender, minor_digits
+from relations.messages import RECORDED, Checked, Id, Label, Money, Tender, minor_digits
 from relations.policies.calendars import local_time
 from relations.policies.codes import NONE_WORD, OR_NONE, known_currency
 from relations.policies.loyalty.offers import Campaign, Referral, Reward, Tier
@@ -33,10 +33,8 @@ from relations.policies.loyalty.windows import (
     end_of_term,
 )
 
-__all__ = ["RECORDED", "CalendarYear", "Credit", "Lifetime", "Programme", "Ratio", "RollingMonths", "Terms", "Tier"]
+__all__ = ["CalendarYear", "Credit", "Lifetime", "Programme", "Ratio", "RollingMonths", "Terms", "Tier"]
 
-RECORDED = "recorded"
-"""Set in the validation context of a policy that is read from the log, where nothing new is decided."""
 _POINTS_PER_MINOR_UNIT_MAX = 100
 """Money is at most 10^15 minor units. A hundred points for each still fit into a database's integer."""
 

@@ -129,12 +129,14 @@ class Breach(Tally, gc=False):
     contacts: int = 0
 
 
-PROJECTION = Projection(name="contacts", version=1, tables=(Contacted, ContactMonth, Breach))
+PROJECTION = Projection(name="contacts", version=2, tables=(Contacted, ContactMonth, Breach))
 
 
 @PROJECTION.on(CustomerRegistered)
-def customer_registered(rows: Rows, _event: CustomerRegistered, at: Envelope) -> None:
-    """Keep since when the customer is known."""
+def customer_registered(rows: Rows, event: CustomerRegistered, at: Envelope) -> None:
+    """Keep since when the customer is known. Nobody is expected to contact an author of posts."""
+    if event.kind == "author":
+        return
     row = rows.need(Contacted, at.customer)
     row.known_since = min(row.known_since or at.occurred_at, at.occurred_at)
 

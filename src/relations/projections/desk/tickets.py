@@ -97,6 +97,7 @@ class Ticket(CustomerRow, gc=False):
         promises_broken: The number of promises that another system judged as broken.
         kind: complaint, enquiry, request or suggestion.
         grade: The customer's value grade with which it was filed.
+        language: The language in which it was filed.
     """
 
     table: ClassVar[str] = "tickets"
@@ -112,6 +113,7 @@ class Ticket(CustomerRow, gc=False):
         ("kind", "due_at", "complaint"),
         ("channel", "due_at", "complaint"),
         ("grade", "due_at", "complaint"),
+        ("language", "due_at", "complaint"),
     )
     complaint: str
     subject: str = ""
@@ -146,9 +148,10 @@ class Ticket(CustomerRow, gc=False):
     promises_broken: int = 0
     kind: str = "complaint"
     grade: str | None = None
+    language: str | None = None
 
 
-PROJECTION = Projection(name="desk", version=5, tables=(Ticket,))
+PROJECTION = Projection(name="desk", version=6, tables=(Ticket,))
 
 
 @PROJECTION.on(ComplaintFiled)
@@ -156,7 +159,7 @@ def complaint_filed(rows: Rows, event: ComplaintFiled, at: Envelope) -> None:
     """Add a ticket."""
     ticket = rows.need(Ticket, at.customer, at.id)
     ticket.subject, ticket.channel = event.subject, event.channel
-    ticket.kind, ticket.grade = event.kind, event.grade
+    ticket.kind, ticket.grade, ticket.language = event.kind, event.grade, event.language
     ticket.severity, ticket.urgency = event.severity, URGENCY.get(event.severity, _UNKNOWN)
     ticket.filed_at = ticket.severity_at = at.occurred_at
     _begin(ticket, event, at, "filed")

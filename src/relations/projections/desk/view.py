@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
+from urllib.parse import quote, unquote
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import case, func, select, tuple_
@@ -38,12 +39,16 @@ __all__ = [
 
 TicketStatus: TypeAlias = Literal["filed", "acknowledged", "resolved", "closed", "withdrawn", "merged", "reopened"]
 TICKET_STATUSES: tuple[TicketStatus, ...] = get_args(TicketStatus)
-WorkOrder: TypeAlias = Literal["due", "severity"]
+WorkOrder: TypeAlias = Literal["due", "severity", "filed", "owner", "kind", "channel", "grade", "language"]
 LoadBy: TypeAlias = Literal["owner", "department"]
 
 _PAGE_MAX = 1_000
+_SORTS: dict[str, tuple[str, ...]] = {"due": ("due_at",), "severity": ("urgency", "due_at"), "filed": ("filed_at",)}
+"""The fields of each order; any other order sorts by its own name and then by deadline."""
+_NUMBERS = frozenset({"due_at", "urgency", "filed_at"})
+_NUMBER = re.compile(r"-?[0-9]{1,18}|[0-9]{19}")
 _SEPARATOR = "~"
-"""The separator between the parts of a cursor; ids cannot contain it."""
+"""The separator between the parts of a cursor; ids cannot contain it, and other parts are quoted."""
 
 
 class TicketProfile(BaseModel):
@@ -74,7 +79,8 @@ class TicketProfile(BaseModel):
         promises_kept: The number of promises that another system judged as kept.
         promises_broken: The number of promises that another system judged as broken.
         kind: The kind of case.
-        grade: The customer's value grade with which it was filed; None if none was given.
+        grade: The customer's value grade with which it was filed; None if they had none.
+        language: The language in which it was filed; None if it is not known.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -104,6 +110,7 @@ class TicketProfile(BaseModel):
     promises_broken: int = 0
     kind: CaseKind = "complaint"
     grade: str | None = None
+    language: str | None = None
 
 
 class TicketPage(BaseModel):
@@ -158,6 +165,7 @@ class DeskView(View):
         kind: CaseKind | None = None,
         channel: str | None = None,
         grade: str | None = None,
+        language: str | None = None,
         unassigned: bool = False,
         due_by: datetime | None = None,
         order: WorkOrder = "due",
@@ -175,10 +183,12 @@ class DeskView(View):
             kind: Only cases of this kind.
             channel: Only cases that were filed through this channel.
             grade: Only cases that were filed with this value grade of the customer.
+            language: Only cases in this language.
             unassigned: Only complaints without an owner.
             due_by: Only complaints due by then; the present moment lists what is overdue.
-            order: `due` sorts by the next deadline, `severity` by the worst severity and then by deadline. Complaints
-                that wait for the customer and have no running deadline come last.
+            order: `due` sorts by the next deadline, `severity` by the worst severity, `filed` by the time of filing,
+                the others by their names. Equal ones are sorted by deadline. Complaints that wait for the customer and
+                have no running deadline come last.
             limit: The number of tickets, 1 to 1,000.
             after: The `next` of the page before.
             as_of: The moment for which lateness is computed; now by default.
@@ -191,6 +201,7 @@ class DeskView(View):
         checked_choice(kind, CASE_KINDS, "kind")
         checked_choice(order, get_args(WorkOrder), "order", needed=True)
         columns = self.table(Ticket).c
+        sort = _SORTS.get(order, (order, "due_at"))
         where: list[Any] = [columns.due_at <= NEVER] if order == "due" else [columns.is_pending]
         wanted = {
             columns.owner: owner,
@@ -199,6 +210,7 @@ class DeskView(View):
             columns.kind: kind,
             columns.channel: channel,
             columns.grade: grade,
+            columns.language: language,
         }
         where += [column == value for column, value in wanted.items() if value is not None]
         if clock is not None:
@@ -207,9 +219,7 @@ class DeskView(View):
             where.append(columns.owner.is_(None))
         if due_by is not None:
             where.append(columns.due_at <= to_micros(due_by))
-        keys = (columns.due_at,) if order == "due" else (columns.urgency, columns.due_at)
-        names = ("due_at",) if order == "due" else ("urgency", "due_at")
-        return self._page(where, keys, names, limit, after, as_of)
+        return self._page(where, sort, limit, after, as_of)
 
     @renamed_arguments(filed_from="since", filed_until="until")
     def search(
@@ -226,6 +236,7 @@ class DeskView(View):
         kind: CaseKind | None = None,
         channel: str | None = None,
         grade: str | None = None,
+        language: str | None = None,
         limit: int = 50,
         after: str | None = None,
         as_of: datetime | None = None,
@@ -244,6 +255,7 @@ class DeskView(View):
             kind: Only cases of this kind.
             channel: Only cases that were filed through this channel.
             grade: Only cases that were filed with this value grade of the customer.
+            language: Only cases in this language.
             limit: The number of tickets, 1 to 1,000.
             after: The `next` of the page before.
             as_of: The moment for which lateness is computed; now by default.
@@ -265,13 +277,14 @@ class DeskView(View):
             columns.kind: kind,
             columns.channel: channel,
             columns.grade: grade,
+            columns.language: language,
         }
         where: list[Any] = [column == value for column, value in wanted.items() if value is not None]
         if since is not None:
             where.append(columns.filed_at >= to_micros(since))
         if until is not None:
             where.append(columns.filed_at < to_micros(until))
-        return self._page(where, (columns.filed_at,), ("filed_at",), limit, after, as_of, customer)
+        return self._page(where, ("filed_at",), limit, after, as_of, customer)
 
     def ticket(self, complaint: str, *, as_of: datetime | None = None) -> TicketProfile | None:
         """Return one complaint; None if it was never filed.
@@ -325,8 +338,7 @@ class DeskView(View):
     def _page(
         self,
         where: Sequence[Any],
-        keys: Sequence[Any],
-        names: Sequence[str],
+        sort: Sequence[str],
         limit: int,
         after: str | None,
         as_of: datetime | None,
@@ -334,33 +346,42 @@ class DeskView(View):
     ) -> TicketPage:
         if not 0 < limit <= _PAGE_MAX:
             raise InvalidInput(f"limit must be from 1 to {_PAGE_MAX}, not {limit}", code="invalid_page", field="limit")
-        moment = self.moment(as_of)
-        order = (*keys, self.table(Ticket).c.complaint)
+        moment, columns = self.moment(as_of), self.table(Ticket).c
+        keys = [columns[name] if name in _NUMBERS else func.coalesce(columns[name], "") for name in sort]
+        order = (*keys, columns.complaint)
         conditions = list(where)
         if after is not None:
-            *numbers, last = _cursor(after, len(keys))
+            begin = _cursor(after, sort)
             # The first condition follows from the second; with it the index finds the page.
-            conditions += [keys[0] >= numbers[0], tuple_(*order) > tuple_(*numbers, last)]
+            conditions += [keys[0] >= begin[0], tuple_(*order) > tuple_(*begin)]
         # One more row than asked for shows that there is another page.
         found = self.rows(Ticket, *conditions, customer=customer, order_by=order, limit=limit + 1)
         shown = found[:limit]
         ends = None
         if len(found) > limit:
-            ends = _SEPARATOR.join([*(str(getattr(shown[-1], name)) for name in names), shown[-1].complaint])
+            values = [str(getattr(shown[-1], name) or (0 if name in _NUMBERS else "")) for name in sort]
+            ends = _SEPARATOR.join(
+                [*(quote(value, safe="").replace(_SEPARATOR, "%7E") for value in values), shown[-1].complaint]
+            )
         return TicketPage(tickets=tuple(_profile(ticket, moment) for ticket in shown), next=ends)
 
 
-def _cursor(after: str, width: int) -> tuple[Any, ...]:
-    *numbers, complaint = after.split(_SEPARATOR)
-    sound = len(numbers) == width and re.fullmatch(ID_PATTERN, complaint) is not None
-    if not sound or any(re.fullmatch(r"-?[0-9]{1,18}|[0-9]{19}", number) is None for number in numbers):
-        raise InvalidInput(
-            f"{after[:80]!r} is not the `next` of a page of this list",
-            code="invalid_cursor",
-            field="after",
-            hint="Pass the `next` of the page before, with the same order",
-        )
-    return (*(min(int(number), 2**63 - 1) for number in numbers), complaint)
+def _cursor(after: str, sort: Sequence[str]) -> tuple[Any, ...]:
+    """Return the values at which a page begins."""
+    *parts, complaint = after.split(_SEPARATOR)
+    sound = len(parts) == len(sort) and re.fullmatch(ID_PATTERN, complaint) is not None
+    if sound and all(name not in _NUMBERS or _NUMBER.fullmatch(part) for name, part in zip(sort, parts, strict=True)):
+        values = [
+            min(int(part), 2**63 - 1) if name in _NUMBERS else unquote(part)
+            for name, part in zip(sort, parts, strict=True)
+        ]
+        return (*values, complaint)
+    raise InvalidInput(
+        f"{after[:80]!r} is not the `next` of a page of this list",
+        code="invalid_cursor",
+        field="after",
+        hint="Pass the `next` of the page before, with the same order",
+    )
 
 
 def _profile(ticket: Ticket, moment: int) -> TicketProfile:
@@ -391,4 +412,5 @@ def _profile(ticket: Ticket, moment: int) -> TicketProfile:
         promises_broken=ticket.promises_broken,
         kind=ticket.kind,
         grade=ticket.grade,
+        language=ticket.language,
     )

@@ -211,9 +211,10 @@ PROJECTION.on(FeedbackCorrected)(feedback_corrected)
 
 
 @PROJECTION.on(CustomerRegistered)
-def customer_registered(rows: Rows, _event: CustomerRegistered, at: Envelope) -> None:
-    """Keep the time since when the customer is known."""
-    _known(rows.need(Patron, at.customer), at)
+def customer_registered(rows: Rows, event: CustomerRegistered, at: Envelope) -> None:
+    """Keep the time since when the customer is known. An author of posts is not known as a customer yet."""
+    if event.kind == "person":
+        _known(rows.need(Patron, at.customer), at)
 
 
 @PROJECTION.on(PurchaseRecorded)

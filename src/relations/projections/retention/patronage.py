@@ -90,6 +90,7 @@ class Patronage(CustomerRow, gc=False):
 
     Attributes:
         registered_at: The time of registration, UTC microseconds.
+        author: True if they are known only as the author of public posts.
         activity: Purchases by local month and currency in one key, `2024-05EUR`. Nested dictionaries would cost a third
             more of the fold's time and of the row's memory.
         opinions: The scores they gave, in the order of recording.
@@ -112,6 +113,7 @@ class Patronage(CustomerRow, gc=False):
 
     table: ClassVar[str] = "customer"
     registered_at: int | None = None
+    author: bool = False
     activity: dict[str, Activity] = msgspec.field(default_factory=dict)
     returned: dict[str, int] = msgspec.field(default_factory=dict)
     channels: dict[str, int] = msgspec.field(default_factory=dict)
@@ -129,6 +131,7 @@ class Patronage(CustomerRow, gc=False):
     def absorb(self, other: Patronage) -> None:
         """Add the row of another id of the same customer."""
         self.registered_at = _earlier(self.registered_at, other.registered_at)
+        self.author = self.author and other.author
         self.contact_at = _earlier(self.contact_at, other.contact_at)
         for key, theirs in other.activity.items():
             self.activity.setdefault(key, Activity()).absorb(theirs)
@@ -371,8 +374,10 @@ def _key_and_bit(day: int, currency: str) -> tuple[str, int]:
 
 
 def _contacted(rows: Rows, envelope: Envelope) -> Patronage:
-    """Return the customer's row, with this event as a contact."""
+    """Return the customer's row, with this event as a contact. An author of posts is no prospect before they buy."""
     row = rows.need(Patronage, envelope.customer)
+    if row.author:
+        return row
     if row.contact_at is None or envelope.occurred_at < row.contact_at:
         row.contact_at = envelope.occurred_at
     return row
@@ -415,6 +420,7 @@ def customer_erased(rows: Rows, _event: CustomerErased, envelope: Envelope) -> N
 @PROJECTION.on(CustomerRegistered)
 def customer_registered(rows: Rows, event: CustomerRegistered, envelope: Envelope) -> None:
     """Keep the time of registration and the profile."""
+    rows.need(Patronage, envelope.customer).author = event.kind == "author"
     row = _contacted(rows, envelope)
     row.registered_at = _earlier(row.registered_at, envelope.occurred_at)
     _profile(row, "language", event.language, envelope)

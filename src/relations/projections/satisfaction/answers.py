@@ -76,6 +76,7 @@ class Given(msgspec.Struct, array_like=True, gc=False):
         coded: Time and position of the coding in force; absent if the themes came with the answer.
         answer_by: The time by which the business has to reply, as decided with the answer.
         language: The language of the answer; empty if unknown.
+        platform: The platform on which it was posted in public; empty if it is not a post.
     """
 
     at: int
@@ -94,6 +95,7 @@ class Given(msgspec.Struct, array_like=True, gc=False):
     coded: tuple[int, int] | None = None
     answer_by: int | None = None
     language: str = ""
+    platform: str = ""
 
 
 class InvitationOutcome(msgspec.Struct, array_like=True, gc=False):
@@ -176,7 +178,7 @@ def _either(one: InvitationOutcome, other: InvitationOutcome) -> InvitationOutco
     )
 
 
-PROJECTION = Projection(name="satisfaction", version=8, tables=(Respondent,))
+PROJECTION = Projection(name="satisfaction", version=9, tables=(Respondent,))
 
 
 @PROJECTION.on(CustomerRegistered, ProfileCorrected)
@@ -207,6 +209,7 @@ def feedback_given(rows: Rows, event: FeedbackGiven, envelope: Envelope) -> None
         event.comment is not None,
         answer_by=event.answer_by,
         language=event.language or "",
+        platform=event.platform or "",
     )
 
 

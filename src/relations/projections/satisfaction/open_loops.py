@@ -127,16 +127,16 @@ def open_loops(low: Iterable[LowAnswer], *, now: int) -> OpenLoops:
 
 
 def _is_low(given: Given, rules: InForce) -> bool:
-    """Return True if the answer needs a reply: as decided with it, or else by the policy of its time."""
-    if given.answer_by is not None:
+    """Return True if the answer needs a reply: as decided with it, or else by the policy of its time.
+
+    A platform may promise an answer to every post, low or not.
+    """
+    if given.answer_by is not None and not given.platform:
         return True
     surveys = rules.at(given.at).surveys
     instrument = "csat" if given.instrument == COMPLAINT_CSAT else given.instrument
     scores = [answer.score for answer in given.items] if given.score is None else [given.score]
-    if scores:
-        return surveys.answer_by(instrument, given.at, *scores) is not None
-    low, said = surveys.low_sentiment, [each.score for each in given.sentiments]
-    return low is not None and min(said, default=1) <= low
+    return surveys.is_low(instrument, scores, [each.score for each in given.sentiments])
 
 
 def _open(customer: str, name: str, given: Given, now: int) -> OpenLoop:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from relations.messages import Money, looks_personal
+from relations.messages import Money, is_sentence, looks_personal
 
 __all__ = ["channels", "ids", "labels", "moments", "moneys", "terms", "texts"]
 
@@ -76,8 +76,8 @@ def labels(*, among: Sequence[str] = ("room", "restaurant", "spa")) -> SearchStr
 
 
 def terms() -> SearchStrategy[str]:
-    """Return a strategy of labels recorded in clear, without anything like an address or a phone number."""
-    return labels().filter(lambda text: not looks_personal(text))
+    """Return a strategy of labels recorded in clear, without anything like an address, a phone number or a sentence."""
+    return labels().filter(lambda text: not looks_personal(text) and not is_sentence(text))
 
 
 def texts() -> SearchStrategy[str]:

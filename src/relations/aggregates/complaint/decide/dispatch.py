@@ -176,6 +176,7 @@ def _file(state: Complaint, command: FileComplaint, policy: Policy) -> list[Even
         relationship=command.relationship,
         calendar=levels.calendar.name if levels.calendar else None,
         kind=command.kind,
+        language=command.language,
     )
     filing = state.filing
     if filing is None:
@@ -189,6 +190,9 @@ def _file(state: Complaint, command: FileComplaint, policy: Policy) -> list[Even
         calendar=filing.calendar,
         text=None,
         on_behalf_of=None,
+        # What the command does not say is the engine's own, and may have changed too.
+        grade=filing.grade if command.grade is None else command.grade,
+        language=filing.language if command.language is None else command.language,
     )
     if again == filing:
         return []

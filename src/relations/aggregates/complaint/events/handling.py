@@ -51,12 +51,13 @@ class ComplaintFiled(Event, frozen=True):
         acknowledge_by: The deadline of the first answer, UTC microseconds, exclusive: at that very time it is late.
         resolve_by: The deadline of the resolution, UTC microseconds, exclusive.
         policy: The version of the policy that set the deadlines; it applies to the complaint for all its life.
-        grade: The customer's value grade, if it was given.
+        grade: The customer's value grade at the filing, given or the engine's own.
         on_behalf_of: The person concerned, if the customer complains for somebody else.
         relationship: That person's relationship to the customer.
         calendar: The name of the business calendar of its clocks; None means elapsed time. The calendar itself is in
             the pinned policy.
         kind: `complaint`, `enquiry`, `request` or `suggestion`. Older events are complaints.
+        language: The language of the case, given or that of the customer at the filing.
         at: Business time, UTC microseconds, as in the envelope. Events repeat it in the body where a rule needs it,
             because the state is built from bodies alone.
     """
@@ -79,6 +80,7 @@ class ComplaintFiled(Event, frozen=True):
     relationship: str | None = None
     calendar: str | None = None
     kind: str = "complaint"
+    language: str | None = None
 
 
 class ComplaintAcknowledged(Event, frozen=True):
@@ -128,7 +130,7 @@ class ComplaintTransferred(Event, frozen=True):
     department: str
     previous: str | None = None
     owner: str | None = None
-    reason: str | None = None
+    reason: SealedSince | None = None
     at: int = 0
 
 
@@ -218,7 +220,7 @@ class HoldingReplySent(Event, frozen=True):
     """
 
     topic: ClassVar[str] = "complaint.holding_reply_sent"
-    reason: str
+    reason: SealedSince
     until: int | None = None
     at: int = 0
 
@@ -236,7 +238,7 @@ class ComplaintEscalated(Event, frozen=True):
 
     topic: ClassVar[str] = "complaint.escalated"
     to: str
-    reason: str | None = None
+    reason: SealedSince | None = None
     emergency: bool = False
     clock: str | None = None
     number: int = 1
@@ -360,7 +362,7 @@ class ComplaintReopened(Event, frozen=True):
     """
 
     topic: ClassVar[str] = "complaint.reopened"
-    reason: str
+    reason: SealedSince
     acknowledge_by: int
     resolve_by: int
     lenient: bool = False
@@ -371,7 +373,7 @@ class ComplaintWithdrawn(Event, frozen=True):
     """The customer withdrew the complaint."""
 
     topic: ClassVar[str] = "complaint.withdrawn"
-    reason: str | None = None
+    reason: SealedSince | None = None
     at: int = 0
 
 

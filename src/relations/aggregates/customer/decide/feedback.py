@@ -10,6 +10,7 @@ import msgspec
 from relations.aggregates.customer.commands import (
     AnswerFeedback,
     CodeFeedback,
+    CustomerKind,
     GiveFeedback,
     ScoreSentiment,
 )
@@ -55,6 +56,7 @@ def _give_feedback(state: Customer, command: GiveFeedback, policy: Policy) -> li
         items=command.items,
         themes=command.themes,
         language=command.language,
+        platform=command.platform,
     )
     recorded = state.feedback.get(command.feedback)
     if recorded is not None:
@@ -74,10 +76,15 @@ def _give_feedback(state: Customer, command: GiveFeedback, policy: Policy) -> li
     if command.comment is not None:
         refuse_if_erased(state, command, "comment", "Send the answer without the comment")
         event = _replace(event, comment=command.comment)
+    if command.link is not None:
+        refuse_if_erased(state, command, "link", "Send the post without its link")
+        event = _replace(event, link=command.link)
     scores = [item.score for item in command.items] if command.score is None else [command.score]
     if not state.erased:
-        event = _replace(event, answer_by=policy.surveys.answer_by(instrument.id, command.at, *scores))
-    return making_known(state, command, event, command.channel)
+        answer_by = policy.surveys.answer_by(instrument.id, command.at, *scores, platform=command.platform)
+        event = _replace(event, answer_by=answer_by)
+    kind: CustomerKind = "person" if command.platform is None else "author"
+    return making_known(state, command, event, command.channel, kind)
 
 
 def _given_again(
@@ -93,7 +100,7 @@ def _given_again(
     return _correction(state, command, recorded, policy)
 
 
-FORM = ("instrument", "touchpoint", "channel", "invitation", "regarding")
+FORM = ("instrument", "touchpoint", "channel", "invitation", "regarding", "platform")
 """The fields of an answer that a correction leaves as they are."""
 
 
@@ -142,7 +149,9 @@ def _correction(state: Customer, command: GiveFeedback, answer: FeedbackGiven, p
             comment=command.comment,
             given_at=answer.at,
             at=command.at,
-            answer_by=None if answered else policy.surveys.answer_by(instrument.id, command.at, *scores),
+            answer_by=None
+            if answered
+            else policy.surveys.answer_by(instrument.id, command.at, *scores, platform=answer.platform),
             themes=command.themes,
             language=command.language,
         )
@@ -312,6 +321,7 @@ def _score_sentiment(state: Customer, command: ScoreSentiment, policy: Policy) -
         return []  # a version of a scorer gives one score for a comment: the first one recorded stands
     low = policy.surveys.low_sentiment
     stands = given.score is None and not given.items and command.feedback not in state.followed and not state.erased
+    stands = stands and given.answer_by is None  # a platform promises an answer sooner
     if stands and low is not None and command.score <= low:
         event = _replace(event, answer_by=command.at + policy.surveys.answer_within_days * _DAY)
     return [event]

@@ -38,8 +38,9 @@ def _register(state: Customer, command: RegisterCustomer) -> list[Event]:
     refuse_if_erased(state, command, None, "Register the person again under another id")
     known = state.registration
     wanted = Registration(
-        command.language, command.region, command.channel, command.source, given(command), implicit=False
-    )
+        command.language, command.region, command.channel, command.source, given(command), implicit=False,
+        kind=command.kind,
+    )  # fmt: skip
     if known is not None and not known.implicit:
         if known == wanted:
             return []
@@ -60,6 +61,7 @@ def _register(state: Customer, command: RegisterCustomer) -> list[Event]:
             channel=command.channel,
             source=command.source,
             at=command.at,
+            kind=command.kind,
             gender=command.gender,
         )
     ]

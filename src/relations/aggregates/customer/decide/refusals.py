@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from relations.aggregates.customer.commands import CustomerCommand
+from relations.aggregates.customer.commands import CustomerCommand, CustomerKind
 from relations.aggregates.customer.events import CustomerRegistered
 from relations.aggregates.customer.state import Customer
 from relations.aggregates.terms import UNKNOWN_TERM
@@ -75,6 +75,7 @@ REFUSALS: Mapping[str, str] = {
     "invalid_phone": "The phone number does not have 5 to 15 digits",
     "need_sort_misplaced": "The kind of need must be given for a need, and only for a need",
     "negative_amount": "The amount of a purchase or an acquisition cost must not be negative",
+    "platform_missing": "The link of a post comes without its platform",
     "nothing_answered": "An answer must have a score, items, a comment or themes",
     "nothing_noted": "A note on culture must have at least one field",
     "refund_not_positive": "The amount of a refund must be greater than zero",
@@ -91,11 +92,13 @@ def refused(reason: str, code: str, field: str, hint: str) -> CommandRefused:
     return CommandRefused(reason, code=code, field=field, hint=hint)
 
 
-def making_known(state: Customer, command: CustomerCommand, event: Event, channel: str | None) -> list[Event]:
+def making_known(
+    state: Customer, command: CustomerCommand, event: Event, channel: str | None, kind: CustomerKind = "person"
+) -> list[Event]:
     """Return the event, preceded by an implicit registration if the customer was not known."""
     if state.known:
         return [event]
-    return [CustomerRegistered(channel=channel, source="implicit", implicit=True, at=command.at), event]
+    return [CustomerRegistered(channel=channel, source="implicit", implicit=True, at=command.at, kind=kind), event]
 
 
 def refuse_if_erased(state: Customer, command: CustomerCommand, field: str | None, hint: str) -> None:

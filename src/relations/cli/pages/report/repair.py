@@ -104,7 +104,7 @@ def _states(summary: RepairSummary) -> Table:
             made.add_row(state, number(count), "", "", words(_MEANING[state]))
             continue
         share = count / summary.damaged if summary.damaged else None
-        made.add_row(state, number(count), percent(share), bar(share, 12), words(_MEANING[state]))
+        made.add_row(state.replace("_", " "), number(count), percent(share), bar(share, 12), words(_MEANING[state]))
     return made
 
 
