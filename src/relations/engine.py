@@ -37,6 +37,7 @@ from relations.policies import Policy
 from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS, VIEWS, View, ViewContext
 from relations.projections.agenda.view import commands_due
+from relations.projections.care.beginnings import beginning_commands
 from relations.projections.customers.lookup import words_of
 from relations.projections.projection import Projection
 from relations.projections.running.last_events import last_events
@@ -301,7 +302,7 @@ class Relations(Doors, Commanding, Following):
         )
 
     def advance_time(self, to: datetime, *, on_progress: Callable[[BatchReport], None] | None = None) -> BatchReport:
-        """Record everything that falls due by `to`: missed deadlines, expiries, tiers.
+        """Record everything that falls due by `to`: missed deadlines, expiries, tiers, care plans.
 
         Each command is dated at the moment when it fell due, and its id is made of what was due. So the same events are
         recorded whether time is advanced in one step or in many, once or again, or by two processes. Other commands
@@ -318,7 +319,7 @@ class Relations(Doors, Commanding, Following):
         asked: set[str | None] = set()
         while True:
             self.runner.catch_up(["agenda"])
-            due = [each for each in commands_due(self.views.agenda.due(until=to)) if each.command_id not in asked]
+            due = [each for each in self._commands_due(to) if each.command_id not in asked]
             if not due:
                 return report
             asked.update(command.command_id for command in due)
@@ -326,6 +327,11 @@ class Relations(Doors, Commanding, Following):
             report.add(done)
             if on_progress is not None:
                 on_progress(report)
+
+    def _commands_due(self, to: datetime) -> Iterator[Command]:
+        yield from commands_due(self.views.agenda.due(until=to))
+        if any(policy.care.plans for policy in self.rules.adopted):
+            yield from beginning_commands(self.views.care.beginnings(until=to))
 
     # --- what is known ----------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from relations.projections.board.profiles import (
     IndicatorSpan,
 )
 from relations.projections.board.view import BoardView
+from relations.projections.care import CareView, PlanBeginning
 from relations.projections.contacts import ContactFigure, ContactsView, CustomerContact, SilentCustomer
 from relations.projections.customers import ConsentStanding, CustomersView, FoundCustomer, Identity, Portrait
 from relations.projections.customers.audience import Addressee
@@ -127,6 +128,7 @@ __all__ = [
     "BoardView",
     "BreakageReport",
     "BuyingModel",
+    "CareView",
     "CasesStanding",
     "CauseShare",
     "ChurnMonth",
@@ -193,6 +195,7 @@ __all__ = [
     "OpenLoop",
     "OpenLoops",
     "PeriodRates",
+    "PlanBeginning",
     "PlatformFigures",
     "PointsMonth",
     "Portrait",

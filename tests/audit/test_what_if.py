@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -23,11 +26,15 @@ from relations.commands import (
     RefundPurchase,
     ReopenComplaint,
     ResolveComplaint,
+    SendHoldingReply,
+    SetGoal,
+    SetProgrammeGoal,
 )
 from relations.messages import Command, Money
-from relations.policies import Policy
+from relations.policies import Lifecycle, Policy
 from relations.policies.complaints.service_levels import ServiceLevel, ServiceLevels
 from relations.policies.loyalty.programme import Programme
+from relations.policies.value import Condition, Segment
 from relations.testing.hotel.simulation import RecordingClock, simulate_recorded
 from tests.past.test_as_of import lived, lives
 from tests.support.asking import START
@@ -62,6 +69,19 @@ LIFE: list[Command] = [
     MergeCustomer(customer="c2", into="c1", occurred_at=day(10)),
     buy("c1", 2, 11, 50),
 ]
+
+
+@contextmanager
+def lived_until(last: float, life: Sequence[Command], policy: Policy | None = None) -> Iterator[Relations]:
+    """An engine with a history that was recorded on its last day."""
+    now = START
+    with Relations.open("sqlite://", clock=lambda: now) as engine:
+        engine.adopt(policy or Policy(), from_beginning=True)
+        now = day(last)
+        assert not engine.execute_many(life).rejections
+        yield engine
+
+
 CHEAPER = Policy(programme=Programme(rates={"EUR": "5"}))
 
 
@@ -144,7 +164,7 @@ def test_other_rates_give_other_points_and_refuse_what_they_do_not_cover(databas
             assert refused.reason.startswith("refused: ")
             assert "points_redeemed" in {each.topic.partition(".")[2] for each in refused.happened}
             assert set(found.refusals) == {"x1"}
-            assert figures["points earned"].instead * 2 == figures["points earned"].happened
+            assert figures["points earned"].happened == 2 * (figures["points earned"].instead or 0)
             assert (figures["points redeemed"].happened, figures["points redeemed"].instead) == (900, 0)
             assert figures["commands refused"].instead == 1
             rows = list(engine.compare(engine, found.engine).rows(["retention"]))
@@ -160,6 +180,57 @@ def test_shorter_deadlines_are_missed() -> None:
         figures = {each.name: each for each in found.figures()}
         assert (figures["deadlines missed"].happened, figures["deadlines missed"].instead) == (1, 2)
         assert [each.stream for each in found.outcomes()] == ["complaint-k1"]
+
+
+def test_a_command_without_an_id_is_found_again_with_its_times() -> None:
+    """Given a holding reply that names its end and was sent without an id, it is decided again with that end."""
+    reply = SendHoldingReply(complaint="k1", reason="room", until=day(30), occurred_at=day(6))
+    with lived_until(50, [*LIFE, ReopenComplaint(complaint="k1", reason="no", occurred_at=day(12)), reply]) as engine:
+        with what_if(engine) as found:
+            assert list(found.outcomes()) == []
+        rewriter = Rewriter(engine, with_restated(engine.aggregates)[1])
+        again = [rewriter.command(fact) for fact in facts_of(engine.events()) if isinstance(fact, OutsideFact)]
+        assert any(isinstance(each, SendHoldingReply) and each.until == reply.until for each in again)
+
+
+def test_time_is_let_pass_on_both_sides() -> None:
+    """Given points that live two months instead of four, only time up to now, or later, makes the difference."""
+    usual, shorter = (Policy(programme=Programme(months_to_expiry=months)) for months in (4, 2))
+    with lived_until(100, [EnrolMember(customer="c1", occurred_at=day(0)), buy("c1", 1, 1, 100)], usual) as engine:
+        expired = []
+        for ahead in (None, timedelta(0), timedelta(days=100)):
+            with what_if(engine, shorter, ahead=ahead) as found:
+                figures = {each.name: (each.happened, each.instead) for each in found.figures()}
+                expired.append(figures["points expired"])
+                assert [each.stream for each in found.outcomes()] == ["loyalty-c1"]
+        assert expired == [(0, 0), (0, 1000), (1000, 1000)]
+        with what_if(engine, ahead=timedelta(days=100)) as found:
+            assert list(found.outcomes()) == []
+            assert all(figure.difference == 0 for figure in found.figures())
+
+
+def test_goals_are_compared_too() -> None:
+    """Given half the points for a purchase, half of the programme's goal is reached, and a goal of sales as before."""
+    first, last = day(0).date(), day(60).date()
+    of_points = SetProgrammeGoal(
+        programme="main", goal="g1", metric="points_earned", target=5_000, starts=first, ends=last, occurred_at=day(0)
+    )
+    of_sales = SetGoal(goal="g2", indicator="revenue", target=Decimal(9), starts=first, ends=last, occurred_at=day(0))
+    with lived_until(50, [of_points, of_sales, *LIFE]) as engine, what_if(engine, CHEAPER) as found:
+        figures = {each.name: each for each in found.figures()}
+        points, sales = figures["main: goal g1, points_earned"], figures["goal g2, revenue"]
+        assert (points.happened or 0) == 2 * (points.instead or 0) > 0
+        assert sales.happened == sales.instead
+        assert (sales.happened or 0) > 0
+
+
+def test_figures_differ_where_no_decision_does() -> None:
+    """Given another segment, nothing is decided otherwise, and its size is compared."""
+    segment = Segment(name="buyers", kind="behavioural", conditions=(Condition(fact="purchases", at_least=1),))
+    other = Policy(lifecycle=Lifecycle(segments=(segment,)))
+    with lived_until(50, LIFE) as engine, what_if(engine, other) as found:
+        assert list(found.outcomes()) == []
+        assert any(figure.name == "segment buyers" and figure.difference == 1 for figure in found.figures())
 
 
 def test_the_same_question_has_the_same_answer_and_no_file_changes(sqlite_url: str) -> None:

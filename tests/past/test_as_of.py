@@ -70,9 +70,9 @@ def lived(life: Sequence[Command], url: str = "sqlite://", **options: Any) -> It
 
 
 @contextmanager
-def prefix_of(engine: Relations, position: int, now: datetime) -> Iterator[Relations]:
+def prefix_of(engine: Relations, position: int, now: datetime, url: str = "sqlite://") -> Iterator[Relations]:
     """An engine of its own on a copy of the log's first events."""
-    with Relations.open("sqlite://", clock=lambda: now) as other:
+    with Relations.open(url, clock=lambda: now) as other:
         with engine.log.database.reading() as connection:
             rows = [row for page in engine.log.scan(connection, until=position) for row in page] if position else []
             known = [dict(row) for row in connection.execute(select(keys)).mappings()]

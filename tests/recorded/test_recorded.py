@@ -65,12 +65,18 @@ from relations.aggregates.customer import (
     InvitationSeen,
     InvitationSent,
     ItemAnswer,
+    PlanBegun,
+    PlanEnded,
+    PlannedStep,
+    PlanRenewed,
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
     RefundReversed,
     Regarding,
     SentimentScored,
+    StepLapsed,
+    StepSkipped,
     TraitDropped,
     TraitNoted,
 )
@@ -408,6 +414,40 @@ MEANT: dict[str, Event] = {
     "customer.lapsed.1.full": CustomerLapsed(reason="moved away", at=AT),
     "customer.lapsed.1.bare": CustomerLapsed(),
     "customer.won_back.1.full": CustomerWonBack(campaign="autumn letter", at=AT),
+    "customer.plan_begun.1.full": PlanBegun(
+        plan="611",
+        round="611-1",
+        since="2024-05-17",
+        steps=(
+            PlannedStep("message-1", "message", AT, AT + 7, ("email", "app"), 5, sells=True, role="host"),
+            PlannedStep("greeting", "message", None, AT + 9, ("email",), offset=-2, days_valid=3),
+        ),
+        ends_at=AT + 9,
+        because="first_purchase",
+        owner="anna",
+        at=AT,
+    ),
+    "customer.plan_begun.1.bare": PlanBegun(
+        plan="p", round="p-1", since="2024-05-17", steps=(PlannedStep("s", "visit", AT, AT),), ends_at=AT
+    ),
+    "customer.plan_renewed.1.full": PlanRenewed(
+        plan="611",
+        previous="611-1",
+        round="611-2",
+        since="2024-08-17",
+        steps=(PlannedStep("message-1", "message", AT, AT + 7, ("email", "app")),),
+        ends_at=AT + 9,
+        owner="anna",
+        at=AT,
+    ),
+    "customer.plan_renewed.1.bare": PlanRenewed(
+        plan="p", previous="p-1", round="p-2", since="2024-08-17", steps=(), ends_at=AT
+    ),
+    "customer.step_skipped.1.full": StepSkipped(
+        plan="611", round="611-1", step="message-1", reason="no_consent", at=AT
+    ),
+    "customer.step_lapsed.1.full": StepLapsed(plan="611", round="611-1", step="message-1", at=AT),
+    "customer.plan_ended.1.full": PlanEnded(plan="611", round="611-1", reason="completed", at=AT),
     "customer.erased.1.full": CustomerErased(reason="customer asked", at=AT),
     "customer.erased.1.merged": CustomerErased(reason="customer asked", at=AT, merged=("c-7", "web-42")),
     "customer.identity_linked.1.full": IdentityLinked(source="crm", external_id="0077 a", at=AT),

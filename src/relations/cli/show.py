@@ -20,6 +20,7 @@ __all__ = [
     "Curve",
     "HeatTable",
     "Sheet",
+    "amount",
     "bar",
     "counted",
     "headline",
@@ -44,6 +45,11 @@ _PLOT_WIDTH = 100
 def number(value: float | None) -> str:
     """Return a whole number with separators between thousands."""
     return ABSENT if value is None else f"{value:,.0f}"
+
+
+def amount(value: float | None) -> str:
+    """Return a number with separators between thousands, and up to four decimals where it has any."""
+    return number(value) if value is None or value == int(value) else f"{value:,.4f}".rstrip("0")
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

@@ -25,7 +25,7 @@ from relations.log.codec import Codec
 from relations.log.database import Database
 from relations.log.log import Log
 from relations.log.tables import log as log_table
-from relations.messages import RecordedEvent, to_micros
+from relations.messages import RecordedEvent, from_micros, to_micros
 from relations.past.bounds import Bounds, BoundsFinder
 from relations.past.questions import Questions, Status
 from relations.past.states import CustomerTables, KeptStates, StateTables
@@ -133,6 +133,11 @@ class Past(Questions):
             ]
             self._rules = found[-1] if found else InForce()
         return self._rules
+
+    @property
+    def present(self) -> datetime:
+        """The present, by the clock of the engine."""
+        return from_micros(self._parts.context.now())
 
     def load(self, kind: str, name: str) -> Any:
         """Return the state of one aggregate as it was, such as `load("complaint", "k7")`.

@@ -77,6 +77,11 @@ class Questions(ABC):
         return self.rules.at(to_micros(self.clock()))
 
     @property
+    def present(self) -> datetime:
+        """The present, also where `clock` gives the moment of a past: when an answer is given, not what it is about."""
+        return self.clock()
+
+    @property
     @abstractmethod
     def rules(self) -> InForce:
         """Every policy that was adopted, and when each is in force."""

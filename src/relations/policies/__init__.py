@@ -1,6 +1,9 @@
 """The policy of the business as data: one pydantic model for each subject, combined in `Policy`."""
 
 from relations.policies.care import Care
+from relations.policies.care_plans.festivals import Festival, festivals
+from relations.policies.care_plans.plan import CarePlan, CareStep, CareTemplate
+from relations.policies.care_plans.shipped import CARE_PLANS
 from relations.policies.complaints.authority import Desk, Limit
 from relations.policies.complaints.business_calendar import BusinessCalendar, OwnDay
 from relations.policies.complaints.repair import EmotionalAccount, Repair, SeverityWeights
@@ -24,11 +27,15 @@ from relations.policies.surveys import PlatformPromise, Surveys, Theme
 from relations.policies.value import Condition, CurrencyGrades, Segment, ValueGrades
 
 __all__ = [
+    "CARE_PLANS",
     "FACTS",
     "BusinessCalendar",
     "CalendarYear",
     "Campaign",
     "Care",
+    "CarePlan",
+    "CareStep",
+    "CareTemplate",
     "Condition",
     "CurrencyGrades",
     "DayCount",
@@ -36,6 +43,7 @@ __all__ = [
     "EmotionalAccount",
     "EndOfPeriod",
     "EscalationStep",
+    "Festival",
     "GradeLevels",
     "Inactivity",
     "Instrument",
@@ -66,4 +74,5 @@ __all__ = [
     "Theme",
     "Tier",
     "ValueGrades",
+    "festivals",
 ]

@@ -3,6 +3,7 @@
 from relations.projections import (
     agenda,
     board,
+    care,
     contacts,
     customers,
     desk,
@@ -14,6 +15,7 @@ from relations.projections import (
 )
 from relations.projections.agenda.view import AgendaView
 from relations.projections.board.view import BoardView
+from relations.projections.care.view import CareView
 from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
@@ -45,6 +47,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     agenda.PROJECTION,
     aliases.PROJECTION,
     board.PROJECTION,
+    care.PROJECTION,
     contacts.PROJECTION,
     customers.PROJECTION,
     desk.PROJECTION,
@@ -59,6 +62,7 @@ PROJECTIONS: tuple[Projection, ...] = (
 VIEWS: tuple[type[View], ...] = (
     AgendaView,
     BoardView,
+    CareView,
     ContactsView,
     CustomersView,
     DeskView,

@@ -8,6 +8,7 @@ from typing import TypeVar
 from relations.errors import InvalidInput
 from relations.projections.agenda.view import AgendaView
 from relations.projections.board.view import BoardView
+from relations.projections.care.view import CareView
 from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
@@ -40,6 +41,7 @@ class Views:
         loyalty: The points, tiers and rewards of members, and the liability.
         desk: The work list of the complaint desk, and its results.
         customers: Customers by any of their ids or words, their consents, audiences, and likely duplicates.
+        care: Care plans: what is due, what was kept, and the plans of a customer.
         contacts: Contact between the business and its customers.
         posts: What people post about the business in public, and which posts wait for an answer.
     """
@@ -52,6 +54,7 @@ class Views:
     loyalty: LoyaltyView
     desk: DeskView
     customers: CustomersView
+    care: CareView
     contacts: ContactsView
     posts: PostsView
 

@@ -33,7 +33,9 @@ from relations.aggregates.customer import FeedbackGiven
 from relations.aggregates.loyalty import IssueReward, MakeReferral
 from relations.aggregates.programme import SetProgrammeGoal
 from relations.commands import (
+    AdvancePlan,
     AssignComplaint,
+    BeginPlan,
     CodeFeedback,
     EarnPoints,
     ItemAnswer,
@@ -47,6 +49,7 @@ from relations.commands import (
     UnmergeCustomer,
 )
 from relations.exchange.frames.questions import frame, frame_of, part, questions, table, tables
+from relations.policies import CARE_PLANS
 from relations.policies.instruments import SERVQUAL
 from relations.policies.loyalty.offers import Referral, Reward
 from relations.policies.loyalty.windows import Inactivity
@@ -58,7 +61,10 @@ from relations.testing import simulate
 from relations.testing.hotel.simulation import hotel_policy, is_mistake
 
 AFTER = datetime(2025, 7, 1, tzinfo=UTC)
-VIEWS = ["board", "satisfaction", "retention", "repair", "agenda", "loyalty", "desk", "contacts", "customers", "posts"]
+VIEWS = [
+    "agenda", "board", "care", "contacts", "customers", "desk", "loyalty", "posts", "repair", "retention",
+    "satisfaction",
+]  # fmt: skip
 
 
 def clock() -> datetime:
@@ -77,7 +83,8 @@ def hotel() -> Policy:
     )
     buyers = Segment(name="buyers", kind="behavioural", conditions=(Condition(fact="purchase_days", at_least=1),))
     lifecycle = known.lifecycle.model_copy(update={"segments": (buyers,)})
-    return known.model_copy(update={"programme": programme, "lifecycle": lifecycle})
+    care = known.care.model_copy(update={"plans": (CARE_PLANS["611"], CARE_PLANS["support"])})
+    return known.model_copy(update={"programme": programme, "lifecycle": lifecycle, "care": care})
 
 
 def history() -> Iterator[Command]:
@@ -97,6 +104,8 @@ def history() -> Iterator[Command]:
         yield EnrolMember(customer=customer, occurred_at=at)
         yield EarnPoints(customer=customer, lot="gift", points=500, reason="bonus", occurred_at=at)
         yield IssueReward(customer=customer, coupon="coupon", reward="breakfast", occurred_at=at)
+        yield BeginPlan(customer=customer, plan="611", on=at.date() - timedelta(days=30), occurred_at=at)
+        yield AdvancePlan(customer=customer, occurred_at=at + timedelta(days=1))
         yield MakeReferral(customer=customer, referral="referral", referred=f"friend-{customer}", occurred_at=at)
         for name in ("first", "too-soon"):
             yield RecordInteraction(

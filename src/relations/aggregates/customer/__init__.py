@@ -28,6 +28,10 @@ counts.
 **Answers to invitations that are not recorded** are accepted: a survey tool may export answers only. The invitation's
 id still makes an answer count once. If the invitation is recorded, no answer may be older than it.
 
+**Care plans** begin by hand or by a trigger, and run in rounds. The steps' dates are recorded with the round. A contact
+that names a step closes it until the step lapses, at any time from the beginning of the round. It counts once, and also
+where it is recorded after the lapse. Rounds of one plan never overlap.
+
 **Merging** makes an id the alias of another: `CustomerMerged` in its own stream and `CustomerAbsorbed` in the
 survivor's, in one transaction. Each stream keeps its own rules. A command that names a purchase, an answer, an
 invitation or a trait goes to the stream that has it. The newest value under any id holds for the person. Views answer
@@ -38,13 +42,16 @@ from __future__ import annotations
 
 from relations.aggregates.customer.commands import (
     AbsorbCustomer,
+    AdvancePlan,
     AnswerFeedback,
+    BeginPlan,
     CancelAcquisitionCost,
     CodeFeedback,
     CorrectProfile,
     CustomerCommand,
     DeclineInvitation,
     DropTrait,
+    EndPlan,
     EraseAlias,
     EraseCustomer,
     GiveConsent,
@@ -67,6 +74,7 @@ from relations.aggregates.customer.commands import (
     ScoreSentiment,
     SeeInvitation,
     SendInvitation,
+    SkipStep,
     UnmergeCustomer,
     WithdrawConsent,
 )
@@ -96,19 +104,25 @@ from relations.aggregates.customer.events import (
     InvitationReminded,
     InvitationSeen,
     InvitationSent,
+    PlanBegun,
+    PlanEnded,
+    PlanRenewed,
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
     RefundReversed,
     SentimentScored,
+    StepLapsed,
+    StepSkipped,
     TraitDropped,
     TraitNoted,
 )
 from relations.aggregates.customer.evolve import EVENTS, evolve
 from relations.aggregates.customer.item_answer import ItemAnswer
 from relations.aggregates.customer.merging import MERGING
+from relations.aggregates.customer.planned_step import PlannedStep
 from relations.aggregates.customer.regarding import Regarding, RegardingKind
-from relations.aggregates.customer.state import Customer, Invitation, Registration
+from relations.aggregates.customer.state import Customer, Invitation, Registration, RoundState
 from relations.decider import Aggregate, Decider
 
 __all__ = [
@@ -117,7 +131,9 @@ __all__ = [
     "AbsorbCustomer",
     "AcquisitionCostCancelled",
     "AcquisitionCostRecorded",
+    "AdvancePlan",
     "AnswerFeedback",
+    "BeginPlan",
     "CancelAcquisitionCost",
     "CodeFeedback",
     "ConsentGiven",
@@ -136,6 +152,7 @@ __all__ = [
     "CustomerWonBack",
     "DeclineInvitation",
     "DropTrait",
+    "EndPlan",
     "EraseAlias",
     "EraseCustomer",
     "FeedbackAnswered",
@@ -156,6 +173,10 @@ __all__ = [
     "MergeCustomer",
     "NoteCulture",
     "NoteTrait",
+    "PlanBegun",
+    "PlanEnded",
+    "PlanRenewed",
+    "PlannedStep",
     "ProfileCorrected",
     "PurchaseRecorded",
     "PurchaseRefunded",
@@ -174,10 +195,14 @@ __all__ = [
     "ReleaseCustomer",
     "RemindInvitation",
     "ReverseRefund",
+    "RoundState",
     "ScoreSentiment",
     "SeeInvitation",
     "SendInvitation",
     "SentimentScored",
+    "SkipStep",
+    "StepLapsed",
+    "StepSkipped",
     "TraitDropped",
     "TraitNoted",
     "UnmergeCustomer",
@@ -193,7 +218,7 @@ AGGREGATE = Aggregate(
     state=Customer,
     state_version=10,
     merging=MERGING,
-    of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
+    of_known={MergeCustomer: "customer", AbsorbCustomer: "into", BeginPlan: "customer"},
     keyed={LinkIdentity: LinkIdentity.keyed},
     erases=(CustomerErased,),
 )

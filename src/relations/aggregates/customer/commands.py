@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, StringConstraints, model_validator
@@ -14,11 +14,14 @@ from relations.aggregates.customer.item_answer import ItemAnswer
 from relations.aggregates.customer.regarding import Regarding
 from relations.currencies import last_day_of
 from relations.messages import Channel, Command, Id, Label, Money, Tender, Term, Text
+from relations.policies.care_plans.plan import Trigger
 from relations.policies.instruments import CSAT, NPS
 
 __all__ = [
     "AbsorbCustomer",
+    "AdvancePlan",
     "AnswerFeedback",
+    "BeginPlan",
     "CancelAcquisitionCost",
     "CodeFeedback",
     "CorrectProfile",
@@ -26,6 +29,7 @@ __all__ = [
     "CustomerKind",
     "DeclineInvitation",
     "DropTrait",
+    "EndPlan",
     "EraseAlias",
     "EraseCustomer",
     "GiveConsent",
@@ -48,6 +52,7 @@ __all__ = [
     "ScoreSentiment",
     "SeeInvitation",
     "SendInvitation",
+    "SkipStep",
     "UnmergeCustomer",
     "WithdrawConsent",
 ]
@@ -482,6 +487,46 @@ class RecordWinBack(CustomerCommand):
     """Record that a customer who had left came back. Nothing happens if no lapse was recorded before."""
 
     campaign: Label | None = None
+
+
+class BeginPlan(CustomerCommand):
+    """Begin a care plan of the policy for the customer.
+
+    Refused while the plan is in progress. A plan that begins by a trigger of its own is then left as it is.
+
+    Attributes:
+        plan: The plan's id.
+        on: The day from which its days are counted; by default the day of `occurred_at`.
+        because: The trigger.
+        owner: The staff member who is responsible, by your id.
+    """
+
+    plan: Id
+    on: date | None = None
+    because: Trigger = "by_hand"
+    owner: Id | None = None
+
+
+class SkipStep(CustomerCommand):
+    """Leave out a step of a care plan on purpose. Nothing happens if it was done or skipped already."""
+
+    round: Id
+    step: Id
+    reason: Term
+
+
+class EndPlan(CustomerCommand):
+    """End a care plan. Nothing happens if it is not in progress."""
+
+    plan: Id
+    reason: Term
+
+
+class AdvancePlan(CustomerCommand):
+    """Record what time has done in the customer's care plans: steps that lapsed, and rounds that ended.
+
+    `advance_time` sends it when something falls due.
+    """
 
 
 class EraseCustomer(CustomerCommand):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from relations.aggregates.customer.item_answer import ItemAnswer
+from relations.aggregates.customer.planned_step import PlannedStep
 from relations.aggregates.customer.regarding import Regarding
 from relations.messages import Event, Money, Personal, SealedSince, Tender
 
@@ -32,11 +33,16 @@ __all__ = [
     "InvitationReminded",
     "InvitationSeen",
     "InvitationSent",
+    "PlanBegun",
+    "PlanEnded",
+    "PlanRenewed",
     "ProfileCorrected",
     "PurchaseRecorded",
     "PurchaseRefunded",
     "RefundReversed",
     "SentimentScored",
+    "StepLapsed",
+    "StepSkipped",
     "TraitDropped",
     "TraitNoted",
 ]
@@ -511,6 +517,93 @@ class CustomerWonBack(Event, frozen=True):
 
     topic: ClassVar[str] = "customer.won_back"
     campaign: str | None = None
+    at: int = 0
+
+
+class PlanBegun(Event, frozen=True):
+    """A care plan began for the customer.
+
+    Attributes:
+        plan: The plan's id.
+        round: The id of the round: the plan's id and a number.
+        since: The local day from which the days of the round are counted, such as `2024-05-17`.
+        steps: The steps, with their dates by the policy at the time.
+        ends_at: The time at which the round ends, UTC microseconds: it is then renewed, or the plan ends.
+        because: The trigger.
+        owner: The staff member who is responsible, by the host's id.
+    """
+
+    topic: ClassVar[str] = "customer.plan_begun"
+    plan: str
+    round: str
+    since: str
+    steps: tuple[PlannedStep, ...]
+    ends_at: int
+    because: str = "by_hand"
+    owner: str | None = None
+    at: int = 0
+
+
+class PlanRenewed(Event, frozen=True):
+    """A round of a care plan ended, and the next one began.
+
+    Attributes:
+        plan: The plan's id.
+        previous: The id of the round that ended.
+        round: The id of the round that began.
+        since: The local day from which its days are counted.
+        steps: Its steps.
+        ends_at: The time at which it ends, UTC microseconds.
+        owner: The staff member who is responsible, by the host's id.
+    """
+
+    topic: ClassVar[str] = "customer.plan_renewed"
+    plan: str
+    previous: str
+    round: str
+    since: str
+    steps: tuple[PlannedStep, ...]
+    ends_at: int
+    owner: str | None = None
+    at: int = 0
+
+
+class StepSkipped(Event, frozen=True):
+    """A step of a care plan was left out on purpose.
+
+    Attributes:
+        reason: The reason. `no_consent`: the customer allows no contact through any channel that suits the step.
+    """
+
+    topic: ClassVar[str] = "customer.step_skipped"
+    plan: str
+    round: str
+    step: str
+    reason: str
+    at: int = 0
+
+
+class StepLapsed(Event, frozen=True):
+    """A step of a care plan was not done in time."""
+
+    topic: ClassVar[str] = "customer.step_lapsed"
+    plan: str
+    round: str
+    step: str
+    at: int = 0
+
+
+class PlanEnded(Event, frozen=True):
+    """A care plan ended for the customer. Steps that were open are no longer intended.
+
+    Attributes:
+        reason: The reason. `completed`: the last round is over.
+    """
+
+    topic: ClassVar[str] = "customer.plan_ended"
+    plan: str
+    round: str
+    reason: str
     at: int = 0
 
 

@@ -29,11 +29,16 @@ from relations.aggregates.customer.events import (
     InvitationReminded,
     InvitationSeen,
     InvitationSent,
+    PlanBegun,
+    PlanEnded,
+    PlanRenewed,
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
     RefundReversed,
     SentimentScored,
+    StepLapsed,
+    StepSkipped,
     TraitDropped,
     TraitNoted,
 )
@@ -43,6 +48,7 @@ from relations.aggregates.customer.state import (
     Customer,
     Invitation,
     Registration,
+    RoundState,
     _replace,
     answer_key,
     consent_key,
@@ -52,7 +58,7 @@ from relations.aggregates.customer.state import (
     with_change,
     wordless,
 )
-from relations.aggregates.maps import with_item, without_item
+from relations.aggregates.maps import EMPTY, with_item, without_item
 from relations.messages import Event
 
 __all__ = ["EVENTS", "evolve"]
@@ -93,7 +99,15 @@ def _consent_withdrawn(state: Customer, event: ConsentWithdrawn) -> Customer:
 
 
 def _interaction_recorded(state: Customer, event: InteractionRecorded) -> Customer:
-    return _replace(state, interactions=with_item(state.interactions, event.interaction, wordless(event)))
+    interactions = with_item(state.interactions, event.interaction, wordless(event))
+    about = event.regarding
+    if about is None or about.kind != "care" or about.step is None:
+        return _replace(state, interactions=interactions)
+    known = state.rounds.get(about.id)
+    step = None if known is None else known.step(about.step)
+    if known is None or step is None or step.step in known.done or event.at >= step.until:
+        return _replace(state, interactions=interactions)
+    return _with_round(_replace(state, interactions=interactions), about.id, done=(*known.done, step.step))
 
 
 def _purchase_recorded(state: Customer, event: PurchaseRecorded) -> Customer:
@@ -162,7 +176,8 @@ def _seen(state: Customer, invitation: str, at: int) -> Mapping[str, int]:
 
 
 def _customer_erased(state: Customer, event: CustomerErased) -> Customer:
-    return _replace(state, erased_at=event.at if state.erased_at is None else max(event.at, state.erased_at))
+    erased_at = event.at if state.erased_at is None else max(event.at, state.erased_at)
+    return _replace(state, erased_at=erased_at, rounds=EMPTY)
 
 
 def _identity_linked(state: Customer, event: IdentityLinked) -> Customer:
@@ -250,6 +265,27 @@ def _acquisition_cost_cancelled(state: Customer, event: AcquisitionCostCancelled
     return _replace(state, costs_cancelled=with_item(state.costs_cancelled, event.acquisition, event.at))
 
 
+def _plan_begun(state: Customer, event: PlanBegun | PlanRenewed) -> Customer:
+    began = RoundState(event.plan, event.since, event.steps, event.at, event.ends_at, event.owner)
+    if isinstance(event, PlanRenewed):
+        state = _with_round(state, event.previous, ended_at=event.at)
+    return _replace(state, rounds=with_item(state.rounds, event.round, began))
+
+
+def _step_over(state: Customer, event: StepLapsed | StepSkipped) -> Customer:
+    known = state.rounds.get(event.round)
+    return state if known is None else _with_round(state, event.round, over=(*known.over, event.step))
+
+
+def _plan_ended(state: Customer, event: PlanEnded) -> Customer:
+    return _with_round(state, event.round, ended_at=event.at)
+
+
+def _with_round(state: Customer, name: str, **fields: Any) -> Customer:
+    known = state.rounds.get(name)
+    return state if known is None else _replace(state, rounds=with_item(state.rounds, name, _replace(known, **fields)))
+
+
 def _lapsed_or_won_back(state: Customer, event: CustomerLapsed | CustomerWonBack) -> Customer:
     value = (event.reason or "") if isinstance(event, CustomerLapsed) else None
     return _replace(state, lapses=with_change(state.lapses, (event.at, value)))
@@ -286,6 +322,11 @@ _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     AcquisitionCostCancelled: _acquisition_cost_cancelled,
     CustomerLapsed: _lapsed_or_won_back,
     CustomerWonBack: _lapsed_or_won_back,
+    PlanBegun: _plan_begun,
+    PlanRenewed: _plan_begun,
+    StepLapsed: _step_over,
+    StepSkipped: _step_over,
+    PlanEnded: _plan_ended,
 }
 
 

@@ -17,12 +17,15 @@ from typing import Any
 import msgspec
 
 from relations.aggregates.customer.commands import (
+    AdvancePlan,
     AnswerFeedback,
+    BeginPlan,
     CodeFeedback,
     CorrectProfile,
     CustomerCommand,
     DeclineInvitation,
     DropTrait,
+    EndPlan,
     GiveConsent,
     GiveFeedback,
     NoteCulture,
@@ -37,11 +40,13 @@ from relations.aggregates.customer.commands import (
     ScoreSentiment,
     SeeInvitation,
     SendInvitation,
+    SkipStep,
 )
 from relations.aggregates.customer.state import (
     Change,
     Customer,
     Invitation,
+    RoundState,
     answer_key,
     holds,
     trait_key,
@@ -72,8 +77,32 @@ def _has_answer(command: GiveFeedback, state: Customer) -> bool:
     return command.invitation is not None and answer_key(command.instrument, command.invitation) in state.answers
 
 
+def _has_open_step(command: RecordInteraction, state: Customer) -> bool:
+    about = command.regarding
+    known = None if about is None or about.kind != "care" else state.rounds.get(about.id)
+    return known is not None and about is not None and known.is_open(about.step or "")
+
+
+def _has_step(command: RecordInteraction, state: Customer) -> bool:
+    about = command.regarding
+    return about is not None and about.kind == "care" and about.id in state.rounds
+
+
+def _is_in_plan(command: EndPlan, state: Customer) -> bool:
+    return any(known.plan == command.plan and known.ended_at is None for known in state.rounds.values())
+
+
 _NAMES: Mapping[type[Command], tuple[Has, ...]] = {
-    RecordInteraction: (lambda command, state: command.interaction in state.interactions,),
+    RecordInteraction: (
+        lambda command, state: command.interaction in state.interactions,
+        _has_open_step,
+        _has_step,
+    ),
+    SkipStep: (
+        lambda command, state: command.round in state.rounds and state.rounds[command.round].is_open(command.step),
+        lambda command, state: command.round in state.rounds,
+    ),
+    EndPlan: (_is_in_plan,),
     RefundPurchase: (
         lambda command, state: command.refund in state.refunds,
         lambda command, state: command.purchase in state.purchases,
@@ -174,6 +203,12 @@ def _lapses(states: Mapping[str, Customer]) -> tuple[Change, ...]:
     return found
 
 
+def _rounds(states: Mapping[str, Customer]) -> Mapping[str, RoundState]:
+    """Return the rounds under any id; of several with one name, one that is in progress."""
+    found = [(name, known) for state in states.values() for name, known in state.rounds.items()]
+    return dict(sorted(found, key=lambda each: (each[0], each[1].ended_at is None)))
+
+
 _UNITED: Mapping[str, Callable[[Mapping[str, Customer]], Any]] = {
     "seen": _seen,
     "consents": _consents,
@@ -185,6 +220,7 @@ _UNITED: Mapping[str, Callable[[Mapping[str, Customer]], Any]] = {
     "traits": partial(_changes, "traits"),
     "culture": partial(_changes, "culture"),
     "lapses": _lapses,
+    "rounds": _rounds,
 }
 
 _ASKED = ("seen", "consents", "answers", "invitations")
@@ -199,6 +235,8 @@ _SAID_AS_ONE: Mapping[type[Command], tuple[str, ...]] = {
     NoteCulture: ("culture",),
     RecordLapse: ("lapses", "purchases"),
     RecordWinBack: ("lapses",),
+    BeginPlan: ("rounds", "profile", "culture"),
+    AdvancePlan: ("consents", "profile", "culture"),
 }
 """The parts of the state that are combined over all ids of a person, by command."""
 

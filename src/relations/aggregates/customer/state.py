@@ -20,6 +20,7 @@ from relations.aggregates.customer.events import (
     SentimentScored,
 )
 from relations.aggregates.customer.item_answer import ItemAnswer
+from relations.aggregates.customer.planned_step import PlannedStep
 from relations.aggregates.maps import EMPTY
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Customer",
     "Invitation",
     "Registration",
+    "RoundState",
     "answer_key",
     "changes_nothing",
     "consent_key",
@@ -81,6 +83,40 @@ class Invitation(msgspec.Struct, frozen=True, gc=False):
     declined: bool = False
 
 
+class RoundState(msgspec.Struct, frozen=True, gc=False):
+    """A round of a care plan.
+
+    Attributes:
+        plan: The plan's id.
+        since: The local day from which its days are counted.
+        steps: Its steps.
+        began_at: The time at which it began, UTC microseconds.
+        ends_at: The time at which it is to end.
+        owner: The staff member who is responsible.
+        done: The steps that were done in time.
+        over: The steps that lapsed or were skipped.
+        ended_at: The time at which it ended; None while it is in progress.
+    """
+
+    plan: str
+    since: str
+    steps: tuple[PlannedStep, ...]
+    began_at: int
+    ends_at: int
+    owner: str | None = None
+    done: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
+    ended_at: int | None = None
+
+    def step(self, name: str) -> PlannedStep | None:
+        """Return the step with an id; None if there is none."""
+        return next((each for each in self.steps if each.step == name), None)
+
+    def is_open(self, name: str) -> bool:
+        """Return whether a step is neither done nor over, while the round is in progress."""
+        return self.ended_at is None and name not in self.done and name not in self.over
+
+
 class Customer(msgspec.Struct, frozen=True, gc=False):
     """The state of a customer, without personal words. Its maps are only read; see `relations.aggregates.maps`.
 
@@ -112,6 +148,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         culture: By field, the values in order of business time; of words only that there were some.
         acquisitions: By id.
         costs_cancelled: When these were cancelled, by id, UTC microseconds.
+        rounds: The rounds of care plans, by id; none of an erased customer.
         lapses: The times at which the customer left (the reason, or "") or came back (None), in order.
     """
 
@@ -142,6 +179,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     acquisitions: Mapping[str, AcquisitionCostRecorded] = EMPTY
     costs_cancelled: Mapping[str, int] = EMPTY
     lapses: tuple[Change, ...] = ()
+    rounds: Mapping[str, RoundState] = EMPTY
 
     @property
     def known(self) -> bool:

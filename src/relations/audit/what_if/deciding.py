@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
-from itertools import groupby
+from datetime import datetime, timedelta
+from itertools import groupby, islice
 from types import TracebackType
 from typing import Any, Self
 
@@ -67,18 +67,18 @@ class FigureInSum(msgspec.Struct, frozen=True):
 
     Attributes:
         name: Its name.
-        happened: As it is.
+        happened: As it is; None if there is nothing to compute it from, or if it is hidden.
         instead: As it would have been.
     """
 
     name: str
-    happened: int
-    instead: int
+    happened: float | None
+    instead: float | None
 
     @property
-    def difference(self) -> int:
-        """The difference that the other policy makes."""
-        return self.instead - self.happened
+    def difference(self) -> float:
+        """The difference that the other policy makes. A value that is absent counts as 0."""
+        return (self.instead or 0) - (self.happened or 0)
 
 
 class WhatIf:
@@ -94,6 +94,7 @@ class WhatIf:
 
     def __init__(self, happened: Relations, engine: Relations, policy: Policy | None) -> None:
         self._happened = happened
+        self._baseline: WhatIf | None = None
         self.engine = engine
         self.policy = policy
         self.commands = 0
@@ -103,6 +104,8 @@ class WhatIf:
     def close(self) -> None:
         """Forget the other decisions."""
         self.engine.close()
+        if self._baseline is not None:
+            self._baseline.close()
 
     def __enter__(self) -> Self:
         return self
@@ -111,6 +114,10 @@ class WhatIf:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def compare_with(self, baseline: WhatIf) -> None:
+        """Compare with other decisions instead of what is in the log, and close them with this."""
+        self._happened, self._baseline = baseline.engine, baseline
 
     def outcomes(self) -> Iterator[OtherDecision]:
         """Yield the decisions that would have been others, by customer and stream."""
@@ -148,7 +155,13 @@ class _Clock:
         return self.now
 
 
-def what_if(engine: Relations, policy: Policy | None = None, *, on_progress: Progress | None = None) -> WhatIf:
+def what_if(
+    engine: Relations,
+    policy: Policy | None = None,
+    *,
+    ahead: timedelta | None = None,
+    on_progress: Progress | None = None,
+) -> WhatIf:
     """Decide the recorded facts of a log again, in memory, under another policy. Nothing in the database changes.
 
     Facts are what came from outside: commands of people, systems and imports, and the moments to which time was let
@@ -158,14 +171,34 @@ def what_if(engine: Relations, policy: Policy | None = None, *, on_progress: Pro
     Args:
         engine: The engine that recorded them.
         policy: The policy, in force for all times. By default the policies are adopted as they were.
-        on_progress: Called with the events done so far, and all there are.
+        ahead: Let time pass on both sides until so long after now, with nothing else happening: points expire, tiers
+            are reviewed, deadlines pass. 0 is until now. By default time passes only as far as the log shows it. What
+            happened is then decided again too, in memory, under the policies as they were adopted.
+        on_progress: Called with the events done so far, and all there are, for each side that is decided.
     """
+    if ahead is None:
+        return _decided(engine, policy, None, on_progress)
+    until = engine.clock() + ahead
+    baseline = _decided(engine, None, until, on_progress)
+    try:
+        found = _decided(engine, policy, until, on_progress)
+    except BaseException:
+        baseline.close()
+        raise
+    found.compare_with(baseline)
+    return found
+
+
+def _decided(engine: Relations, policy: Policy | None, until: datetime | None, on_progress: Progress | None) -> WhatIf:
     aggregates, kinds = with_restated(engine.aggregates)
     clock = _Clock()
     other = engine.open_alike("sqlite://", clock=clock, aggregates=aggregates)
     result = WhatIf(engine, other, policy)
     try:
         _decide(result, engine, other, clock, Rewriter(engine, kinds), on_progress)
+        clock.now = until or engine.clock()
+        if until is not None:
+            other.advance_time(to=until)
     except BaseException:
         result.close()
         raise
@@ -180,7 +213,7 @@ def _decide(
     rewriter: Rewriter,
     on_progress: Progress | None,
 ) -> None:
-    head, position, adopted = engine.status().position, 0, False
+    head, adopted = engine.status().position, False
     for (kind, recorded_at), group in groupby(facts_of(engine.events(until=head)), key=_together):
         clock.now = recorded_at
         if not adopted and result.policy is not None:
@@ -194,23 +227,23 @@ def _decide(
                 else:
                     other.execute(rewriter.passing(passed))
             continue
-        batch: list[Command] = []
-        for fact in group:
-            assert isinstance(fact, OutsideFact)  # noqa: S101 - that is what it is grouped by
-            position = fact.events[-1].position
-            if fact.events[0].stream == "policy" and result.policy is not None:
-                continue
-            command = rewriter.command(fact)
-            result.commands += 1
-            result.restated += isinstance(command, Restated)
-            batch.append(command)
-            if len(batch) == _BATCH:
-                _send(result, other, batch)
-                batch = []
-        _send(result, other, batch)
-        if on_progress is not None:
-            on_progress(position, head)
-    clock.now = engine.clock()
+        while batch := [fact for fact in islice(group, _BATCH) if isinstance(fact, OutsideFact)]:
+            _decide_batch(result, engine, other, rewriter, batch)
+            if on_progress is not None:
+                on_progress(batch[-1].events[-1].position, head)
+
+
+def _decide_batch(
+    result: WhatIf, engine: Relations, other: Relations, rewriter: Rewriter, batch: Sequence[OutsideFact]
+) -> None:
+    """Decide some facts again in one transaction."""
+    with engine.log.database.snapshot():  # the log is asked about each of them
+        commands = [
+            rewriter.command(fact) for fact in batch if result.policy is None or fact.events[0].stream != "policy"
+        ]
+    result.commands += len(commands)
+    result.restated += sum(isinstance(each, Restated) for each in commands)
+    _send(result, other, commands)
 
 
 def _together(fact: OutsideFact | TimePassed) -> tuple[type[OutsideFact | TimePassed], datetime]:
@@ -260,7 +293,7 @@ def _said(event: RecordedEvent) -> tuple[Any, ...]:
     return event.stream, event.topic, event.occurred_at, body
 
 
-def _sums(engine: Relations) -> dict[str, int]:
+def _sums(engine: Relations) -> dict[str, float | None]:
     """Return the figures of one log in sum."""
     found: Counter[str] = Counter(dict.fromkeys((*_SUMMED.values(), *_COUNTED.values()), 0))
     for event in engine.events():
@@ -268,15 +301,19 @@ def _sums(engine: Relations) -> dict[str, int]:
             found[_COUNTED[event.topic]] += 1
         elif event.topic in _SUMMED:
             found[_SUMMED[event.topic]] += event.event.points  # type: ignore[attr-defined] # each of them has points
-    sums = dict(found)
+    sums: dict[str, float | None] = dict(found)
     views, policy = engine.views, engine.policy
     for programme in policy.every_programme:
         owed = views.loyalty.liability(programme=programme.id)
         sums[f"{programme.id}: points in open lots"] = owed.points
         for tier, members in views.loyalty.tiers(programme=programme.id).items():
             sums[f"{programme.id}: members {'without a tier' if tier is None else tier}"] = members
+        for progress in views.loyalty.goals(programme=programme.id):
+            sums[f"{programme.id}: goal {progress.goal}, {progress.metric}"] = progress.actual
     for size in views.retention.value_grades(limit=0).sizes:
         sums[f"customers of {size.grade} value"] = size.customers
     for segment in views.retention.segments(limit=0):
         sums[f"segment {segment.name}"] = segment.size
+    for goal in views.board.goals():
+        sums[f"goal {goal.goal}, {goal.indicator}"] = None if goal.month is None else goal.month.value
     return sums

@@ -15,7 +15,7 @@ from datetime import datetime
 from itertools import combinations, product
 from typing import Any, get_args
 
-from pydantic import ValidationError, create_model
+from pydantic import AwareDatetime, ValidationError, create_model
 
 from relations.decider import Aggregate, Decider, Merging
 from relations.engine import Relations
@@ -29,6 +29,7 @@ _POLICY_FREE = frozenset({"customer", "programme", "policy"})
 """Aggregates whose events are facts themselves, but for the commands below."""
 _BY_POLICY = frozenset({"GiveFeedback", "ScoreSentiment", "CodeFeedback"})
 _OWN = frozenset({"occurred_at", "command_id", "actor"})
+_TIMES = frozenset((datetime, AwareDatetime))
 _STEM = 3
 """Letters that a verb has in all its forms."""
 _DROPPED_MAX = 2
@@ -241,7 +242,7 @@ def _values(kind: type[Command], first: RecordedEvent) -> dict[str, Any] | None:
             values[name] = known[name]
         elif name in body:
             value = body[name]
-            if isinstance(value, int) and datetime in (field.annotation, *get_args(field.annotation)):
+            if isinstance(value, int) and not _TIMES.isdisjoint((field.annotation, *get_args(field.annotation))):
                 value = from_micros(value)
             if value is not None:
                 values[name] = value

@@ -57,6 +57,8 @@ def audience_command(
     purpose: Annotated[str, typer.Option(help="Address customers who gave their consent for this purpose.")],
     segment: Annotated[str | None, typer.Option(help="Only customers of this segment of the policy.")] = None,
     language: Annotated[str | None, typer.Option(help="Only customers who are addressed in this language.")] = None,
+    as_of: AsOf = None,
+    known: Known = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write to this file, named *.csv, *.parquet or *.arrow."),
@@ -73,7 +75,7 @@ def audience_command(
     safe = "Nothing was changed." if output is None else "The file was not written."
     with (
         running(json=json, verbose=verbose, safe=safe) as screen,
-        open_as_known(screen, database, master_key_file) as engine,
+        open_as_known(screen, database, master_key_file, known=known, as_of=as_of) as engine,
     ):
         from relations.cli.pages import customer as page
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -268,6 +269,16 @@ def what_if_command(
     customer: Annotated[
         str | None, typer.Option("--customer", metavar="ID", help="Show only the decisions about this customer.")
     ] = None,
+    ahead: Annotated[
+        int | None,
+        typer.Option(
+            "--ahead",
+            min=0,
+            max=3660,
+            metavar="DAYS",
+            help="Let time pass on both sides, until now (0) or this many days later, with nothing else happening.",
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=0, help="Show at most this many accounts and complaints.")] = 20,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
@@ -278,6 +289,7 @@ def what_if_command(
     Facts are what came from outside: commands of people, systems and imports, and the moments to which time was let
     pass. Points, tiers, deadlines and everything else that follows is decided again. The figures in sum compare both as
     of now. Nothing in the database changes. Without --policy, the policies are those of the log; nothing may differ.
+    With --ahead, what falls due by then is decided on both sides: points expire, tiers are reviewed, deadlines pass.
     """
     with running(json=json, verbose=verbose) as screen, open_to_read(database, master_key_file) as engine:
         from relations.audit.what_if import what_if
@@ -288,7 +300,11 @@ def what_if_command(
 
         zone = engine.policy.zone
         wanted = None if policy is None else load_policy(policy)
-        with progress_bar(screen, "Deciding") as bar, what_if(engine, wanted, on_progress=bar.show) as found:
+        later = None if ahead is None else timedelta(days=ahead)
+        with (
+            progress_bar(screen, "Deciding") as bar,
+            what_if(engine, wanted, ahead=later, on_progress=bar.show) as found,
+        ):
             figures, shown, customers, total = found.figures(), [], set(), 0
             for outcome in found.outcomes():
                 if customer is not None and outcome.customer != customer:

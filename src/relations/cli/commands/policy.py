@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from relations.cli.exits import ExitCode
+from relations.cli.known import Known, open_as_known
 from relations.cli.options import (
     Actor,
     AsOf,
@@ -44,6 +45,7 @@ def _policy() -> None:
 def show(
     database: Database,
     as_of: AsOf = None,
+    known: Known = None,
     whole: Annotated[bool, typer.Option("--all", help="Show every value, also those at their defaults.")] = False,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
@@ -54,7 +56,7 @@ def show(
     Values at their defaults are left out unless --all is given. With --json every value is shown.
     """
     with running(json=json, verbose=verbose) as screen:
-        with open_to_read(database, master_key_file, views=False) as engine:
+        with open_as_known(screen, database, master_key_file, known=known, views=False) as engine:
             from relations.messages import to_micros
 
             at = moment(as_of, engine.policy.zone)

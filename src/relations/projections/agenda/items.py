@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from relations.aggregates.complaint import CheckDeadlines
-from relations.aggregates.customer import EraseCustomer
+from relations.aggregates.customer import AdvancePlan, EraseCustomer
 from relations.aggregates.loyalty import EvaluateTier, ExpirePoints, ExpireRewards
 from relations.aggregates.terms import RETENTION
 from relations.messages import Command, from_micros, to_micros
@@ -34,7 +34,7 @@ _DAY = 86_400_000_000
 _COMMAND_ID_MAX = 200
 AUTOMATIC = "automatic"
 """The detail of an erasure that needs no person."""
-_NAMED = ("activation", "reward", "reminder", "answer")
+_NAMED = ("activation", "reward", "reminder", "answer", "contact", "lapse", "renewal")
 """The kinds of which one stream can have several at the same time."""
 
 
@@ -48,12 +48,13 @@ class AgendaItem(BaseModel):
             `expiry` concern a lot of points. `tier` is a tier review or the end of a grace, `tier_warning` the warning
             before a loss. `reward` is the expiry of a reward. `reminder` is a reminder of an invitation, `answer` the
             time by which the business has to reply to a low answer. `erasure` is the end of the time for which the
-            policy keeps personal words.
+            policy keeps personal words. `contact` is a step of a care plan to do, `lapse` the time at which it lapses,
+            and `renewal` the end of a round.
         customer: The customer; for merged customers the surviving id.
         stream: The stream: `complaint-<id>`, `loyalty-<customer>` or `customer-<customer>`. For merged customers it
             names the id under which the item was recorded, because the command that ends it must go there.
-        detail: The lot, tier, coupon, invitation or answer; `automatic` for an erasure without a person; empty
-            otherwise, and for points that lapse with inactivity.
+        detail: The lot, tier, coupon, invitation or answer, or the round of a care plan and its step; `automatic` for
+            an erasure without a person; empty otherwise, and for points that lapse with inactivity.
         points: The points that are activated or expire; None for other kinds.
         programme: The loyalty programme; empty for complaints.
         again: The log position of the event that made it due, if it may have been due before.
@@ -187,8 +188,8 @@ def tier_review(member: Member, rules: InForce, until: int | None = None) -> Age
 def commands_due(items: Iterable[AgendaItem]) -> Iterator[Command]:
     """Return the commands that these items require, each dated at its due time.
 
-    Follow-ups, reminders and replies are work for people and require no command, and so are erasures unless the policy
-    leaves them to the engine. One command ends all items of its kind
+    Follow-ups, reminders, replies and contacts of care plans are work for people and require no command, and so are
+    erasures unless the policy leaves them to the engine. One command ends all items of its kind
     that are due at the same time in one complaint, or in one programme of an account. The command ids are derived from
     the items, so the same items give commands that are recorded only once.
     """
@@ -218,7 +219,9 @@ def _command(item: AgendaItem) -> Command | None:
             return ExpireRewards(customer=name, **of_account)
         case "erasure" if item.detail == AUTOMATIC:
             return EraseCustomer(customer=name, reason=RETENTION, **common)
-        case "follow_up" | "reminder" | "answer" | "erasure":
+        case "lapse" | "renewal":
+            return AdvancePlan(customer=name, **common)
+        case "follow_up" | "reminder" | "answer" | "erasure" | "contact":
             return None
 
 

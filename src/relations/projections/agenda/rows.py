@@ -10,7 +10,21 @@ from relations.policies import Surveys
 from relations.policies.consents import Change, Merge, said_as_one, standing_at
 from relations.projections.projection import CustomerRow
 
-__all__ = ["KINDS", "AskedRow", "FirstAnswer", "Item", "Kind", "Lapse", "Member", "OtherCase", "Reminder"]
+__all__ = [
+    "KINDS",
+    "AskedRow",
+    "BirthdayRow",
+    "CareRound",
+    "FirstAnswer",
+    "Item",
+    "Kind",
+    "Lapse",
+    "Member",
+    "OpenStep",
+    "OtherCase",
+    "Reminder",
+    "SealedBirthday",
+]
 
 Kind: TypeAlias = Literal[
     "acknowledge",
@@ -27,6 +41,9 @@ Kind: TypeAlias = Literal[
     "reminder",
     "answer",
     "erasure",
+    "contact",
+    "lapse",
+    "renewal",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -233,3 +250,101 @@ class AskedRow(CustomerRow, gc=False):
         for invitation in (*self.done, *(question.partition(" ")[0] for question in self.first)):
             self.reminders.pop(invitation, None)
         self.settle()
+
+
+class OpenStep(msgspec.Struct, array_like=True, gc=False):
+    """A step of a care plan that is neither done nor over.
+
+    Attributes:
+        step: Its id within the round.
+        what: The kind of contact.
+        due_at: The time from which it is due, UTC microseconds; None if it is due on the customer's birthday.
+        until: The time at which it lapses.
+        channels: The channels that suit it, the best first.
+        sells: True if it tries to sell something.
+        role: The role that should do it.
+        minutes: How long it should take.
+        offset: The days from the birthday to its due date.
+        days_valid: The days on which it can then be done.
+    """
+
+    step: str
+    what: str
+    due_at: int | None
+    until: int
+    channels: tuple[str, ...] = ()
+    sells: bool = False
+    role: str | None = None
+    minutes: int | None = None
+    offset: int = 0
+    days_valid: int = 0
+
+
+class CareRound(CustomerRow, gc=False):
+    """A round of a care plan that is in progress.
+
+    Attributes:
+        stream: The stream that has it.
+        round: Its id.
+        plan: The plan's id.
+        since: The local day from which its days are counted.
+        ends_at: The time at which it ends, UTC microseconds.
+        owner: The staff member who is responsible.
+        steps: Its open steps.
+        due_at: The time at which the first of them is due; None if none has a date.
+        over_at: The time at which the first of them lapses, or the round ends.
+        on_birthday: True if one of them is due on the birthday.
+    """
+
+    table: ClassVar[str] = "care_rounds"
+    key: ClassVar[tuple[str, ...]] = ("customer", "stream", "round")
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("due_at",), ("over_at",), ("on_birthday",))
+    stream: str
+    round: str
+    plan: str = ""
+    since: str = ""
+    ends_at: int = 0
+    owner: str | None = None
+    steps: list[OpenStep] = msgspec.field(default_factory=list)
+    due_at: int | None = None
+    over_at: int | None = None
+    on_birthday: bool = False
+
+    def settle(self) -> None:
+        """Compute the due times again."""
+        self.due_at = min((step.due_at for step in self.steps if step.due_at is not None), default=None)
+        self.over_at = min([self.ends_at, *(step.until for step in self.steps)])
+        self.on_birthday = any(step.due_at is None for step in self.steps)
+
+
+class SealedBirthday(msgspec.Struct, array_like=True, order=True, gc=False):
+    """A recorded birthday.
+
+    Attributes:
+        at: The business time, UTC microseconds.
+        position: The log position.
+        value: The birthday as the log has it, sealed.
+        customer: The id under which it was recorded, whose key opens it.
+        topic: The topic of the event.
+    """
+
+    at: int
+    position: int
+    value: str
+    customer: str
+    topic: str
+
+
+class BirthdayRow(CustomerRow, gc=False):
+    """The birthday of a customer, sealed as in the log.
+
+    Attributes:
+        said: Every recorded one; the latest by business time counts.
+    """
+
+    table: ClassVar[str] = "birthdays"
+    said: list[SealedBirthday] = msgspec.field(default_factory=list)
+
+    def absorb(self, other: BirthdayRow) -> None:
+        """Add what was recorded under another id."""
+        self.said = sorted([*self.said, *other.said])

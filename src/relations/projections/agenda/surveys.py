@@ -21,6 +21,7 @@ from relations.aggregates.customer import (
 )
 from relations.messages import Envelope
 from relations.policies.consents import order
+from relations.projections.agenda.care import stop_care
 from relations.projections.agenda.rows import AskedRow, FirstAnswer, Reminder
 from relations.projections.projection import Folds, Rows
 
@@ -141,8 +142,9 @@ def feedback_answered(rows: Rows, event: FeedbackAnswered, at: Envelope) -> None
 
 @FOLDS.on(CustomerErased)
 def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
-    """Close all reminders and replies."""
+    """Close all reminders, replies and care plans."""
     rows.need(AskedRow, at.customer).erase()
+    stop_care(rows, at.customer)
 
 
 def come_back_by(rows: Rows, at: Envelope, answer: str, due_at: int) -> None:

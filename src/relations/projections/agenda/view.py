@@ -11,7 +11,7 @@ are computed when the agenda is asked.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from heapq import merge, nsmallest
 from itertools import islice
@@ -24,9 +24,11 @@ from relations.messages import from_micros, to_micros
 from relations.policies import Policy
 from relations.policies.calendars import local_time
 from relations.policies.loyalty.tier_clock import programme_in
+from relations.projections.agenda import care as agenda_care
 from relations.projections.agenda import complaints as agenda_complaints
 from relations.projections.agenda import loyalty as agenda_loyalty
 from relations.projections.agenda import surveys as agenda_surveys
+from relations.projections.agenda.care import birthdays, open_care, person_rounds
 from relations.projections.agenda.erasures import due_erasures
 from relations.projections.agenda.items import (
     AgendaItem,
@@ -37,19 +39,31 @@ from relations.projections.agenda.items import (
     shift_of,
     tier_review,
 )
-from relations.projections.agenda.rows import KINDS, AskedRow, Item, Kind, Lapse, Member, OtherCase
+from relations.projections.agenda.rows import (
+    KINDS,
+    AskedRow,
+    BirthdayRow,
+    CareRound,
+    Item,
+    Kind,
+    Lapse,
+    Member,
+    OtherCase,
+)
 from relations.projections.projection import Folds, Projection
 from relations.projections.view import View
 
 __all__ = ["KINDS", "PROJECTION", "AgendaItem", "AgendaView", "Kind", "commands_due"]
 
 _FAR_OFF = 2**62
+_CARE: tuple[Kind, ...] = ("contact", "lapse", "renewal")
+"""The kinds that care plans make due."""
 
 PROJECTION = Projection(
     name="agenda",
-    version=11,
-    tables=(Item, Lapse, Member, AskedRow, OtherCase),
-    folds=Folds.of(agenda_complaints.FOLDS, agenda_surveys.FOLDS, agenda_loyalty.FOLDS),
+    version=12,
+    tables=(Item, Lapse, Member, AskedRow, CareRound, BirthdayRow, OtherCase),
+    folds=Folds.of(agenda_complaints.FOLDS, agenda_surveys.FOLDS, agenda_loyalty.FOLDS, agenda_care.FOLDS),
 )
 
 
@@ -94,7 +108,7 @@ class AgendaView(View):
         policy, end = self.policy, to_micros(until)
         kinds = KINDS if kind is None else (kind,)
         reviews, asked = {"tier", "tier_warning"}, {"reminder", "answer"}
-        computed = {*reviews, *asked, "erasure"}
+        computed = {*reviews, *asked, *_CARE, "erasure"}
         found = [self._open(each, end, policy, limit, after) for each in kinds if each not in computed]
         if asked & set(kinds):
             lapsed = policy.surveys.lapsed_by(min(end, self.now if as_of is None else to_micros(as_of)))
@@ -104,6 +118,9 @@ class AgendaView(View):
         if "erasure" in kinds:
             erasures = (item for item in self._erasures(policy) if after is None or item.key > after.key)
             found.append([item for item in erasures if to_micros(item.due_at) <= end][:limit])
+        if care := [each for each in kinds if each in _CARE]:
+            moment = min(end, self.now if as_of is None else to_micros(as_of)) if "contact" in care else end
+            found.append(self._care(care, end, limit, after, moment))
         if "expiry" in kinds:
             found.append(self._lapses(end, limit, after))
         return list(islice(merge(*found, key=lambda item: item.key), limit))
@@ -131,8 +148,13 @@ class AgendaView(View):
             for item in open_asked(row, policy.surveys, _FAR_OFF, lapsed)
         )
         survivor = self.aliases.survivor(customer)
+        care = self._care_items(
+            self.rows(CareRound, customer=customer), ("contact", "lapse", "renewal"), _FAR_OFF, self.now
+        )
         erasures = (item for item in self._erasures(policy) if item.customer == survivor)
-        return sorted((item for item in (*opened, *lapses, *reviews, *asked, *erasures) if item is not None), key=_key)
+        return sorted(
+            (item for item in (*opened, *lapses, *reviews, *asked, *care, *erasures) if item is not None), key=_key
+        )
 
     def _open(
         self, kind: Kind, end: int, policy: Policy, limit: int | None, after: AgendaItem | None
@@ -176,6 +198,50 @@ class AgendaView(View):
         )
         found = [item for item in items if item.kind in kinds and to_micros(item.due_at) <= end]
         return sorted((item for item in found if after is None or item.key > after.key), key=_key)[:limit]
+
+    def _care(
+        self, kinds: Collection[Kind], end: int, limit: int | None, after: AgendaItem | None, lapsed: int
+    ) -> list[AgendaItem]:
+        columns, where = self.table(CareRound).c, []
+        if "contact" in kinds:
+            where += [columns.due_at <= end, columns.on_birthday]
+        if "lapse" in kinds or "renewal" in kinds:
+            where.append(columns.over_at <= end)
+        items = self._care_items(self._care_rounds(or_(*where)), kinds, end, lapsed)
+        found = [item for item in items if to_micros(item.due_at) <= end]
+        return sorted((item for item in found if after is None or item.key > after.key), key=_key)[:limit]
+
+    def _care_rounds(self, *where: ColumnElement[bool]) -> list[CareRound]:
+        """Return the rounds that meet the conditions and count for their customer."""
+        rows, aliases = self.rows(CareRound, *where), self.aliases
+        merged = sorted({row.customer for row in rows if row.customer in aliases.groups})
+        if not merged:
+            return rows
+        counting = {(row.stream, row.round) for row in person_rounds(self.rows_of_some(CareRound, merged))}
+        return [row for row in rows if row.customer not in aliases.groups or (row.stream, row.round) in counting]
+
+    def _care_items(
+        self, rows: Sequence[CareRound], kinds: Collection[Kind], moment: int, lapsed: int
+    ) -> list[AgendaItem]:
+        customers = sorted({row.customer for row in rows}) if "contact" in kinds else []
+        asked = {row.customer: row for row in self.rows_of_some(AskedRow, customers)}
+        born = sorted({row.customer for row in rows if row.on_birthday}) if customers else []
+        known = birthdays(self.rows_of_some(BirthdayRow, born), moment, self._open_words) if born else {}
+        care, local = self.policy.care, self.local
+        return [
+            item
+            for row in rows
+            for item in open_care(
+                row,
+                kinds,
+                asked=asked.get(row.customer),
+                birthday=known.get(row.customer),
+                care=care,
+                local=local,
+                moment=moment,
+                lapsed=lapsed,
+            )
+        ]
 
     def _erasures(self, policy: Policy) -> list[AgendaItem]:
         if policy.personal_data.erase_after_months is None:

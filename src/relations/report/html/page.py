@@ -71,7 +71,7 @@ def render_html(
     customers = engine.views.retention.lifecycle(as_of=at).customers
     facts = [say("as_of", day=say.day(asked.day), customers=say.count("customers", customers))]
     status = engine.status()
-    made = local_time(engine.policy.zone).moment(to_micros(engine.clock())).date()
+    made = local_time(engine.policy.zone).moment(to_micros(engine.present)).date()
     events = say.count("events", status.position)
     facts.append(say("made", day=say.day(made), events=events, digest=status.digest[:16]))
     if asked.through != at:

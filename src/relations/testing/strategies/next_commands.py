@@ -34,12 +34,15 @@ from relations.aggregates.complaint import (
     WithdrawComplaint,
 )
 from relations.aggregates.customer import (
+    AdvancePlan,
     AnswerFeedback,
+    BeginPlan,
     CancelAcquisitionCost,
     CodeFeedback,
     Customer,
     DeclineInvitation,
     DropTrait,
+    EndPlan,
     EraseAlias,
     EraseCustomer,
     GiveFeedback,
@@ -53,6 +56,7 @@ from relations.aggregates.customer import (
     ScoreSentiment,
     SeeInvitation,
     SendInvitation,
+    SkipStep,
     UnmergeCustomer,
 )
 from relations.aggregates.customer.decide.feedback import FORM
@@ -230,7 +234,34 @@ def _traits(state: Customer, _policy: Policy) -> Iterator[Fields]:
             yield {"trait": trait, "about": about}
 
 
+def _plans(state: Customer, policy: Policy) -> Iterator[Fields]:
+    for plan in policy.care.plans:
+        if all(known.plan != plan.id or known.ended_at is not None for known in state.rounds.values()):
+            yield {"plan": plan.id, "on": None}
+
+
+def _open_steps(state: Customer, _policy: Policy) -> Iterator[Fields]:
+    for name, known in state.rounds.items():
+        for step in known.steps:
+            if known.is_open(step.step):
+                yield {"round": name, "step": step.step}
+
+
+def _rounds_in_progress(state: Customer, _policy: Policy) -> Iterator[Fields]:
+    # The agenda comes when a step lapses, or at the end of the round.
+    for known in state.rounds.values():
+        if known.ended_at is None:
+            for moment in sorted({known.ends_at, *(each.until for each in known.steps if known.is_open(each.step))}):
+                yield {"occurred_at": from_micros(moment)}
+
+
 _OF_CUSTOMERS: dict[type[Command], Ways] = {
+    BeginPlan: _plans,
+    SkipStep: _open_steps,
+    AdvancePlan: _rounds_in_progress,
+    EndPlan: _named(
+        "plan", lambda state: sorted({each.plan for each in state.rounds.values() if each.ended_at is None})
+    ),
     RefundPurchase: _refunds,
     ReverseRefund: _standing_refunds,
     ReinstatePurchase: _cancelled,

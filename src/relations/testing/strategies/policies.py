@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from relations.messages import Money
-from relations.policies import BusinessCalendar, Desk, Limit, Policy, Programme, Repair, ServiceLevels, Surveys
+from relations.policies import BusinessCalendar, Care, Desk, Limit, Policy, Programme, Repair, ServiceLevels, Surveys
 from relations.policies.complaints.business_calendar import OwnDay
 from relations.policies.complaints.service_levels import DayCount, EscalationStep, GradeLevels, KindLevel, ServiceLevel
 from relations.policies.loyalty.check import check_programme
@@ -40,6 +40,7 @@ def policies(*, zones: Sequence[str] = ("UTC", "Europe/Vienna", "Asia/Shanghai")
             purchase_restores=st.booleans(),
         ),
         desk=st.builds(Desk, limits=st.sampled_from(_LIMITS)),
+        care=st.sampled_from((Care(), Care(plans=("611", "birthday", "support"), quiet_days=0))),
     )  # fmt: skip
 
 

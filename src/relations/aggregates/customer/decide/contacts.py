@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from relations.aggregates.customer.commands import RecordInteraction
-from relations.aggregates.customer.decide.refusals import id_reused, making_known, refused
+from relations.aggregates.customer.decide.refusals import id_reused, making_known, refused, unknown_step
 from relations.aggregates.customer.events import InteractionRecorded
 from relations.aggregates.customer.state import Customer, consent_key, holds, wordless
 from relations.errors import CommandRefused
@@ -70,21 +70,28 @@ def _broken(state: Customer, command: RecordInteraction, care: Care) -> Iterator
             yield from _unwanted(state, command, care, purpose)
     if command.in_spite_of is None:
         yield from _taboo(state, command)
+    about = command.regarding
+    if about is not None and about.kind == "care" and not state.erased:
+        known = state.rounds.get(about.id)
+        if known is None or about.step is None or known.step(about.step) is None:
+            yield unknown_step(command.customer, about.id, about.step)
 
 
 def _purpose(contact: RecordInteraction | InteractionRecorded, care: Care) -> str | None:
     """Return the purpose for which a contact needs consent; None if the rules of contact do not apply to it."""
     about = contact.regarding
-    if contact.channel in care.present_channels or (about is not None and about.kind == "complaint"):
+    if about is not None and about.kind == "complaint":
         return None
-    return care.purpose_of(contact.purpose, sells=contact.sells)
+    return care.purpose_at(contact.channel, contact.purpose, sells=contact.sells)
 
 
 def _unwanted(state: Customer, command: RecordInteraction, care: Care, purpose: str) -> Iterator[CommandRefused]:
     """Yield the refusals of contact that the customer does not want, or not yet."""
     changes = state.consents.get(consent_key(command.channel, purpose), ())
     said = [basis for at, basis in changes if at <= command.at]
-    if said and said[-1] is None:
+    if care.allows(said, purpose):
+        pass
+    elif said:
         yield refused(
             f"cannot contact the customer {command.customer}: they withdrew the consent to {purpose} "
             f"through {command.channel}",
@@ -92,7 +99,7 @@ def _unwanted(state: Customer, command: RecordInteraction, care: Care, purpose: 
             "channel",
             "Use a channel for which they have not withdrawn it, or do not contact them",
         )
-    elif not said and care.opt_in:
+    else:
         yield refused(
             f"cannot contact the customer {command.customer}: they gave no consent to {purpose} "
             f"through {command.channel}",

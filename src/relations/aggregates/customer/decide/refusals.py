@@ -20,6 +20,7 @@ __all__ = [
     "refuse_before_invitation",
     "refuse_if_erased",
     "refused",
+    "unknown_step",
 ]
 
 REFUSALS: Mapping[str, str] = {
@@ -48,6 +49,8 @@ REFUSALS: Mapping[str, str] = {
     "item_answered_twice": "One item has two answers",
     "item_expectation_missing": "An expectation is missing, or is given although the instrument does not ask for one",
     "merged_into_itself": "A customer cannot be merged into itself",
+    "plan_begins_later": "A care plan cannot begin on a day after the command's time",
+    "plan_in_progress": "The care plan is in progress for the customer, or begins later; its rounds never overlap",
     "purchase_not_cancelled": "Only a purchase that was refunded in full can be reinstated",
     "purchase_id_reused": "Another purchase has this id",
     "refund_currency_differs": "The refund is not in the currency of the purchase",
@@ -65,8 +68,10 @@ REFUSALS: Mapping[str, str] = {
     "unknown_instrument": "The policy has no such instrument",
     "unknown_invitation": "No invitation with that id is recorded for this customer",
     "unknown_item": "The instrument has no such item",
+    "unknown_plan": "The policy has no such care plan",
     "unknown_purchase": "No purchase with that id is recorded for this customer",
     "unknown_refund": "No refund with that id is recorded for this customer",
+    "unknown_step": "The customer has no such step of a care plan",
     "unknown_theme": "The policy has no such theme",
     # At the door:
     "invalid_birthday": "The birthday is not a date such as 1980-02-29 or --02-29",
@@ -90,6 +95,16 @@ REFUSALS: Mapping[str, str] = {
 def refused(reason: str, code: str, field: str, hint: str) -> CommandRefused:
     """Return a refusal."""
     return CommandRefused(reason, code=code, field=field, hint=hint)
+
+
+def unknown_step(customer: str, name: str, step: str | None) -> CommandRefused:
+    """Return the refusal of a step that no round of the customer has."""
+    return refused(
+        f"the customer {customer} has no step {step} in a round {name} of a care plan",
+        "unknown_step",
+        "regarding",
+        "Give the round and the step of the plan, such as 611-1 message-1",
+    )
 
 
 def making_known(

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from relations.cli.pages.history import details
 from relations.cli.pages.history import line as history_line
-from relations.cli.show import ABSENT, counted, headline, local_minute, number, section, table, words
+from relations.cli.show import ABSENT, amount, counted, headline, local_minute, number, section, table, words
 from relations.messages import RecordedEvent, from_micros
 from relations.past.differences import RowDifference
 from relations.past.explaining import Change, EventExplanation, RowsExplanation, TallyExplanation
@@ -75,9 +75,9 @@ def show_tally(found: TallyExplanation, zone: str) -> Iterator[RenderableType]:
 def show_figure(found: FigureExplanation, zone: str) -> Iterator[RenderableType]:
     """Yield the parts of the page on the rule of a figure, and the customers and events behind it."""
     of = ", ".join(f"{name} {value}" for name, value in found.of.items())
-    value = "not shown" if found.hidden else ABSENT if found.value is None else _amount(found.value)
-    yield headline(f"{found.view}: {found.figure}{f' of {of}' if of else ''}", value)
-    sums = "; ".join(f"{name} {_amount(amount)}" for name, amount in found.sums.items())
+    shown = "not shown" if found.hidden else amount(found.value)
+    yield headline(f"{found.view}: {found.figure}{f' of {of}' if of else ''}", shown)
+    sums = "; ".join(f"{name} {amount(value)}" for name, value in found.sums.items())
     yield section(
         Text(found.rule, "bold"),
         *([Text(f"Not shown: {found.hidden}.")] if found.hidden else []),
@@ -88,7 +88,7 @@ def show_figure(found: FigureExplanation, zone: str) -> Iterator[RenderableType]
     )
     made = table("Customer", "About", "Added", "Because of", grow=3)
     for each in found.contributions:
-        added = "\n".join(f"{name} {_amount(amount)}" for name, amount in each.added.items() if amount)
+        added = "\n".join(f"{name} {amount(value)}" for name, value in each.added.items() if value)
         made.add_row(each.customer, each.about or ABSENT, added, "\n".join(_counted(each.events, zone)))
     parts: list[RenderableType] = [made]
     if found.after is not None:
@@ -102,10 +102,6 @@ def _counted(events: Sequence[CountedEvent], zone: str) -> Iterator[str]:
         yield f"{each.position} {local_minute(from_micros(each.occurred_at), zone)} {_topic(each.topic)}"
     if len(events) > _EVENTS_SHOWN:
         yield f"and {number(len(events) - _EVENTS_SHOWN)} more (--json lists them)"
-
-
-def _amount(value: float) -> str:
-    return number(int(value)) if value == int(value) else f"{value:,.4f}".rstrip("0")
 
 
 def show_event(found: EventExplanation, zone: str) -> Iterator[RenderableType]:

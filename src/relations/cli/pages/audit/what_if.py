@@ -9,7 +9,7 @@ from rich.text import Text
 
 from relations.audit.what_if import FigureInSum, OtherDecision, WhatIf
 from relations.cli.pages.history import details, field_text
-from relations.cli.show import ABSENT, counted, headline, local_minute, number, section, table, words
+from relations.cli.show import ABSENT, amount, counted, headline, local_minute, number, section, table, words
 from relations.messages import RecordedEvent, from_micros
 
 __all__ = ["show"]
@@ -38,16 +38,20 @@ def show(
         zone: The business's time zone.
     """
     yield headline("What if", f"{counted(found.commands, 'command')} from outside, decided again")
-    if not total:
+    if not total and not any(figure.difference for figure in figures):
         yield section(words("No decision would have been another one."))
         return
     made = table("In sum", "Happened", "Instead", "Difference", right=(1, 2, 3))
     for figure in figures:
         if figure.happened or figure.instead:
             style = "bold" if figure.difference else ""
-            difference = f"{figure.difference:+,}" if figure.difference else ABSENT
-            made.add_row(Text(figure.name, style), number(figure.happened), number(figure.instead), difference)
+            sign = "+" if figure.difference > 0 else ""
+            difference = f"{sign}{amount(figure.difference)}" if figure.difference else ABSENT
+            made.add_row(Text(figure.name, style), amount(figure.happened), amount(figure.instead), difference)
     yield section(made)
+    if not total:
+        yield section(words("No decision would have been another one. The figures differ by how they are computed."))
+        return
     made = table("Customer", "Decisions (- happened, + instead) and the rule", grow=1)
     for each in outcomes:
         made.add_row(each.customer, "\n".join([*_decisions(each, zone), f"  {each.reason}"]))

@@ -1,0 +1,16 @@
+"""Care plans: what is due, what was kept, and the plans of a customer."""
+
+from relations.projections.care.beginnings import PlanBeginning, beginning_commands
+from relations.projections.care.rows import PROJECTION, CareMonth, CareSignals, PlanRound, StepRecord
+from relations.projections.care.view import CareView
+
+__all__ = [
+    "PROJECTION",
+    "CareMonth",
+    "CareSignals",
+    "CareView",
+    "PlanBeginning",
+    "PlanRound",
+    "StepRecord",
+    "beginning_commands",
+]

@@ -1,0 +1,386 @@
+"""Care plans through the engine: rounds that time advances, triggers, birthdays, festivals, merges and erasure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from relations import Relations
+from relations.commands import (
+    AdoptPolicy,
+    AdvancePlan,
+    BeginPlan,
+    CorrectProfile,
+    EndPlan,
+    EraseCustomer,
+    MergeCustomer,
+    NoteCulture,
+    RecordInteraction,
+    RecordPurchase,
+    RefundPurchase,
+    RegisterCustomer,
+    SkipStep,
+    UnmergeCustomer,
+    WithdrawConsent,
+)
+from relations.errors import CommandRefused
+from relations.messages import Money
+from relations.policies import CARE_PLANS, Care, CarePlan, CareStep, Condition, Festival, Policy
+from relations.projections.agenda import PROJECTION as AGENDA
+from relations.projections.care import PROJECTION
+from relations.testing.laws import check_laws
+
+START = datetime(2024, 1, 10, 12, tzinfo=UTC)
+MIDNIGHT = datetime(2024, 1, 10, tzinfo=UTC)
+CALENDAR = (
+    Festival(name="Chinese New Year", own_name="春节", languages=("zh",), dates=(date(2024, 2, 10), date(2025, 1, 29))),
+    Festival(name="Christmas", languages=("de", "en"), dates=(date(2024, 12, 25),)),
+)
+
+
+def day(number: float) -> datetime:
+    return MIDNIGHT + timedelta(days=number)
+
+
+def opened(url: str, *plans: str | CarePlan, **care: Any) -> Relations:
+    engine = Relations.open(url, clock=lambda: day(900))
+    policy = Policy(care=Care(plans=plans, **{"quiet_days": 0, "festivals": CALENDAR, **care}))
+    engine.adopt(policy, from_beginning=True)
+    return engine
+
+
+def buyers(engine: Relations, *customers: str, **profile: Any) -> None:
+    for customer in customers:
+        engine.execute(RegisterCustomer(customer=customer, occurred_at=START, **profile))
+        engine.execute(RecordPurchase(customer=customer, purchase="p", amount=Money(100, "EUR"), occurred_at=START))
+
+
+def contact(customer: str, step: str, at: float, **fields: Any) -> RecordInteraction:
+    values: dict[str, Any] = {"channel": "email", "kind": "message", "direction": "outbound", **fields}
+    return RecordInteraction(
+        customer=customer, interaction=f"i-{step.replace(' ', '.')}-{at}", regarding=f"care {step}",
+        occurred_at=day(at), **values,
+    )  # fmt: skip
+
+
+def told(engine: Relations) -> dict[str, list[Any]]:
+    """Everything that was recorded, by stream; the order of streams does not matter."""
+    found: dict[str, list[Any]] = {}
+    for each in engine.events():
+        found.setdefault(each.stream, []).append((each.topic, each.occurred_at, each.event))
+    return found
+
+
+def topics(engine: Relations, customer: str) -> Counter[str]:
+    return Counter(topic.removeprefix("customer.") for topic, *_ in told(engine)[f"customer-{customer}"])
+
+
+def due(engine: Relations, until: float, kind: Any = "contact") -> list[tuple[str, str, datetime]]:
+    items = engine.views.agenda.due(until=day(until), kind=kind, as_of=day(until))
+    return [(item.customer, item.detail, item.due_at) for item in items]
+
+
+# --- rounds ---------------------------------------------------------------------------------------------------------
+
+
+def quarter(url: str, steps: Iterator[float] | list[float], customers: int = 3) -> dict[str, list[Any]]:
+    with opened(url, "611") as engine:
+        buyers(engine, *(f"c{n}" for n in range(customers)))
+        for step in steps:
+            engine.advance_time(day(step))
+        return told(engine)
+
+
+def test_any_way_of_advancing_time_records_the_same_quarter(database_url: str) -> None:
+    with opened(database_url, "611") as engine, Relations.open(database_url, clock=lambda: day(900)) as other:
+        buyers(engine, "c0", "c1", "c2")
+        with ThreadPoolExecutor(2) as pool:
+            for to in (60, 220):
+                reports = [*pool.map(lambda one, to=to: one.advance_time(day(to)), (engine, other))]
+                assert not any(report.rejections for report in reports)
+        assert told(engine) == quarter("sqlite://", [220])
+        assert told(engine) == quarter("sqlite://", [n * 11.3 for n in range(20)])
+
+
+def test_a_full_round_of_611_is_six_messages_a_short_call_and_a_long_one(database_url: str) -> None:
+    with opened(database_url, "611") as engine:
+        buyers(engine, "c")
+        engine.advance_time(day(1))
+        found = engine.views.agenda.due(until=day(96), kind="contact", as_of=day(1))
+        assert [(item.due_at - MIDNIGHT).days for item in found] == [8, 22, 38, 45, 52, 68, 82, 90]
+        for item in found:
+            step = item.detail
+            channel = "phone" if "call" in step else "email"
+            engine.execute(contact("c", step, (item.due_at - MIDNIGHT).days + 0.5, channel=channel))
+        engine.advance_time(day(97))
+        assert topics(engine, "c") == {
+            "registered": 1, "purchase_recorded": 1, "plan_begun": 1, "interaction_recorded": 8, "plan_renewed": 1,
+        }  # fmt: skip
+        assert engine.load("customer", "c").rounds["611-2"].since == "2024-04-10"
+
+
+def test_rounds_never_overlap(database_url: str) -> None:
+    with opened(database_url, "611") as engine:
+        buyers(engine, "c")
+        engine.advance_time(day(500))
+        rounds = list(engine.load("customer", "c").rounds.values())
+        assert len(rounds) == 6
+        for one, following in pairwise(rounds):
+            assert one.ended_at == following.began_at
+            last, first = max(step.until for step in one.steps), min(step.due_at or 0 for step in following.steps)
+            assert last <= first
+        with pytest.raises(CommandRefused) as refused:
+            engine.execute(BeginPlan(customer="c", plan="611", occurred_at=day(501)))
+        assert refused.value.code == "plan_in_progress"
+
+
+def test_a_step_is_done_once_early_or_in_time_and_lapses_otherwise(database_url: str) -> None:
+    with opened(database_url, "611") as engine:
+        buyers(engine, "c")
+        engine.advance_time(day(1))
+        engine.execute(contact("c", "611-1 message-1", 3))
+        engine.execute(contact("c", "611-1 message-1", 9))
+        assert engine.load("customer", "c").rounds["611-1"].done == ("message-1",)
+        assert due(engine, 10) == []
+        engine.execute(contact("c", "611-1 message-2", 29))
+        engine.advance_time(day(46))
+        state = engine.load("customer", "c").rounds["611-1"]
+        assert (state.done, state.over) == (("message-1",), ("message-2", "message-3"))
+        # A contact that was made in time, and recorded after the lapse, counts.
+        engine.execute(contact("c", "611-1 message-3", 40))
+        assert engine.load("customer", "c").rounds["611-1"].done == ("message-1", "message-3")
+        with pytest.raises(CommandRefused) as refused:
+            engine.execute(contact("c", "611-1 message-9", 41))
+        assert refused.value.code == "unknown_step"
+        lenient = engine.execute(contact("c", "611-1 message-9", 41, lenient=True))
+        assert lenient.events[0].event.breaches == ("unknown_step",)  # type: ignore[attr-defined]
+
+
+def test_withdrawn_consent_stops_messages_and_the_step_is_skipped(database_url: str) -> None:
+    with opened(database_url, "611") as engine:
+        buyers(engine, "c", "d")
+        engine.advance_time(day(1))
+        assert {customer for customer, *_ in due(engine, 9)} == {"c", "d"}
+        for channel in ("email", "message", "app", "official_account"):
+            engine.execute(WithdrawConsent(customer="c", purpose="care", channel=channel, occurred_at=day(2)))
+        assert {customer for customer, *_ in due(engine, 9)} == {"d"}
+        with pytest.raises(CommandRefused):
+            engine.execute(contact("c", "611-1 message-1", 9))
+        engine.advance_time(day(53))
+        assert topics(engine, "c")["step_skipped"] == 3
+        assert topics(engine, "c")["step_lapsed"] == 1
+        assert topics(engine, "d")["step_lapsed"] == 4
+
+
+def test_a_plan_is_begun_skipped_and_ended_by_hand(database_url: str) -> None:
+    with opened(database_url, "support") as engine:
+        engine.execute(RegisterCustomer(customer="c", occurred_at=START))
+        engine.execute(BeginPlan(customer="c", plan="support", owner="anna", occurred_at=START))
+        skip = SkipStep(customer="c", round="support-1", step="training", reason="knows it", occurred_at=day(3))
+        assert len(engine.execute(skip).events) == 1
+        assert engine.execute(skip.model_copy(update={"command_id": "again"})).events == ()
+        engine.advance_time(day(20))
+        assert engine.load("customer", "c").rounds["support-1"].over == ("training", "call")
+        end = EndPlan(customer="c", plan="support", reason="moved away", occurred_at=day(20))
+        assert len(engine.execute(end).events) == 1
+        assert engine.execute(end.model_copy(update={"command_id": "again"})).events == ()
+        assert due(engine, 200) == due(engine, 200, "lapse") == due(engine, 200, "renewal") == []
+        again = engine.execute(BeginPlan(customer="c", plan="support", occurred_at=day(30)))
+        assert again.events[0].event.round == "support-2"  # type: ignore[attr-defined]
+        for wrong, code in (
+            (BeginPlan(customer="c", plan="nothing", occurred_at=START), "unknown_plan"),
+            (BeginPlan(customer="nobody", plan="support", occurred_at=START), "unknown_customer"),
+            (SkipStep(customer="c", round="support-9", step="call", reason="x", occurred_at=START), "unknown_step"),
+        ):
+            with pytest.raises(CommandRefused) as refused:
+                engine.execute(wrong)
+            assert refused.value.code == code
+
+
+# --- triggers -------------------------------------------------------------------------------------------------------
+
+
+def begun(engine: Relations, customer: str) -> list[tuple[str, str, str]]:
+    return [
+        (event.plan, event.since, event.because)
+        for topic, _, event in told(engine)[f"customer-{customer}"]
+        if topic == "customer.plan_begun"
+    ]
+
+
+def test_what_a_customer_does_begins_plans(database_url: str) -> None:
+    with opened(database_url, "lapsing", "won_back", "after_stay", "support") as engine:
+        buyers(engine, "c")
+        engine.execute(
+            RecordPurchase(
+                customer="c", purchase="q", amount=Money(100, "EUR"), occurred_at=START + timedelta(days=400)
+            )
+        )
+        engine.advance_time(day(420))
+        assert sorted(begun(engine, "c")) == [
+            ("after_stay", "2024-01-10", "purchase"),
+            ("after_stay", "2025-02-13", "purchase"),
+            ("lapsing", "2024-07-09", "stage"),
+            ("support", "2024-01-10", "first_purchase"),
+            ("won_back", "2025-02-13", "stage"),
+        ]
+
+
+def test_a_plan_is_meant_for_those_who_meet_its_conditions_on_the_day_of_the_trigger(database_url: str) -> None:
+    step = CareStep(id="call", what="short_call", day=2)
+    graded = CarePlan(id="graded", begins="value_grade", of=("high",), steps=(step,))
+    chosen = CarePlan(
+        id="chosen", begins="first_purchase", steps=(step,),
+        meant_for=(Condition(fact="language", one_of=("de",)), Condition(fact="net_amount", at_least=500)),
+    )  # fmt: skip
+    with opened(database_url, chosen, graded) as engine:
+        for customer, language, amount in (("a", "de", 600), ("b", "en", 600), ("c", "de", 400), ("d", "de", 200_000)):
+            engine.execute(RegisterCustomer(customer=customer, language=language, occurred_at=START))
+            engine.execute(
+                RecordPurchase(customer=customer, purchase="p", amount=Money(amount, "EUR"), occurred_at=START)
+            )
+        # What happens after the day of the trigger changes nothing.
+        refund = RefundPurchase(
+            customer="a", purchase="p", refund="r", amount=Money(600, "EUR"), occurred_at=START + timedelta(days=2)
+        )
+        engine.execute(refund)
+        engine.advance_time(day(40))
+        assert {name: begun(engine, name) for name in "abcd"} == {
+            "a": [("chosen", "2024-01-10", "first_purchase")],
+            "b": [],
+            "c": [],
+            "d": [("chosen", "2024-01-10", "first_purchase"), ("graded", "2024-01-31", "value_grade")],
+        }
+
+
+def test_a_plan_begins_only_by_the_policy_in_force_at_its_trigger(database_url: str) -> None:
+    with Relations.open(database_url, clock=lambda: day(900)) as engine:
+        engine.adopt(Policy(), from_beginning=True)
+        engine.adopt(Policy(care=Care(plans=("support",))), since=day(5))
+        buyers(engine, "early")
+        engine.execute(
+            RecordPurchase(customer="late", purchase="p", amount=Money(1, "EUR"), occurred_at=START + timedelta(days=6))
+        )
+        engine.advance_time(day(10))
+        assert (begun(engine, "early"), begun(engine, "late")) == ([], [("support", "2024-01-16", "first_purchase")])
+
+
+# --- birthdays and festivals ----------------------------------------------------------------------------------------
+
+
+def test_a_birthday_on_29_february_is_kept_on_the_28th_in_other_years(database_url: str) -> None:
+    with opened(database_url, "birthday") as engine:
+        buyers(engine, "c", birthday="1980-02-29")
+        buyers(engine, "unknown")
+        engine.advance_time(day(1))
+        assert due(engine, 50) == [("c", "birthday-1 greeting", datetime(2024, 2, 29, tzinfo=UTC))]
+        assert due(engine, 60) == []
+        assert topics(engine, "c")["step_lapsed"] == 0
+        engine.advance_time(day(400))
+        assert topics(engine, "c")["step_lapsed"] == 1
+        assert due(engine, 416) == [("c", "birthday-2 greeting", datetime(2025, 2, 28, tzinfo=UTC))]
+        assert begun(engine, "unknown") == []
+        engine.execute(CorrectProfile(customer="unknown", birthday="--03-03", occurred_at=day(401)))
+        engine.execute(CorrectProfile(customer="c", birthday="1980-03-02", occurred_at=day(401)))
+        engine.advance_time(day(403))
+        assert due(engine, 418) == [
+            ("c", "birthday-2 greeting", datetime(2025, 3, 2, tzinfo=UTC)),
+            ("unknown", "birthday-1 greeting", datetime(2025, 3, 3, tzinfo=UTC)),
+        ]
+
+
+def test_a_festival_is_that_of_the_customers_culture(database_url: str) -> None:
+    with opened(database_url, "festivals") as engine:
+        buyers(engine, "li", language="zh-Hant")
+        buyers(engine, "max", language="de")
+        buyers(engine, "mei", language="en")
+        engine.execute(NoteCulture(customer="mei", languages=("zh", "en"), occurred_at=START))
+        engine.advance_time(day(1))
+        new_year = datetime(2024, 2, 10, tzinfo=UTC)
+        assert due(engine, 31) == [
+            ("li", "festivals-1 greeting-20240210", new_year), ("mei", "festivals-1 greeting-20240210", new_year),
+        ]  # fmt: skip
+        engine.advance_time(day(350))
+        assert due(engine, 351) == [("max", "festivals-1 greeting-20241225", datetime(2024, 12, 25, tzinfo=UTC))]
+        engine.advance_time(day(370))
+        assert [customer for customer, *_ in due(engine, 386)] == ["li", "mei"]
+
+
+# --- people with several ids, and erased ones -----------------------------------------------------------------------
+
+
+def test_merged_customers_are_in_a_plan_once_and_unmerged_ones_as_before(database_url: str) -> None:
+    with opened(database_url, "611") as engine:
+        buyers(engine, "c", "d", "e")
+        engine.advance_time(day(1))
+        before = due(engine, 10), due(engine, 200, "lapse")
+        engine.execute(MergeCustomer(customer="d", into="c", occurred_at=day(2)))
+        assert due(engine, 10) == [each for each in before[0] if each[0] != "d"]
+        assert due(engine, 200, "lapse") == [each for each in before[1] if each[0] != "d"]
+        engine.execute(contact("d", "611-1 message-1", 3))
+        engine.advance_time(day(9))
+        engine.execute(UnmergeCustomer(customer="d", occurred_at=day(4)))
+        assert engine.load("customer", "c").rounds["611-1"].steps == engine.load("customer", "e").rounds["611-1"].steps
+        assert due(engine, 200, "renewal") == [
+            (name, "611-1", due(engine, 200, "renewal")[0][2]) for name in ("c", "d", "e")
+        ]
+
+
+def test_nothing_is_due_of_an_erased_customer(database_url: str) -> None:
+    with opened(database_url, "611", "birthday") as engine:
+        buyers(engine, "c", birthday="1980-02-29")
+        engine.advance_time(day(1))
+        assert due(engine, 45)
+        engine.execute(EraseCustomer(customer="c", occurred_at=day(40)))
+        assert all(due(engine, 400, kind) == [] for kind in ("contact", "lapse", "renewal"))
+        before = len(told(engine)["customer-c"])
+        assert not engine.advance_time(day(400)).rejections
+        assert len(told(engine)["customer-c"]) == before
+        with pytest.raises(CommandRefused) as refused:
+            engine.execute(BeginPlan(customer="c", plan="611", occurred_at=day(41)))
+        assert refused.value.code == "customer_erased"
+
+
+def test_the_rows_of_care_keep_the_laws(database_url: str) -> None:
+    policy = Policy(care=Care(plans=("611", "birthday"), quiet_days=0))
+    history: list[Any] = [
+        AdoptPolicy(policy=policy, from_beginning=True, occurred_at=START),
+        RegisterCustomer(customer="c", birthday="1980-02-29", occurred_at=START),
+        RegisterCustomer(customer="d", occurred_at=START),
+        BeginPlan(customer="c", plan="611", occurred_at=START),
+        BeginPlan(customer="c", plan="birthday", occurred_at=START),
+        BeginPlan(customer="d", plan="611", occurred_at=START),
+        contact("c", "611-1 message-1", 9),
+        SkipStep(customer="d", round="611-1", step="message-1", reason="asked", occurred_at=day(9)),
+        *advances("c", 29, 45, 97),
+        *advances("d", 29),
+        contact("c", "611-1 message-2", 24),
+        MergeCustomer(customer="d", into="c", occurred_at=day(30)),
+        EndPlan(customer="c", plan="611", reason="asked", occurred_at=day(99)),
+        EraseCustomer(customer="d", occurred_at=day(100)),
+    ]
+    for projection in (PROJECTION, AGENDA):
+        report = check_laws(projection, history, url=database_url, batches=(1, 7), shards=(2,), points=4, hash_seeds=())
+        assert report.folded > 10
+        assert report.refused == 0
+
+
+def advances(customer: str, *days: float) -> list[Any]:
+    return [AdvancePlan(customer=customer, occurred_at=day(each)) for each in days]
+
+
+def test_every_shipped_plan_can_be_adopted_by_its_id() -> None:
+    assert list(CARE_PLANS) == [
+        "611", "birthday", "festivals", "after_stay", "lapsing", "won_back", "after_complaint", "support",
+    ]  # fmt: skip
+    policy = Policy(care=Care(plans=tuple(CARE_PLANS)))
+    assert Policy.recorded(policy.model_dump_json()) == policy
+    for plan in CARE_PLANS.values():
+        for step in plan.steps:
+            assert step.template("zh-Hant", None) != step.template("de", None)
