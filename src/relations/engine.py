@@ -20,7 +20,6 @@ from relations.decider import Aggregate
 from relations.errors import InvalidInput
 from relations.execution import BatchReport, Clock, Executor, Reader, Receipt, Rejection
 from relations.execution.commanding import Commanding
-from relations.execution.idempotency import Repeats
 from relations.log.codec import Codec
 from relations.log.consuming import Following, consumer_statuses
 from relations.log.database import Access, Database, Durability
@@ -98,7 +97,6 @@ class Relations(Doors, Commanding, Following):
         self.clock = clock
         self._keys = Keys(log.database, master_key)
         self._marks = Marks(log.database, self._keys, words_of)
-        self._repeats = Repeats(log.database, self.codec, self._keys, aggregates)
         self._reader = Reader(self.codec, self._keys)
         self._executor = Executor(
             log,
@@ -112,6 +110,7 @@ class Relations(Doors, Commanding, Following):
             clock=clock,
             snapshot_every=snapshot_every,
         )
+        self._repeats = self._executor.repeats
         self.runner = Runner(log, self.codec, projections, lambda: self.policy.zone)
         self._follow = follow
         self.aggregates = tuple(aggregates)

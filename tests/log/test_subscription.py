@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread, Timer
+from threading import Event, Thread, Timer
 
 import pytest
 from sqlalchemy import text
@@ -248,8 +248,17 @@ def test_another_thread_stops_a_subscription_that_waits(recorder: ApplicationRec
     append(recorder, "a", 2)
     seen: list[int] = []
     subscription = positions_of(recorder)
-    follower = Thread(target=lambda: seen.extend(subscription))
+    both = Event()
+
+    def follow() -> None:
+        for position in subscription:
+            seen.append(position)
+            if position == 2:
+                both.set()
+
+    follower = Thread(target=follow)
     follower.start()
+    assert both.wait(PATIENCE_SECONDS)
     stopper = Timer(0.1, subscription.stop)
     stopper.start()
     follower.join(PATIENCE_SECONDS)

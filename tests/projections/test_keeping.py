@@ -18,6 +18,7 @@ from relations.aggregates.customer import (
     CorrectProfile,
     EraseAlias,
     EraseCustomer,
+    GiveFeedback,
     MergeCustomer,
     RecordPurchase,
     RegisterCustomer,
@@ -289,6 +290,34 @@ def test_an_answer_is_computed_once_while_nothing_changes(
     engine.execute(RecordPurchase(customer="c1", purchase="p", amount=Money(100, "EUR"), occurred_at=START))
     assert view.cohorts() != first
     assert counted[0] > asked
+
+
+def test_an_answer_outlasts_events_that_do_not_concern_its_tables(
+    opened: Callable[[], Relations], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, counted = opened(), [0]
+    monkeypatch.setattr("relations.projections.view._WORTH_KEEPING", 0.0)
+    view, columns = engine.views.satisfaction, View.columns
+
+    def counting(self: View, *args: Any) -> Any:
+        counted[0] += 1
+        return columns(self, *args)
+
+    monkeypatch.setattr(View, "columns", counting)
+
+    def asked() -> tuple[int, int]:
+        before = counted[0]
+        return view.nps()[0].n, counted[0] - before
+
+    assert asked() == (0, 1)
+    for number in range(3):
+        engine.execute(
+            RecordPurchase(customer="c1", purchase=f"p{number}", amount=Money(100, "EUR"), occurred_at=START)
+        )
+        assert asked() == (0, 0)
+    engine.execute(GiveFeedback(customer="c1", feedback="f", instrument="nps", score=9, occurred_at=START))
+    assert asked() == (1, 1)
+    assert asked() == (1, 0)
 
 
 def test_only_the_customers_with_new_events_are_computed_again(opened: Callable[[], Relations]) -> None:

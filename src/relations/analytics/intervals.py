@@ -6,7 +6,8 @@ between -100 and 100.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from math import cos, pi, sin, sqrt, tan
 from statistics import NormalDist, fmean, stdev
@@ -21,6 +22,7 @@ __all__ = [
     "NetPromoters",
     "mean_by_respondent",
     "mean_interval",
+    "mean_of_sums",
     "net_promoters",
     "normal_quantile",
     "student_quantile",
@@ -160,15 +162,28 @@ def mean_by_respondent(groups: Iterable[Sequence[int]], confidence: float = CONF
     Returns:
         None for fewer than two respondents.
     """
-    sums = [(sum(numbers), len(numbers)) for numbers in groups if numbers]
-    respondents, n = len(sums), sum(count for _, count in sums)
-    if respondents < 2:
+    return mean_of_sums(Counter((sum(numbers), len(numbers)) for numbers in groups if numbers), confidence)
+
+
+def mean_of_sums(respondents: Mapping[tuple[int, int], int], confidence: float = CONFIDENCE) -> Interval | None:
+    """Return the interval of `mean_by_respondent`, given what respondents have in common.
+
+    Args:
+        respondents: The number of respondents with each sum and count of their numbers.
+        confidence: The two-sided confidence level.
+
+    Returns:
+        None for fewer than two respondents.
+    """
+    people = sum(respondents.values())
+    if people < 2:
         return None
-    total = sum(each for each, _ in sums)
+    n = sum(count * alike for (_, count), alike in respondents.items())
+    total = sum(each * alike for (each, _), alike in respondents.items())
     # Whole numbers until the division: n * sum - total * count is the residual times n.
-    squares = sum((n * each - total * count) ** 2 for each, count in sums)
-    error = sqrt(squares * respondents / (respondents - 1)) / (n * n)
-    reach = student_quantile(confidence, respondents - 1) * error
+    squares = sum((n * each - total * count) ** 2 * alike for (each, count), alike in respondents.items())
+    error = sqrt(squares * people / (people - 1)) / (n * n)
+    reach = student_quantile(confidence, people - 1) * error
     return Interval(low=total / n - reach, high=total / n + reach, confidence=confidence)
 
 

@@ -18,6 +18,7 @@ from relations.execution.merged_ids import states_together
 from relations.execution.states import State, States
 from relations.execution.unit import Decision, Unit, UnitStep
 from relations.log.codec import Codec, Topic
+from relations.log.database import SharedStatement
 from relations.log.log import Entry, Log
 from relations.log.people import Marks
 from relations.log.personal import Keys, has_personal
@@ -55,6 +56,10 @@ class CommandDecider:
         clock: Returns the time at which the log records an event.
     """
 
+    _known_sql = SharedStatement(
+        lambda _: select(log_table.c.position).where(log_table.c.customer == bindparam("customer")).limit(1)
+    )
+
     def __init__(
         self,
         log: Log,
@@ -87,9 +92,6 @@ class CommandDecider:
         self._policies = _policies_of(aggregates)
         self._rules: tuple[Any, InForce] = None, InForce()
         self._read_rules: tuple[Any, InForce] = None, InForce()
-        self._known_sql = self._database.compile(
-            select(log_table.c.position).where(log_table.c.customer == bindparam("customer")).limit(1)
-        )
 
     def knows(self, command: Command) -> bool:
         """Return whether an aggregate decides commands of this class."""

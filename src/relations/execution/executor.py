@@ -71,6 +71,7 @@ class Executor:
     Attributes:
         aggregates: Every kind of aggregate.
         states: The states of the log's streams.
+        repeats: The lookup of command ids.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class Executor:
         self._snapshot_every = snapshot_every
         self._attempts = attempts
         self._lock = RLock()
-        self._repeats = Repeats(self._database, codec, keys, aggregates)
+        self.repeats = Repeats(self._database, codec, keys, aggregates)
         self._reader = Reader(codec, keys)
         self.states = States(log, codec, aggregates)
         self._decider = CommandDecider(
@@ -105,7 +106,7 @@ class Executor:
             codec,
             keys,
             self.states,
-            self._repeats,
+            self.repeats,
             aggregates=aggregates,
             react=react,
             marks=marks,
@@ -236,7 +237,7 @@ class Executor:
     def _decide_pending(self, unit: Unit, pending: Pending) -> None:
         """Decide a command within a unit, or find what it led to when it was executed before."""
         command, connection = pending.command, unit.writer.connection
-        rows = self._repeats.rows(connection, command) if command.command_id else []
+        rows = self.repeats.rows(connection, command) if command.command_id else []
         if rows:
             pending.rows = tuple(self._reader.recorded(connection, rows))
             return
@@ -263,7 +264,7 @@ class Executor:
 
     def _decide_many(self, unit: Unit, commands: Sequence[Command], outcome: BatchReport, offset: int) -> None:
         connection = unit.writer.connection
-        known = self._repeats.known(connection, [command.command_id for command in commands if command.command_id])
+        known = self.repeats.known(connection, [command.command_id for command in commands if command.command_id])
         self._prefetch(unit, commands)
         for index, command in enumerate(commands, start=offset):
             command_id = command.command_id
@@ -271,7 +272,7 @@ class Executor:
                 if command_id is None:
                     command_id = uuid4().hex
                 elif command_id in known:
-                    self._repeats.must_be_same(connection, command, known[command_id])
+                    self.repeats.must_be_same(connection, command, known[command_id])
                     outcome.repeated += 1
                     continue
                 decision = self._decider.decide(unit, command, command_id)

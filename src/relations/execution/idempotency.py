@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, literal_column, select
 from relations.decider import Aggregate
 from relations.errors import CommandRefused, IdempotencyConflict
 from relations.log.codec import Codec, Topic
-from relations.log.database import Database
+from relations.log.database import Database, SharedStatement
 from relations.log.personal import Keys, KeyUnreadable
 from relations.log.tables import COLUMNS
 from relations.log.tables import log as log_table
@@ -40,6 +40,15 @@ class Repeats:
         aggregates: Every kind of aggregate, for the fields of its commands.
     """
 
+    _command_sql = SharedStatement(
+        lambda _: select(log_table).where(log_table.c.command_id == bindparam("id")).order_by(log_table.c.command_seq)
+    )
+    _ids_sql = SharedStatement(
+        lambda database: select(log_table.c.command_id, log_table.c.customer, log_table.c.command_hash).where(
+            database.among(log_table.c.command_id, "ids"), log_table.c.command_seq == literal_column("0")
+        )
+    )
+
     def __init__(self, database: Database, codec: Codec, keys: Keys, aggregates: Sequence[Aggregate[Any]]) -> None:
         self._database = database
         self._keys = keys
@@ -49,14 +58,6 @@ class Repeats:
         # Only fields that are sealed in no other event: those were always hashed with the key.
         always = _fields_of_commands(codec, aggregates, lambda topic: set(topic.personal) - set(topic.once_clear))
         self._once_clear = {kind: tuple(set(names) - set(always[kind])) for kind, names in self._personal.items()}
-        self._command_sql = database.compile(
-            select(log_table).where(log_table.c.command_id == bindparam("id")).order_by(log_table.c.command_seq)
-        )
-        self._ids_sql = database.compile(
-            select(log_table.c.command_id, log_table.c.customer, log_table.c.command_hash).where(
-                database.among(log_table.c.command_id, "ids"), log_table.c.command_seq == literal_column("0")
-            )
-        )
 
     def rows(self, connection: Connection, command: Command) -> list[Any]:
         """Return the rows in the log with the command's id; none if it is new.

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, and_, bindparam, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from relations.decider import Aggregate
 from relations.errors import InvalidInput, RelationsError
 from relations.execution.state_cache import State, StateCache
 from relations.log.chain import GENESIS
 from relations.log.codec import Codec, decode_state, encode_state
+from relations.log.database import SharedStatement
 from relations.log.log import Head, Log, Writer
 from relations.log.snapshots import BODY_BYTES, StoredSnapshot, open_snapshot, seal_snapshot, stored_snapshots
 from relations.log.tables import COLUMNS, snapshots
@@ -60,6 +60,60 @@ class States:
         cached: The states in memory, by stream, as of the last transaction that was caught up with.
     """
 
+    _load_sql = SharedStatement(
+        lambda _: (
+            select(log_table.c.version, log_table.c.topic, log_table.c.schema, log_table.c.body)
+            .where(log_table.c.stream == bindparam("stream"), log_table.c.version > bindparam("version"))
+            .order_by(log_table.c.version)
+            .limit(bindparam("limit"))
+        )
+    )
+    _newest_sql = SharedStatement(
+        lambda _: (
+            select(log_table.c.version, log_table.c.digest)
+            .where(log_table.c.stream == bindparam("stream"))
+            .order_by(log_table.c.version.desc())
+            .limit(1)
+        )
+    )
+    _snapshot_sql = SharedStatement(
+        lambda _: (
+            select(snapshots.c.version, BODY_BYTES, log_table.c.digest)
+            .select_from(
+                snapshots.outerjoin(
+                    log_table,
+                    and_(log_table.c.stream == snapshots.c.stream, log_table.c.version == snapshots.c.version),
+                )
+            )
+            .where(snapshots.c.stream == bindparam("stream"), snapshots.c.topic == bindparam("topic"))
+            .order_by(snapshots.c.version.desc())
+            .limit(_SNAPSHOTS_TRIED)
+        )
+    )
+    _any_sql = SharedStatement(lambda _: select(snapshots.c.stream).limit(1))
+    _long_sql = SharedStatement(
+        lambda database: select(snapshots.c.stream).where(database.among(snapshots.c.stream, "streams")).distinct()
+    )
+    _streams_sql = SharedStatement(
+        lambda database: (
+            select(log_table.c.stream, log_table.c.version, log_table.c.topic, log_table.c.schema, log_table.c.body)
+            .where(database.among(log_table.c.stream, "streams"))
+            .order_by(log_table.c.stream, log_table.c.version)
+        )
+    )
+    # A snapshot that is there already may be damaged, or of an older form of the state.
+    _keep_sql = SharedStatement(
+        lambda database: (insert := database.insert(snapshots)).on_conflict_do_update(
+            index_elements=["stream", "version"],
+            set_={"topic": insert.excluded.topic, "body": insert.excluded.body},
+        )
+    )
+    _thin_sql = SharedStatement(
+        lambda _: delete(snapshots).where(
+            snapshots.c.stream == bindparam("stream"), snapshots.c.version < bindparam("version")
+        )
+    )
+
     def __init__(self, log: Log, codec: Codec, aggregates: Sequence[Aggregate[Any]]) -> None:
         self._log = log
         self._database = log.database
@@ -67,49 +121,6 @@ class States:
         self._by_name = {aggregate.name: aggregate for aggregate in aggregates}
         self._synced = Head(0, GENESIS)
         self.cached = self.new_cache()
-        compiled = self._database.compile
-        among = self._database.among
-        self._load_sql = compiled(
-            select(log_table.c.version, log_table.c.topic, log_table.c.schema, log_table.c.body)
-            .where(log_table.c.stream == bindparam("stream"), log_table.c.version > bindparam("version"))
-            .order_by(log_table.c.version)
-            .limit(bindparam("limit"))
-        )
-        self._newest_sql = compiled(
-            select(log_table.c.version, log_table.c.digest)
-            .where(log_table.c.stream == bindparam("stream"))
-            .order_by(log_table.c.version.desc())
-            .limit(1)
-        )
-        at_version = and_(log_table.c.stream == snapshots.c.stream, log_table.c.version == snapshots.c.version)
-        self._snapshot_sql = compiled(
-            select(snapshots.c.version, BODY_BYTES, log_table.c.digest)
-            .select_from(snapshots.outerjoin(log_table, at_version))
-            .where(snapshots.c.stream == bindparam("stream"), snapshots.c.topic == bindparam("topic"))
-            .order_by(snapshots.c.version.desc())
-            .limit(_SNAPSHOTS_TRIED)
-        )
-        self._any_sql = compiled(select(snapshots.c.stream).limit(1))
-        self._long_sql = compiled(select(snapshots.c.stream).where(among(snapshots.c.stream, "streams")).distinct())
-        self._streams_sql = compiled(
-            select(log_table.c.stream, log_table.c.version, log_table.c.topic, log_table.c.schema, log_table.c.body)
-            .where(among(log_table.c.stream, "streams"))
-            .order_by(log_table.c.stream, log_table.c.version)
-        )
-        insert = (sqlite if self._database.is_sqlite else postgresql).insert(snapshots)
-        # A snapshot that is there already may be damaged, or of an older form of the state.
-        self._keep_sql = compiled(
-            insert.on_conflict_do_update(
-                index_elements=["stream", "version"],
-                set_={"topic": insert.excluded.topic, "body": insert.excluded.body},
-            )
-        )
-
-        self._thin_sql = compiled(
-            delete(snapshots).where(
-                snapshots.c.stream == bindparam("stream"), snapshots.c.version < bindparam("version")
-            )
-        )
 
     # --- loading ----------------------------------------------------------------------------------------------------
 

@@ -17,10 +17,11 @@ from sqlalchemy.schema import CreateSchema
 from relations.errors import ForeignDatabase, InvalidInput, NewerLog, StoreError
 from relations.log.chain import GENESIS, check, link
 from relations.log.connections import checked_host, noticing_host_loss
-from relations.log.database import Database, tables_of
+from relations.log.database import Database, SharedStatement, create_tables, tables_of
 from relations.log.failures import translated
 from relations.log.tables import (
     COLUMNS,
+    CREATE_TRIGGERS,
     FORMAT,
     MARKED,
     MARKS_VERSION,
@@ -118,7 +119,7 @@ class Writer:
 
     def _insert(self, rows: Sequence[Raw], entries: Sequence[Entry]) -> None:
         try:
-            self.cursor.executemany(self._log.insert_sql, rows)
+            self.cursor.executemany(self._log.insertion.sql, rows)
         except self.integrity_error as error:
             taken = self._taken(entries)
             if taken is None:
@@ -151,7 +152,7 @@ class Writer:
             ChainBroken: The rows do not follow the head, or a row does not match its digest.
         """
         head = Head(*check(rows, previous=self.head.digest, position=self.head.position))
-        self.cursor.executemany(self._log.insert_sql, rows)
+        self.cursor.executemany(self._log.insertion.sql, rows)
         self.head = head
         self.appended += len(rows)
 
@@ -168,15 +169,16 @@ class Log:
         NewerLog: The tables are of a newer format.
     """
 
+    insertion = SharedStatement(lambda _: insert(log))
+    _head = SharedStatement(
+        lambda _: select(log.c.position, log.c.digest).where(
+            log.c.position == select(func.max(log.c.position)).scalar_subquery()
+        )
+    )
+    _digest = SharedStatement(lambda _: select(log.c.digest).where(log.c.position == bindparam("position")))
+
     def __init__(self, database: Database, *, create: bool = True) -> None:
-        self.database = database
-        self.insert_sql = database.compile(insert(log)).sql
-        self._head = database.compile(
-            select(log.c.position, log.c.digest).where(
-                log.c.position == select(func.max(log.c.position)).scalar_subquery()
-            )
-        ).sql
-        self._digest = database.compile(select(log.c.digest).where(log.c.position == bindparam("position"))).sql
+        self.database = self._database = database
         self._prepare(create=create)
 
     @classmethod
@@ -224,7 +226,10 @@ class Log:
                 if self.database.schema is not None:
                     connection.execute(CreateSchema(self.database.schema, if_not_exists=True))
                 # Another process may have been faster; then there is nothing left to make.
-                metadata.create_all(connection)
+                is_new = not tables_of(connection, [log.name])
+                create_tables(connection, metadata.sorted_tables)
+                for statement in CREATE_TRIGGERS[connection.dialect.name] if is_new else ():
+                    connection.exec_driver_sql(statement)
                 if connection.execute(select(meta.c.value).where(meta.c.name == "format")).first() is None:
                     created_by = f"relations {VERSION}, {WITH_DIGESTS}"
                     facts = {"format": str(FORMAT), "id": uuid4().hex, "created_by": created_by}
@@ -244,7 +249,7 @@ class Log:
 
     def head(self, connection: Connection) -> Head:
         """Return the last position and its digest, as the transaction of `connection` sees them."""
-        found = self.database.cursor(connection, binary=True).execute(self._head).fetchone()
+        found = self.database.cursor(connection, binary=True).execute(self._head.sql).fetchone()
         return Head(0, GENESIS) if found is None else Head(found[0], bytes(found[1]))
 
     def _id_in(self, connection: Connection) -> str:
@@ -296,7 +301,7 @@ class Log:
 
     def digest(self, connection: Connection, position: int) -> bytes | None:
         """Return the digest at a position, or None if the log ends before it."""
-        found = self.database.cursor(connection, binary=True).execute(self._digest, (position,)).fetchone()
+        found = self.database.cursor(connection, binary=True).execute(self._digest.sql, (position,)).fetchone()
         return None if found is None else bytes(found[0])
 
     @contextmanager
@@ -345,7 +350,10 @@ class Log:
         Yields:
             Lists of tuples, none empty.
         """
-        statement = self.database.compile(self._page(columns, until=until is not None, shard=shard))
+        statement = self.database.compile_once(
+            ("page", tuple(columns), until is None, _shape(shard)),
+            lambda: self._page(columns, until=until is not None, shard=shard),
+        )
         cursor = self.database.cursor(connection, binary=True)
         values: dict[str, Any] = {"until": until, "chunk": chunk}
         if shard is not None:
@@ -403,7 +411,9 @@ class Log:
             Lists of tuples, none empty.
         """
         customer_at, position_at = columns.index("customer"), columns.index("position")
-        statement = self.database.compile(self.by_customer(columns, shard))
+        statement = self.database.compile_once(
+            ("page by customer", tuple(columns), _shape(shard)), lambda: self.by_customer(columns, shard)
+        )
         cursor = self.database.cursor(connection, binary=True)
         place = after or (shard.first or "", 0)
         while True:
@@ -458,6 +468,11 @@ class Log:
         for rows in self.scan(connection, until=until, damaged=True):
             head = Head(*check(rows, previous=head.digest, position=head.position))
             yield head
+
+
+def _shape(shard: Shard | None) -> tuple[bool, ...]:
+    """Return what a statement depends on: the bounds that there are, and not their values."""
+    return () if shard is None else (shard.first is None, shard.last is None)
 
 
 def _must_exist(path: str) -> None:

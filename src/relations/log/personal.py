@@ -19,11 +19,10 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, LargeBinary, func, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from relations.errors import CommandRefused, InvalidInput, LogError, RelationsError
 from relations.log.codec import Topic
-from relations.log.database import Database
+from relations.log.database import Database, SharedStatement
 from relations.log.tables import keys as table
 from relations.log.tables import meta, record_facts
 from relations.messages import Event
@@ -101,6 +100,17 @@ class Keys:
             they are wrapped (`master_key_needed`). For reading it opens without it, and personal words are unreadable.
     """
 
+    _insert = SharedStatement(lambda database: database.insert(table).on_conflict_do_nothing())
+    _select = SharedStatement(lambda _: select(table.c.key).where(table.c.customer == ""))
+    _select_many = SharedStatement(
+        lambda database: select(table.c.customer, table.c.key).where(database.among(table.c.customer, "customers"))
+    )
+    _destroy = SharedStatement(
+        lambda database: (insert := database.insert(table)).on_conflict_do_update(
+            index_elements=["customer"], set_={"key": insert.excluded.key}
+        )
+    )
+
     def __init__(self, database: Database, master_key: bytes | None = None) -> None:
         if master_key is not None and len(master_key) != _KEY_BYTES:
             raise InvalidInput("the master key must have 32 bytes", code="invalid_master_key", field="master_key")
@@ -109,16 +119,6 @@ class Keys:
         self._digest_key: bytes | None = None
         self._made: list[str] = []  # by the present decision, within the one write transaction that there can be
         self._is_locked = False  # wrapped keys, and no master key to unwrap them
-        dialect = sqlite if database.is_sqlite else postgresql
-        insert = dialect.insert(table)
-        self._insert = database.compile(insert.on_conflict_do_nothing())
-        self._select = database.compile(select(table.c.key).where(table.c.customer == ""))
-        self._select_many = database.compile(
-            select(table.c.customer, table.c.key).where(database.among(table.c.customer, "customers"))
-        )
-        self._destroy = database.compile(
-            insert.on_conflict_do_update(index_elements=["customer"], set_={"key": insert.excluded.key})
-        )
         self._check_master_key()
 
     def get(self, connection: Connection, customer: str) -> bytes | None:

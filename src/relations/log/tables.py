@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any, cast
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     Column,
     Connection,
@@ -19,12 +17,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    event,
     select,
 )
 
 __all__ = [
     "COLUMNS",
+    "CREATE_TRIGGERS",
     "FOREIGN",
     "FORMAT",
     "MARKED",
@@ -128,9 +126,6 @@ meta = Table(
 )
 """The table of facts about the database, such as the log's format."""
 
-# SQLAlchemy's DDL has no annotations of its own yet; this gives it the one it needs.
-_ddl: Callable[[str], Any] = cast("Any", DDL)
-
 _REFUSAL = "relations: the log is append-only"
 _REFUSE_ON_SQLITE = f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
 _REFUSE_ON_POSTGRESQL = f"BEGIN RAISE EXCEPTION '{_REFUSAL}'; END"
@@ -159,9 +154,6 @@ TRIGGERS: dict[str, dict[str, str]] = {
 """By dialect, each trigger as the database describes it. On SQLite that is its statement. On PostgreSQL it is its
 `tgtype` (27: before UPDATE or DELETE, for each row; 34: before TRUNCATE) and the source of its function."""
 
-for _statement in TRIGGERS["sqlite"].values():
-    event.listen(log, "after_create", _ddl(_statement).execute_if(dialect="sqlite"))
-
 _ON_POSTGRESQL = (
     "CREATE OR REPLACE FUNCTION relations_log_refuse() RETURNS trigger "
     f"LANGUAGE plpgsql AS $${_REFUSE_ON_POSTGRESQL}$$;"
@@ -170,7 +162,11 @@ _ON_POSTGRESQL = (
     "CREATE TRIGGER relations_log_no_truncate BEFORE TRUNCATE ON relations_log "
     "FOR EACH STATEMENT EXECUTE FUNCTION relations_log_refuse()"
 )
-event.listen(log, "after_create", _ddl(_ON_POSTGRESQL).execute_if(dialect="postgresql"))
+CREATE_TRIGGERS: dict[str, tuple[str, ...]] = {
+    "sqlite": tuple(TRIGGERS["sqlite"].values()),
+    "postgresql": (_ON_POSTGRESQL,),
+}
+"""By dialect, the statements that create the triggers of a new log."""
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------

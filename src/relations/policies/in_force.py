@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 from relations.policies.policy import Policy
@@ -25,6 +26,11 @@ class Span(NamedTuple):
     since: int | None
     until: int | None
     policy: Policy
+
+
+@cache
+def _default() -> Policy:
+    return Policy()
 
 
 class InForce:
@@ -60,7 +66,7 @@ class InForce:
         for policy in reversed(self.adopted):
             if policy.effective_from is None or (at is not None and policy.effective_from <= at):
                 return policy
-        return self.adopted[0] if self.adopted else Policy()
+        return self.adopted[0] if self.adopted else _default()
 
     def at(self, moment: int) -> Policy:
         """Return the policy in force at a moment in UTC microseconds."""

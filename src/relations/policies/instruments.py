@@ -166,10 +166,13 @@ class Instrument(Checked):
 
     def is_low(self, *scores: int) -> bool:
         """Return True if the business should reply to this answer, or to the mean of these items."""
-        if self.low is None or not scores:
+        return bool(scores) and self.is_low_on_average(sum(scores), len(scores))
+
+    def is_low_on_average(self, total: int, count: int) -> bool:
+        """Return True if the business should reply to scores with this sum and number."""
+        if self.low is None:
             return False
-        total, bound = sum(scores), self.low * len(scores)
-        return total <= bound if self.higher_is_better else total >= bound
+        return total <= self.low * count if self.higher_is_better else total >= self.low * count
 
 
 def _servqual(**dimensions: tuple[str, ...]) -> tuple[InstrumentItem, ...]:

@@ -139,10 +139,21 @@ class Surveys(Checked):
             scores: The score, or the scores of all items; empty for words alone.
             sentiments: The sentiments that scorers found, in thousandths.
         """
-        if scores:
+        return self.is_low_on_average(instrument, sum(scores), len(scores), min(sentiments, default=1))
+
+    def is_low_on_average(self, instrument: str, total: int, count: int, sentiment: int) -> bool:
+        """Return True if an answer is low.
+
+        Args:
+            instrument: The instrument's id.
+            total: The sum of its scores.
+            count: The number of its scores; 0 for words alone.
+            sentiment: The lowest sentiment that a scorer found, in thousandths; 1 if there is none.
+        """
+        if count:
             known = self.instrument(instrument)
-            return known is not None and known.is_low(*scores)
-        return self.low_sentiment is not None and min(sentiments, default=1) <= self.low_sentiment
+            return known is not None and known.is_low_on_average(total, count)
+        return self.low_sentiment is not None and sentiment <= self.low_sentiment
 
     def lapsed_by(self, at: int) -> int | None:
         """Return the latest due time of reminders that have lapsed by a moment; None if reminders never lapse.

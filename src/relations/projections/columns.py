@@ -35,6 +35,7 @@ __all__ = [
     "FieldGroup",
     "Ints",
     "RowSource",
+    "distinct",
     "grouped_sums",
     "ints",
     "numbered",
@@ -112,17 +113,17 @@ class RowSource:
 
 
 class Codes:
-    """Numbers that stand for texts. A text keeps its number for as long as the view is open."""
+    """Numbers that stand for texts and tuples. Each keeps its number for as long as the view is open."""
 
     __slots__ = ("_lock", "_numbers", "texts")
 
     def __init__(self) -> None:
         self._lock = RLock()
-        self._numbers: dict[str, int] = {}
-        self.texts: list[str] = []
+        self._numbers: dict[Hashable, int] = {}
+        self.texts: list[Any] = []
 
-    def of(self, text: str) -> int:
-        """Return the number of a text."""
+    def of(self, text: Hashable) -> int:
+        """Return the number of a text or tuple."""
         found = self._numbers.get(text)
         if found is None:
             with self._lock:
@@ -133,8 +134,8 @@ class Codes:
                     self._numbers[text] = found
         return found
 
-    def all_of(self, texts: Iterable[str]) -> Ints:
-        """Return the numbers of texts."""
+    def all_of(self, texts: Iterable[Hashable]) -> Ints:
+        """Return the numbers of texts or tuples."""
         numbers, of = self._numbers, self.of
         return np.array([found if (found := numbers.get(text)) is not None else of(text) for text in texts], np.int64)
 
@@ -272,6 +273,15 @@ def ints(values: Sequence[int]) -> Array:
         return np.array(values, np.int64)
     except OverflowError:
         return np.array(values, object)
+
+
+def distinct(values: Ints) -> Ints:
+    """Return the different whole numbers among some, in order.
+
+    With many different numbers this is faster than `numpy.unique`, which puts them into a hash table first.
+    """
+    found = np.sort(values)
+    return found[np.concatenate(([True], found[1:] != found[:-1]))] if len(found) else found
 
 
 def numbered(counts: Sequence[int]) -> Ints:

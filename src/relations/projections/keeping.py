@@ -34,7 +34,7 @@ class ViewState:
     """The state of a view's tables, as one read transaction sees them.
 
     Attributes:
-        position: The last position of the log that was folded into them.
+        position: The last position of the log at which an event was folded into them, as far as is known.
         zone: The zone of their days and months.
         generation: The identity of the tables, which changes when a rebuild switches them.
         aliases: The position of the last change of who is merged.
@@ -51,8 +51,10 @@ class Asking(local):
 
     Attributes:
         is_lasting: False once it has read something that may change while the tables and the policies do not.
+        is_of_log: True once it has read the log, which changes with every event.
         days: The present days that it depends on.
         state: The state of the tables; None if it is not known, or if there are no tables yet.
+        position: The last position of the log that was folded into them.
         is_state_known: True once the state was read.
     """
 
@@ -62,8 +64,10 @@ class Asking(local):
     def begin(self) -> None:
         """Begin a question."""
         self.is_lasting = True
+        self.is_of_log = False
         self.days: set[int] = set()
         self.state: ViewState | None = None
+        self.position: int | None = None
         self.is_state_known = False
 
 

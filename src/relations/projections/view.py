@@ -12,7 +12,7 @@ import inspect
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial, wraps
 from time import perf_counter
@@ -133,6 +133,10 @@ class View(TableReader):
         self._kept = KeptAnswers()
         self._each = KeptByCustomer()
         self._stores: defaultdict[type[CustomerRow], ColumnStore] = defaultdict(ColumnStore)
+        self._topics = sorted(
+            {event.topic for each in (type(self), *_read_by(type(self))) for event in each.projection.folds}
+        )
+        self._settled: tuple[ViewState, int] | None = None
         self._field_queries: dict[tuple[type[CustomerRow], tuple[str, ...]], CompiledStatement] = {}
         self._fold_customer = self._kept_at_head(context.fold_customer)
         self._customers_between = self._kept_at_head(context.customers_between)
@@ -338,19 +342,45 @@ class View(TableReader):
         """Return the customers with events between two positions; None if it is faster to read everybody."""
         if until - after > _CHANGES_MAX:
             return None
-        wanted = select(log.c.customer).distinct().where(log.c.position > after, log.c.position <= until)
+        wanted = select(log.c.customer).distinct().where(*self._changes(after, until))
         with self.answering() as connection:
             return {name for (name,) in connection.execute(wanted) if name}
 
     def _state(self) -> ViewState | None:
-        """Return the state of the tables in this question's transaction; None if nothing can be kept."""
+        """Return the state of the tables in this question's transaction; None if nothing can be kept.
+
+        Its position is that of the last change, as far as this view has seen it. Events that concern other projections
+        move the checkpoint, but not the state.
+        """
         if not self.keeps_answers or not self._database.in_snapshot:
             return None
         if not self._asking.is_state_known:
             with self._database.reading() as connection:
-                self._asking.state = self._aliases.state(connection, self.projection, self._generation(connection))
+                state = self._aliases.state(connection, self.projection, self._generation(connection))
+                self._asking.position = None if state is None else state.position
+                self._asking.state = None if state is None else self._last_changed(connection, state)
                 self._asking.is_state_known = True
         return self._asking.state
+
+    def _last_changed(self, connection: Connection, state: ViewState) -> ViewState:
+        """Return the earliest known state since which no event was folded; everything kept for it still holds."""
+        known = self._settled
+        if known is not None and replace(known[0], position=state.position) == state:
+            settled, scanned = known
+            if settled.position <= state.position <= scanned:
+                return settled
+            if 0 <= state.position - scanned <= _CHANGES_MAX:
+                found = select(log.c.position).where(*self._changes(scanned, state.position)).limit(1)
+                if connection.execute(found).first() is None:
+                    self._settled = settled, state.position
+                    return settled
+        if known is None or known[1] <= state.position:
+            self._settled = state, state.position
+        return state
+
+    def _changes(self, after: int, until: int) -> tuple[Any, ...]:
+        """Return the conditions of the events between two positions that change these tables, or those read as well."""
+        return log.c.position > after, log.c.position <= until, log.c.topic.in_(self._topics)
 
     def _generation(self, connection: Connection) -> int:
         """Return a number that changes when a rebuild switches tables, in any process."""
@@ -365,7 +395,9 @@ class View(TableReader):
 
         @wraps(read)
         def reading(*args: Any, **kwargs: Any) -> T:
-            if not self._is_at_head():
+            if self._is_at_head():
+                self._asking.is_of_log = True
+            else:
                 self._asking.is_lasting = False
             return read(*args, **kwargs)
 
@@ -379,7 +411,7 @@ class View(TableReader):
             if log.name not in tables_of(connection, [log.name]):
                 return False  # a view of the past has tables of its own
             newest: int | None = connection.execute(select(func.max(log.c.position))).scalar()
-        return newest == state.position
+        return newest == self._asking.position
 
     def _unkept(self, read: Callable[..., T]) -> Callable[..., T]:
         """Return a function that leads to no kept answer: it reads the keys, not only the view's tables."""
@@ -403,22 +435,25 @@ class View(TableReader):
         found = self._kept.get(key, state, rules, policy)
         if found is None and (found := self._kept.get((key, today), state, rules, policy)) is not None:
             asking.days.add(today)
+        of_log = key, today, asking.position
+        if found is None and (found := self._kept.get(of_log, state, rules, policy)) is not None:
+            asking.days.add(today)
+            asking.is_of_log = True
         if found is not None:
             return copied(found[0])
-        outer = asking.is_lasting, asking.days
-        asking.is_lasting, asking.days = True, set()
+        outer = asking.is_lasting, asking.days, asking.is_of_log
+        asking.is_lasting, asking.days, asking.is_of_log = True, set(), False
         begun = perf_counter()
         try:
             answer = method(self, *args, **kwargs)
             is_slow = perf_counter() - begun >= _WORTH_KEEPING
-            if asking.is_lasting and is_slow and not isinstance(answer, Iterator):
-                if not asking.days:
-                    self._kept.put(key, copied(answer), state, rules, policy)
-                elif asking.days == {today}:
-                    self._kept.put((key, today), copied(answer), state, rules, policy)
+            if asking.is_lasting and is_slow and not isinstance(answer, Iterator) and asking.days <= {today}:
+                kept_by = of_log if asking.is_of_log else (key, today) if asking.days else key
+                self._kept.put(kept_by, copied(answer), state, rules, policy)
             return answer
         finally:
             asking.is_lasting, asking.days = outer[0] and asking.is_lasting, outer[1] | asking.days
+            asking.is_of_log = outer[2] or asking.is_of_log
 
     def _hold_tables(self, connection: Connection) -> None:
         """Keep a rebuild from switching tables during a question.
@@ -429,6 +464,13 @@ class View(TableReader):
         """
         names = ", ".join(f'"{table.table.name}"' for table in self._tables.values())
         self._database.cursor(connection).execute(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
+
+
+def _read_by(view: type[View]) -> Iterator[type[View]]:
+    """Yield the classes of views that one is computed from, and of those that these are computed from."""
+    for each in view.reads:
+        yield each
+        yield from _read_by(each)
 
 
 _OUTSIDE = ("out of range", "must be in 1..")

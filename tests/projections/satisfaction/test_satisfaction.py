@@ -24,10 +24,13 @@ from relations.errors import InvalidInput
 from relations.messages import Command, Envelope, Event, to_micros
 from relations.policies import Surveys
 from relations.policies.calendars import local_time
+from relations.policies.in_force import InForce
+from relations.projections.columns import Codes
 from relations.projections.projection import Rows
 from relations.projections.satisfaction import PROJECTION, Dimension, Respondent
 from relations.projections.satisfaction.cuts import Cuts
 from relations.projections.satisfaction.figures import csat_figures, nps_figures
+from relations.projections.satisfaction.open_loops import low_answers
 from relations.projections.satisfaction.respondents import Respondents
 from relations.projections.satisfaction.summary import satisfaction_report
 
@@ -55,7 +58,7 @@ def fold(recorded: Iterable[Recorded], zone: str = "UTC") -> Rows:
 
 
 def asked(recorded: Iterable[Recorded], zone: str = "UTC") -> Respondents:
-    return Respondents(list(fold(recorded, zone).tables[Respondent].values()), local_time(zone))
+    return Respondents.of_rows(fold(recorded, zone).tables[Respondent].values(), Codes(), local_time(zone))
 
 
 def cuts(
@@ -139,7 +142,7 @@ def test_fewer_than_the_minimum_show_their_number_only(scores: tuple[int, ...]) 
 
 
 def test_nobody_is_undefined_rather_than_suppressed() -> None:
-    nobody = Cuts((), SURVEYS.minimum_answers)
+    nobody = cuts([])
     (nps,) = nps_figures(nobody, by=(), surveys=SURVEYS)
     (csat,) = csat_figures(nobody, by=(), surveys=SURVEYS)
     assert (nps.n, nps.suppressed, nps.nps, nps.interval) == (0, False, None, None)
@@ -176,8 +179,8 @@ def test_groups_come_in_order_and_an_unknown_touchpoint_is_none() -> None:
 def test_months_are_those_of_the_business() -> None:
     # 31 May, 22:30 UTC is 1 June in Vienna.
     late = to_micros(datetime(2024, 5, 31, 22, 30, tzinfo=UTC))
-    assert [fact.month for fact in asked(given_scores(9, at=late)).scores()] == ["2024-05"]
-    assert [fact.month for fact in asked(given_scores(9, at=late), "Europe/Vienna").scores()] == ["2024-06"]
+    assert [sort.month for sort in asked(given_scores(9, at=late)).scores().sorts] == ["2024-05"]
+    assert [sort.month for sort in asked(given_scores(9, at=late), "Europe/Vienna").scores().sorts] == ["2024-06"]
 
 
 def test_a_follow_up_is_an_instrument_of_its_own() -> None:
@@ -195,7 +198,8 @@ def test_a_follow_up_is_an_instrument_of_its_own() -> None:
 
 def test_the_report_says_by_which_rules_it_counts() -> None:
     said = asked([*given_scores(9, 9, 9, 8, 1, channel="app"), *given_scores(5, instrument="csat")])
-    report = satisfaction_report(said, zone="Asia/Shanghai", surveys=SURVEYS, low=[], now=MAY)
+    low = low_answers(said, InForce())
+    report = satisfaction_report(said, zone="Asia/Shanghai", surveys=SURVEYS, low=low, now=MAY, this_month="2024-06")
     assert (report.zone, report.minimum_answers, report.confidence) == ("Asia/Shanghai", 5, 0.95)
     assert report.nps.nps == 40
     assert [figure.group for figure in report.nps_by_channel] == [{"channel": "app"}]
@@ -226,9 +230,11 @@ def named(history: Iterable[Recorded]) -> list[Recorded]:
 
 def told(*folded: Rows) -> list[tuple[Any, ...]]:
     rows = [row for each in folded for row in each.tables[Respondent].values()]
-    facts = Respondents(rows, local_time("UTC")).scores()
+    found = Respondents.of_rows(rows, Codes(), local_time("UTC"))
+    facts = found.scores()
     return sorted(
-        (each.who, each.month, each.touchpoint, each.channel, each.instrument, each.content) for each in facts
+        (found.names[who], *facts.sorts[sort], score)
+        for who, sort, score in zip(facts.who.tolist(), facts.sort.tolist(), facts["score"].tolist(), strict=True)
     )
 
 

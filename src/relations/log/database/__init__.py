@@ -1,7 +1,7 @@
 """The database of a log: connections, transactions, and the differences between SQLite and PostgreSQL."""
 
 from relations.log.database.database import CHANNEL, Access, Database, Durability
-from relations.log.database.driver import DriverAccess
+from relations.log.database.driver import DriverAccess, SharedStatement
 from relations.log.database.purging import Purging
 from relations.log.database.statements import CompiledStatement, create_tables, tables_of
 
@@ -13,6 +13,7 @@ __all__ = [
     "DriverAccess",
     "Durability",
     "Purging",
+    "SharedStatement",
     "create_tables",
     "tables_of",
 ]

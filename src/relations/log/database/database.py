@@ -28,6 +28,7 @@ from relations.errors import (
     OutcomeUnknown,
 )
 from relations.log.connections import HeldTransactions, WriterConnection
+from relations.log.database.dialects import with_shared_statements
 from relations.log.database.purging import Purging
 from relations.log.database.statements import tables_of
 from relations.log.failures import is_connection_lost, translated
@@ -199,9 +200,8 @@ class Database(Purging):
             options.update(self._pool, max_overflow=self._pool["max_overflow"] + 1)
         if self._reader is not None:
             options["creator"] = partial(self._reader.connect, timeout=self.busy_seconds)
-        engine = create_engine(
-            self.url, connect_args={"timeout": self.busy_seconds, "check_same_thread": False}, **options
-        )
+        options["connect_args"] = {"timeout": self.busy_seconds, "check_same_thread": False}
+        engine = create_engine(**with_shared_statements(self.url), **options)
         synchronous = {"full": "FULL", "normal": "NORMAL", "off": "OFF"}[self.durability]
 
         @event.listens_for(engine, "connect")
@@ -249,7 +249,9 @@ class Database(Purging):
         connect = (
             {} if "connect_timeout" in self.url.query else {"connect_timeout": max(2, ceil(self._connect_seconds))}
         )
-        engine = create_engine(self.url, paramstyle="format", connect_args=connect, **self._pool)
+        engine = create_engine(
+            **with_shared_statements(self.url), paramstyle="format", connect_args=connect, **self._pool
+        )
         self.sessions = Sessions(
             synchronous_commit="on" if self.durability == "full" else "off",
             lock_milliseconds=int(self.busy_seconds * 1000),

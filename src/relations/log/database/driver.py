@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, overload
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Engine, any_, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Table, any_, bindparam, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -20,7 +21,7 @@ from relations.log.connections import host_cursor
 from relations.log.database.statements import CompiledStatement
 from relations.log.failures import translated
 
-__all__ = ["DriverAccess"]
+__all__ = ["DriverAccess", "SharedStatement"]
 
 
 class DriverAccess:
@@ -37,10 +38,29 @@ class DriverAccess:
     engine: Engine
     _pool: dict[str, Any]
 
+    _compiled: ClassVar[dict[Hashable, CompiledStatement]] = {}
+
     def compile(self, statement: ClauseElement) -> CompiledStatement:
         """Compile a Core statement for the driver's own cursor, with positional parameters."""
         compiled: Any = statement.compile(dialect=self.engine.dialect)
         return CompiledStatement(str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
+
+    def compile_once(self, key: Hashable, build: Callable[[], ClauseElement]) -> CompiledStatement:
+        """Return a statement compiled once in this process for each kind of database.
+
+        Args:
+            key: Identifies the statement; of a few values only, for what is compiled is kept.
+            build: Returns the statement, where it is not compiled yet.
+        """
+        full_key = (self.engine.dialect.name, key)
+        found = self._compiled.get(full_key)
+        if found is None:
+            found = self._compiled[full_key] = self.compile(build())
+        return found
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """Return an insert that may say what happens on a conflict, in the database's own dialect."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         """Return the condition that a column is among any number of values, given as one parameter (`many`)."""
@@ -160,3 +180,35 @@ class DriverAccess:
     def name(self) -> str:
         """The URL without its password, for messages."""
         return self.url.render_as_string(hide_password=True)
+
+
+class SharedStatement:
+    """A Core statement as an attribute of a class whose instances have a `_database`.
+
+    It is compiled on first use, once for each kind of database: an engine opens several times faster than if it
+    compiled all its statements.
+
+    Args:
+        build: Returns the statement for a database.
+    """
+
+    def __init__(self, build: Callable[[DriverAccess], ClauseElement]) -> None:
+        self._build = build
+        self._name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Take the attribute's name, under which an instance keeps what was compiled."""
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> SharedStatement: ...
+    @overload
+    def __get__(self, instance: Any, owner: type) -> CompiledStatement: ...
+    def __get__(self, instance: Any, owner: type) -> SharedStatement | CompiledStatement:
+        """Return the compiled statement."""
+        if instance is None:
+            return self
+        database: DriverAccess = instance._database
+        found = database.compile_once(self, lambda: self._build(database))
+        instance.__dict__[self._name] = found  # where it is found from now on, without this method
+        return found

@@ -46,6 +46,7 @@ def tables_of(connection: Connection, names: Sequence[str]) -> set[str]:
 def create_tables(connection: Connection, tables: Iterable[Table]) -> None:
     """Create the tables that are missing, with their indexes. Their SQL is compiled once for each kind of database."""
     dialect = connection.dialect
+    cursor = connection.connection.cursor()  # the driver's: a new log has sixty statements
     for table in tables:
         key = f"creation on {dialect.name}"
         if key not in table.info:
@@ -56,4 +57,4 @@ def create_tables(connection: Connection, tables: Iterable[Table]) -> None:
             ]
             table.info[key] = [str(part.compile(dialect=dialect)) for part in parts]
         for statement in table.info[key]:
-            connection.exec_driver_sql(statement)
+            cursor.execute(statement)

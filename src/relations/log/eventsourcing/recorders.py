@@ -19,7 +19,6 @@ from uuid import UUID, uuid4
 from eventsourcing import persistence
 from eventsourcing.persistence import Notification, StoredEvent, Tracking
 from sqlalchemy import Connection, Select, and_, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from relations.errors import RelationsError
@@ -354,8 +353,7 @@ class TrackingRecorder(_Recorder, persistence.TrackingRecorder):
             IntegrityError: It, or a later one, is recorded already: by this process or any other.
         """
         table = tables.tracking
-        dialect = sqlite if self.log.database.is_sqlite else postgresql
-        statement = dialect.insert(table).values(
+        statement = self.log.database.insert(table).values(
             follower=self.name, application=followed(tracking), position=tracking.notification_id
         )
         # Compare and set in one statement: of two processes one changes the row, and the other finds it changed.

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, exists, func, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from relations.errors import InvalidInput, LogError
 from relations.log.codec import Codec
-from relations.log.database import Database, create_tables
+from relations.log.database import Database, SharedStatement, create_tables
 from relations.log.log import Log
 from relations.log.personal import Keys, open_event
 from relations.log.tables import FOREIGN, MARKED, MARKS_VERSION, meta, record_facts
@@ -46,13 +45,13 @@ class Marks:
         words_of: Returns the words of an event by which its customer can be found.
     """
 
+    _insert = SharedStatement(lambda database: database.insert(table).on_conflict_do_nothing())
+
     def __init__(self, database: Database, keys: Keys, words_of: MarksOf) -> None:
         self._database = database
         self._keys = keys
         self._words_of = words_of
         self._is_kept = False
-        insert = (sqlite if database.is_sqlite else postgresql).insert(table)
-        self._insert = database.compile(insert.on_conflict_do_nothing())
 
     def write(self, connection: Connection, customer: str, event: Event) -> None:
         """Write the marks of an event whose words are still readable, in the transaction that records it."""

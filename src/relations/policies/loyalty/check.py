@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from datetime import date
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,7 +21,14 @@ from relations.errors import InvalidInput
 from relations.policies.calendars import local_time
 from relations.policies.loyalty.programme import Programme
 from relations.policies.loyalty.ratios import ratio_text
-from relations.policies.loyalty.windows import CalendarYear, Inactivity, Lifetime, RollingMonths, days_after
+from relations.policies.loyalty.windows import (
+    CalendarYear,
+    EndOfPeriod,
+    Inactivity,
+    Lifetime,
+    RollingMonths,
+    days_after,
+)
 
 __all__ = ["Finding", "ProgrammeReport", "check_programme", "read_programmes"]
 
@@ -205,7 +213,7 @@ def _reach(programme: Programme) -> Iterator[Finding]:
 
 def _contradictions(programme: Programme) -> Iterator[Finding]:
     """Find rules that contradict each other."""
-    lasts = _days_at_least(programme)
+    lasts = _days_at_least(programme.expiry, programme.months_to_expiry)
     if lasts is not None and programme.pending_days >= lasts:
         reason = f"points are pending for {programme.pending_days} days, and may expire after {lasts}"
         yield _error(
@@ -359,9 +367,10 @@ def _what_would_count(programme: Programme) -> str:
     return "Name the `stay_categories`"
 
 
-def _days_at_least(programme: Programme) -> int | None:
+@lru_cache(maxsize=64)
+def _days_at_least(expiry: EndOfPeriod | Inactivity | None, months: int | None) -> int | None:
     """Return the fewest days that points last, whatever day they are earned on; None means for ever."""
-    expiry, spans = programme.expiry, []
+    programme, spans = Programme(expiry=expiry, months_to_expiry=months), []
     for day in _EVERY_DAY:
         earned = days_after("UTC", day, 0)
         ends = [programme.expires_at(earned, "UTC")]

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, or_, select, text
+from sqlalchemy import Connection, and_, bindparam, select, text, tuple_
 
 from relations.errors import ProjectionFailed
 from relations.gc_pause import collector_paused
@@ -529,48 +529,44 @@ class Runner:
                     self._drop_legacy(connection)
                 create_tables(connection, [checkpoints])
                 self._drop_unneeded(connection)
-                known = self.checkpoints(connection)
-                for name in self.projections.keys() - known.keys():
-                    self._create(connection, name, zone)
+                self._create(connection, sorted(self.projections.keys() - self.checkpoints(connection).keys()), zone)
         self._prepared = True
 
-    def _create(self, connection: Connection, name: str, zone: str) -> None:
-        create_tables(connection, (table.table for table in self._tables[name].values()))
-        connection.execute(
-            checkpoints.insert().values(
-                name=name,
-                version=self.projections[name].version,
-                zone_data=zone_data_version(),
-                zone=zone,
-                position=0,
-                folded_at=now_micros(),
-                tables=json.dumps([table.base_name for table in self._tables[name].values()]),
-            )
-        )
+    def _create(self, connection: Connection, names: Sequence[str], zone: str) -> None:
+        for name in names:
+            create_tables(connection, (table.table for table in self._tables[name].values()))
+        new = {"zone_data": zone_data_version(), "zone": zone, "position": 0, "folded_at": now_micros()}
+        rows = [
+            {
+                "name": name,
+                "version": self.projections[name].version,
+                "tables": json.dumps([table.base_name for table in self._tables[name].values()]),
+                **new,
+            }
+            for name in names
+        ]
+        if rows:
+            connection.execute(checkpoints.insert(), rows)
 
     def _unneeded(self, connection: Connection, *, lock: bool = False) -> list[Any]:
         """Return the rebuilds that have ended without a word, and the editions that nobody folds any more."""
         now = now_micros()
-        is_older = or_(
-            *(
-                and_(
-                    checkpoints.c.name == name,
-                    or_(
-                        checkpoints.c.version < projection.version,
-                        and_(
-                            checkpoints.c.version == projection.version, checkpoints.c.zone_data < zone_data_version()
-                        ),
-                    ),
-                )
-                for name, projection in self.projections.items()
-            )
-        )
-        is_retired = and_(is_older, checkpoints.c.folded_at < now - _RETIRED_AFTER)
-        statement = select(checkpoints, is_retired.label("is_retired"))
-        statement = statement.where(or_(checkpoints.c.rebuild.is_not(None), is_retired))
-        rows = connection.execute(statement.with_for_update() if lock else statement).all()
+        newest = {name: (each.version, zone_data_version()) for name, each in self.projections.items()}
+
+        def is_unneeded(row: Any) -> bool:
+            is_older = row.name in newest and (row.version, row.zone_data) < newest[row.name]
+            if is_older and row.folded_at < now - _RETIRED_AFTER:
+                return True
+            return bool(row.rebuild) and (row.rebuild_at < now - ABANDONED_AFTER or has_ended(row.rebuild))
+
+        found = [row for row in connection.execute(select(checkpoints)) if is_unneeded(row)]
+        if not lock or not found:
+            return found
+        # Only these rows are locked, for other processes fold the rest; and they may have folded these since.
+        columns = checkpoints.c.name, checkpoints.c.version, checkpoints.c.zone_data
+        these = tuple_(*columns).in_([(row.name, row.version, row.zone_data) for row in found])
         return [
-            row for row in rows if row.is_retired or row.rebuild_at < now - ABANDONED_AFTER or has_ended(row.rebuild)
+            row for row in connection.execute(select(checkpoints).where(these).with_for_update()) if is_unneeded(row)
         ]
 
     def _drop_unneeded(self, connection: Connection) -> None:

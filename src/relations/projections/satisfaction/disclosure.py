@@ -16,9 +16,14 @@ score, sums of squares and gaps, since all of these are sums over the same answe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
+from itertools import pairwise
 from typing import TypeVar
+
+import numpy as np
+
+from relations.projections.columns import Ints, distinct
 
 __all__ = ["Disclosure"]
 
@@ -39,18 +44,16 @@ class Disclosure:
 
     Args:
         minimum: The smallest number of respondents that may be shown.
-        counted: For each sort of answers, the names of all figures that count them, and the respondents who gave one.
-            The same sorts in the same order are decided alike.
+        counted: For each sort of answers, the names of all figures that count them. The same sorts in the same order
+            are decided alike.
+        sort: Sorts of answers, by their place in `counted`, ascending.
+        who: For each of these, the number of a respondent who gave such an answer. No pair of both occurs twice.
     """
 
-    def __init__(self, minimum: int, counted: Iterable[tuple[Collection[Hashable], Collection[str]]]) -> None:
+    def __init__(self, minimum: int, counted: Sequence[frozenset[Hashable]], sort: Ints, who: Ints) -> None:
         self._minimum = minimum
-        self._table = _Table()
-        self._people: dict[Hashable, set[str]] = {}
-        for names, people in counted:
-            self._table.add(frozenset(names), people)
-            for name in names:
-                self._people.setdefault(name, set()).update(people)
+        self._sizes = _sizes(counted, sort, who)
+        self._table = _Table(counted, sort, who)
         self._shown: list[Hashable] = []
         self._dealing = _Dealing(minimum, self._table)
 
@@ -60,8 +63,8 @@ class Disclosure:
         Figures that count nobody's answers are undefined rather than hidden, and are shown as such.
         """
         shown: set[K] = set()
-        for name in sorted(names, key=lambda each: (-len(self._people.get(each, ())), repr(each))):
-            size = len(self._people.get(name, ()))
+        for name in sorted(names, key=lambda each: (-self._sizes.get(each, 0), repr(each))):
+            size = self._sizes.get(name, 0)
             if not size or self._minimum <= 1 or (size >= self._minimum and self._may_be_shown(name)):
                 shown.add(name)
         return shown
@@ -74,7 +77,7 @@ class Disclosure:
             return False
         # The smallest first, while there are respondents to choose from for them.
         again = _Dealing(self._minimum, self._table)
-        listed = sorted((*self._shown, name), key=lambda each: len(self._people[each]))
+        listed = sorted((*self._shown, name), key=lambda each: self._sizes[each])
         if not all(again.tell_apart(self._table.row(each)) for each in listed):
             return False
         self._dealing = again
@@ -82,52 +85,57 @@ class Disclosure:
         return True
 
 
+def _sizes(counted: Sequence[frozenset[Hashable]], sort: Ints, who: Ints) -> dict[Hashable, int]:
+    """Return the number of respondents of each figure."""
+    cells: dict[frozenset[Hashable], int] = {}
+    cell = np.array([cells.setdefault(each, len(cells)) for each in counted], np.int64)
+    width = int(who.max(initial=0)) + 1
+    answered = distinct(cell[sort] * width + who)
+    starts = np.searchsorted(answered, np.arange(len(cells) + 1) * width)
+    names: dict[Hashable, int] = {}
+    pairs = [(place, names.setdefault(name, len(names))) for each, place in cells.items() for name in each]
+    place, name = np.array(pairs, np.int64).reshape(-1, 2).T
+    counts = (starts[1:] - starts[:-1])[place]
+    entries = np.repeat(starts[place] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+    counts_each = distinct(np.repeat(name, counts) * width + answered[entries] % width)
+    return dict(zip(names, np.bincount(counts_each // width, minlength=len(names)).tolist(), strict=True))
+
+
 class _Table:
     """The figures that count each sort of answers.
 
+    Respondents are numbered in the order of dealing: those with most answers tell most figures apart and come first.
+
     Attributes:
         cells: The cell of each sort of answers: all sorts that the same figures count are one cell.
-        sorts: The sorts of each cell.
-        people: The respondents of each sort.
-        answered: The sorts of answers of each respondent.
+        people: The respondents of each cell, in the order of dealing.
     """
 
-    def __init__(self) -> None:
-        self.cells: list[int] = []
-        self.sorts: list[list[int]] = []
-        self.people: list[list[str]] = []
-        self.answered: dict[str, list[int]] = {}
-        self._cell_of: dict[frozenset[Hashable], int] = {}
+    def __init__(self, counted: Sequence[frozenset[Hashable]], sort: Ints, who: Ints) -> None:
+        known: dict[frozenset[Hashable], int] = {}
+        self.cells = [known.setdefault(names, len(known)) for names in counted]
         self._rows: dict[Hashable, Sums] = {}
-        self._sorted = False
-
-    def add(self, names: frozenset[Hashable], people: Collection[str]) -> None:
-        """Add a sort of answers."""
-        cell = self._cell_of.setdefault(names, len(self.sorts))
-        if cell == len(self.sorts):
-            self.sorts.append([])
+        for names, cell in known.items():
             for name in names:
                 self._rows.setdefault(name, {})[cell] = 1
-        self.sorts[cell].append(len(self.cells))
-        for who in people:
-            self.answered.setdefault(who, []).append(len(self.cells))
-        self.cells.append(cell)
-        self.people.append(list(people))
+        answers = np.bincount(who)
+        rank = np.empty(len(answers), np.int64)
+        rank[np.lexsort((np.arange(len(answers)), -answers))] = np.arange(len(answers))
+        ranks, width = rank[who], max(len(answers), 1)
+        by_cell = distinct(np.array(self.cells, np.int64)[sort] * width + ranks)
+        bounds = np.searchsorted(by_cell, np.arange(len(known) + 1) * width).tolist()
+        self.people: list[Ints] = [by_cell[start:end] % width for start, end in pairwise(bounds)]
+        by_rank = np.argsort(ranks, kind="stable")
+        self._answered = sort[by_rank]
+        self._starts = np.searchsorted(ranks[by_rank], np.arange(width + 1)).tolist()
 
     def row(self, name: Hashable) -> Sums:
         """Return the cells that a figure counts."""
         return self._rows[name]
 
-    def rank(self, who: str) -> tuple[int, str]:
-        """Return the order of dealing: respondents with most answers tell most figures apart and come first."""
-        return -len(self.answered[who]), who
-
-    def rank_people(self) -> None:
-        """Sort the respondents of every sort by the order of dealing."""
-        if not self._sorted:
-            for people in self.people:
-                people.sort(key=self.rank)
-            self._sorted = True
+    def answered(self, who: int) -> list[int]:
+        """Return the sorts of answers of a respondent, in order."""
+        return list(map(int, self._answered[self._starts[who] : self._starts[who + 1]]))
 
 
 class _Dealing:
@@ -135,57 +143,64 @@ class _Dealing:
 
     def __init__(self, hands: int, table: _Table) -> None:
         self._table = table
-        table.rank_people()
-        self._dealt: set[str] = set()
+        self._dealt: set[int] = set()
+        self._next_of: list[int | None] = [int(people[0]) for people in table.people]
+        """The next respondent to deal of each cell; None if all have been dealt."""
         self._hands = [_Hand() for _ in range(hands)]
 
     def tell_apart(self, figure: Mapping[int, int]) -> bool:
         """Let every hand tell one more figure apart; if nobody is left to deal, change nothing and return False."""
-        found_for: list[tuple[_Hand, Sums, int, str | None]] = []
+        found_for: list[tuple[_Hand, Sums, int, int | None]] = []
         found = True
         for hand in self._hands:
             rest = hand.without_the_others(figure)
             if not rest:
                 return True  # it can be computed from figures that are shown already
-            who: str | None = None
+            who: int | None = None
             cell = self._first(hand.sorts, rest)
             if cell is None:
                 who = self._next(rest)
                 if who is None:
                     found = False
                     break
-                self._dealt.add(who)
-                cell = self._first(self._table.answered[who], rest)
+                self._deal(who)
+                cell = self._first(self._table.answered(who), rest)
             assert cell is not None  # noqa: S101 - they answered something that the figure counts
             found_for.append((hand, rest, cell, who))
         for hand, rest, cell, who in found_for:
             if found:
-                hand.add(rest, cell, () if who is None else self._table.answered[who])
+                hand.add(rest, cell, () if who is None else self._table.answered(who))
             elif who is not None:
-                self._dealt.discard(who)
+                self._take_back(who)
         return found
 
     def left_over(self, figure: Mapping[int, int]) -> int:
         """Return the number of people that the rest of a figure is about, without the other figures."""
         rest = self._hands[0].without_the_others(figure)
-        return len({who for cell in rest for sort in self._table.sorts[cell] for who in self._table.people[sort]})
+        people = [self._table.people[cell] for cell in rest]
+        return len(distinct(np.concatenate(people))) if people else 0
 
     def _first(self, sorts: Iterable[int], rest: Mapping[int, int]) -> int | None:
         """Return the cell of the first sort of answers that a figure still counts."""
         return next((self._table.cells[sort] for sort in sorts if self._table.cells[sort] in rest), None)
 
-    def _next(self, rest: Mapping[int, int]) -> str | None:
+    def _next(self, rest: Mapping[int, int]) -> int | None:
         """Return the next respondent to deal: of the rest that the figure counts, the one with most answers."""
-        found: str | None = None
-        for cell in rest:
-            for sort in self._table.sorts[cell]:
-                who = self._free(sort)
-                if who is not None and (found is None or self._table.rank(who) < self._table.rank(found)):
-                    found = who
-        return found
+        nexts = map(self._next_of.__getitem__, rest)
+        return min((who for who in nexts if who is not None), default=None)
 
-    def _free(self, sort: int) -> str | None:
-        return next((who for who in self._table.people[sort] if who not in self._dealt), None)
+    def _deal(self, who: int) -> None:
+        self._dealt.add(who)
+        self._find_next(who)
+
+    def _take_back(self, who: int) -> None:
+        self._dealt.discard(who)
+        self._find_next(who)
+
+    def _find_next(self, changed: int) -> None:
+        for cell in {self._table.cells[sort] for sort in self._table.answered(changed)}:
+            people = map(int, self._table.people[cell])
+            self._next_of[cell] = next((who for who in people if who not in self._dealt), None)
 
 
 class _Hand:

@@ -10,6 +10,7 @@ from relations.aggregates.customer import FeedbackCorrected, FeedbackGiven, Invi
 from relations.messages import Event
 from relations.policies import Surveys
 from relations.policies.instruments import DETRACTORS_TO, PROMOTERS_FROM
+from relations.projections.columns import Codes
 from relations.projections.explained_figures import (
     ExplainableFigure,
     FigureAnswer,
@@ -19,7 +20,7 @@ from relations.projections.explained_figures import (
 )
 from relations.projections.satisfaction.answers import COMPLAINT_CSAT, Respondent
 from relations.projections.satisfaction.cuts import DIMENSIONS, Cuts, Group
-from relations.projections.satisfaction.respondents import NamedAnswer, Respondents
+from relations.projections.satisfaction.respondents import ABSENT, Respondents
 from relations.projections.satisfaction.response_rates import invitation_groups
 from relations.projections.view import View
 
@@ -58,21 +59,24 @@ def _of_answers(
         instrument = of.get("instrument", usual)
         group = _asked_group(of, without="instrument")
         shown = getattr(view, question)(by=tuple(group), instrument=instrument)
-        facts = [fact for fact in _respondents(view).answers(instrument) if fact.content.given.score is not None]
+        asked = _respondents(view)
+        facts = asked.scores(instrument)
         groups = Cuts(facts, view.policy.surveys.minimum_answers, tuple(group)).groups(tuple(group))
 
-        def part(who: str, said: NamedAnswer, *, is_shown: bool) -> FigurePart:
-            sums = added(said.given.score or 0, view.policy.surveys) if is_shown else {}
-            return FigurePart(who, {"answers": 1, **sums}, _named(said))
+        def part(who: str, name: str, score: int, *, is_shown: bool) -> FigurePart:
+            sums = added(score, view.policy.surveys) if is_shown else {}
+            return FigurePart(who, {"answers": 1, **sums}, _named(name, instrument))
 
         return _answer(
             instrument if instrument == usual else f"{question} by {instrument}",
             of,
+            asked,
             view,
             groups,
             group,
             shown,
             value,
+            "score",
             part,
         )
 
@@ -82,31 +86,35 @@ def _of_answers(
 def _of_invitations(view: Any, of: Mapping[str, str]) -> FigureAnswer:
     group = _asked_group(of)
     shown = view.response_rates(by=tuple(group))
-    groups = invitation_groups(_respondents(view), by=tuple(group), surveys=view.policy.surveys)
+    asked = _respondents(view)
+    groups = invitation_groups(asked, by=tuple(group), surveys=view.policy.surveys)
 
-    def part(who: str, asked: Any, *, is_shown: bool) -> FigurePart:
-        answered = {"answered": int(asked.answered_at is not None)} if is_shown else {}
-        return FigurePart(who, {"sent": 1, **answered}, asked.name)
+    def part(who: str, name: str, answered_at: int, *, is_shown: bool) -> FigurePart:
+        answered = {"answered": int(answered_at != ABSENT)} if is_shown else {}
+        return FigurePart(who, {"sent": 1, **answered}, name)
 
-    return _answer("response rate", of, view, groups, group, shown, "rate", part)
+    return _answer("response rate", of, asked, view, groups, group, shown, "rate", "answered", part)
 
 
 def _answer(
     name: str,
     of: Mapping[str, str],
+    asked: Respondents,
     view: View,
     groups: Sequence[Group],
     wanted: Mapping[str, str | None],
     figures: Sequence[Any],
     value: str,
+    content: str,
     part: Callable[..., FigurePart],
 ) -> FigureAnswer:
-    """Return the answer about one group, with a part for each fact in it."""
+    """Return the answer about one group, with a part for each fact in it, made of its name and its `content`."""
     found = next((group for group in groups if group.of == wanted), None)
     shown = next((figure for figure in figures if figure.group == wanted), None)
     if found is None or shown is None:
         raise nothing_there(name, of)
-    parts = [part(fact.who, fact.content, is_shown=found.shown) for fact in found.facts]
+    listed = zip(found.facts.who.tolist(), found.facts["name"].tolist(), found.facts[content].tolist(), strict=True)
+    parts = [part(asked.names[who], name, said, is_shown=found.shown) for who, name, said in listed]
     hidden = None if found.shown else reason_to_hide(found.respondents, view.policy.surveys.minimum_answers)
     return FigureAnswer(getattr(shown, value), parts, hidden)
 
@@ -116,12 +124,12 @@ def _asked_group(of: Mapping[str, str], without: str = "") -> dict[str, str | No
 
 
 def _respondents(view: View) -> Respondents:
-    return Respondents(view.rows(Respondent), view.local)
+    return Respondents.of_rows(view.rows(Respondent), Codes(), view.local)
 
 
-def _named(said: NamedAnswer) -> str:
+def _named(name: str, instrument: str) -> str:
     """Return the id of an answer, or the place of a complaint's follow-up."""
-    return said.name if said.given.instrument == COMPLAINT_CSAT else said.name.partition("@")[0]
+    return name if instrument == COMPLAINT_CSAT else name.partition("@")[0]
 
 
 def _group_of_nps(score: int, _surveys: Surveys) -> dict[str, float]:

@@ -7,15 +7,18 @@ group together with the others: see `disclosure` for the rule, and `cuts` for wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from math import sqrt
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from relations.analytics.intervals import Interval, mean_by_respondent, net_promoters, wilson
+from relations.analytics.intervals import Interval, mean_of_sums, net_promoters, wilson
 from relations.policies import Instrument, Surveys
 from relations.policies.instruments import DETRACTORS_TO, PROMOTERS_FROM
-from relations.projections.satisfaction.cuts import Cuts, Dimension, Fact, Group
+from relations.projections.columns import Array, Ints, grouped_sums
+from relations.projections.satisfaction.cuts import Cuts, Dimension, Group
+from relations.projections.satisfaction.respondents import ABSENT
 
 __all__ = [
     "CsatFigure",
@@ -184,21 +187,20 @@ def scale_figures(
 
 
 def _nps(group: Group, surveys: Surveys, instrument: str) -> NpsFigure:
-    scores = [fact.content for fact in group.facts]
-    n = len(scores)
+    n, counts = len(group.facts), _counts(group.facts["score"])
     figure = NpsFigure(
         group=group.of, n=n, respondents=group.respondents, suppressed=not group.shown, instrument=instrument
     )
-    promoters = sum(score >= PROMOTERS_FROM for score in scores)
-    detractors = sum(score <= DETRACTORS_TO for score in scores)
+    promoters = sum(count for score, count in counts.items() if score >= PROMOTERS_FROM)
+    detractors = sum(count for score, count in counts.items() if score <= DETRACTORS_TO)
     passives = n - promoters - detractors
     found = net_promoters(promoters, passives, detractors, surveys.confidence)
     if not group.shown or found is None:
         return figure
     return figure.model_copy(
         update={
-            "mean": sum(scores) / n,
-            "spread": _spread(scores),
+            "mean": _mean(counts),
+            "spread": _spread(counts),
             "interval": found.interval,
             "nps": found.score,
             "adjusted": found.adjusted,
@@ -210,35 +212,33 @@ def _nps(group: Group, surveys: Surveys, instrument: str) -> NpsFigure:
 
 
 def _csat(group: Group, surveys: Surveys, instrument: str) -> CsatFigure:
-    scores = [fact.content for fact in group.facts]
-    n = len(scores)
+    n, counts = len(group.facts), _counts(group.facts["score"])
     figure = CsatFigure(
         group=group.of, n=n, respondents=group.respondents, suppressed=not group.shown, instrument=instrument
     )
     if not group.shown or not n:
         return figure
-    satisfied = sum(score >= surveys.csat_satisfied_from for score in scores)
-    counts = Counter(scores)
+    satisfied = sum(count for score, count in counts.items() if score >= surveys.csat_satisfied_from)
     return figure.model_copy(
         update={
-            "mean": sum(scores) / n,
-            "spread": _spread(scores),
+            "mean": _mean(counts),
+            "spread": _spread(counts),
             "interval": wilson(satisfied, n, surveys.confidence),
             "share": satisfied / n,
             "satisfied": satisfied,
-            "counts": {score: counts[score] for score in CSAT_SCORES},
+            "counts": {score: counts.get(score, 0) for score in CSAT_SCORES},
         }
     )
 
 
 def _scale(group: Group, instrument: Instrument, surveys: Surveys) -> ScaleFigure:
-    scores = [fact.content for fact in group.facts]
+    counts = _counts(group.facts["score"])
     # An older policy may have had a wider scale.
-    lowest = min([*scores, *([] if instrument.lowest is None else [instrument.lowest])], default=0)
-    highest = max([*scores, *([] if instrument.highest is None else [instrument.highest])], default=0)
+    lowest = min([*counts, *([] if instrument.lowest is None else [instrument.lowest])], default=0)
+    highest = max([*counts, *([] if instrument.highest is None else [instrument.highest])], default=0)
     figure = ScaleFigure(
         group=group.of,
-        n=len(scores),
+        n=len(group.facts),
         respondents=group.respondents,
         suppressed=not group.shown,
         instrument=instrument.id,
@@ -247,15 +247,14 @@ def _scale(group: Group, instrument: Instrument, surveys: Surveys) -> ScaleFigur
         higher_is_better=instrument.higher_is_better,
         method=instrument.method,
     )
-    if not group.shown or not scores:
+    if not group.shown or not counts:
         return figure
-    counts = Counter(scores)
     return figure.model_copy(
         update={
-            "mean": sum(scores) / len(scores),
-            "spread": _spread(scores),
-            "interval": mean_by_respondent(_by_respondent(group.facts, scores), surveys.confidence),
-            "counts": {score: counts[score] for score in range(lowest, highest + 1)},
+            "mean": _mean(counts),
+            "spread": _spread(counts),
+            "interval": mean_of_sums(_by_respondent(group.facts.who, group.facts["score"]), surveys.confidence),
+            "counts": {score: counts.get(score, 0) for score in range(lowest, highest + 1)},
         }
     )
 
@@ -282,12 +281,12 @@ def gap_figures(
         known = dimensions.index(dimension) if dimension in dimensions else len(dimensions)
         return known, item or "", [value or "" for value in group.of.values()]
 
-    chosen = [group for group in cuts.groups(by) if group.facts and (group.part[1] is not None) == items]
+    chosen = [group for group in cuts.groups(by) if len(group.facts) and (group.part[1] is not None) == items]
     return [_gap(group, instrument.id, surveys) for group in sorted(chosen, key=order)]
 
 
 def _gap(group: Group, instrument: str, surveys: Surveys) -> GapFigure:
-    answers = [fact.content for fact in group.facts]
+    facts = group.facts
     dimension, item = group.part
     figure = GapFigure(
         group=group.of,
@@ -295,23 +294,25 @@ def _gap(group: Group, instrument: str, surveys: Surveys) -> GapFigure:
         respondents=group.respondents,
         suppressed=not group.shown,
         instrument=instrument,
-        answers=len(answers),
+        answers=len(facts),
         dimension=dimension,
         item=item,
     )
     if not group.shown:
         return figure
-    expecting = [fact for fact in group.facts if fact.content.expected is not None]
-    facts = expecting or group.facts
-    values = [fact.content.score - (fact.content.expected or 0 if expecting else 0) for fact in facts]
-    expected = [fact.content.expected for fact in expecting]
+    is_expecting = facts["expected"] != ABSENT
+    expecting = facts.where(is_expecting)
+    who, values, gap = facts.who, facts["score"], None
+    if len(expecting):
+        who, values = expecting.who, expecting["score"] - expecting["expected"]
+        gap = _mean(_counts(values))
     return figure.model_copy(
         update={
-            "mean": sum(answer.score for answer in answers) / len(answers),
-            "spread": _spread(values),
-            "expected": sum(expected) / len(expected) if expected else None,
-            "gap": sum(values) / len(values) if expecting else None,
-            "interval": mean_by_respondent(_by_respondent(facts, values), surveys.confidence),
+            "mean": _mean(_counts(facts["score"])),
+            "spread": _spread(_counts(values)),
+            "expected": _mean(_counts(expecting["expected"])) if len(expecting) else None,
+            "gap": gap,
+            "interval": mean_of_sums(_by_respondent(who, values), surveys.confidence),
         }
     )
 
@@ -319,18 +320,29 @@ def _gap(group: Group, instrument: str, surveys: Surveys) -> GapFigure:
 # --- numbers --------------------------------------------------------------------------------------------------------
 
 
-def _spread(numbers: Sequence[int]) -> float | None:
+def _counts(numbers: Array) -> Mapping[int, int]:
+    """Return how often each number occurs, in their order."""
+    found, counts = np.unique(numbers, return_counts=True)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
+
+
+def _mean(counts: Mapping[int, int]) -> float:
+    return sum(number * count for number, count in counts.items()) / sum(counts.values())
+
+
+def _spread(counts: Mapping[int, int]) -> float | None:
     """Return the standard deviation of whole numbers, exact up to the last division."""
-    n, total = len(numbers), sum(numbers)
-    squares = sum(number * number for number in numbers)
+    n, total = sum(counts.values()), sum(number * count for number, count in counts.items())
+    squares = sum(number * number * count for number, count in counts.items())
     return sqrt((n * squares - total * total) / (n * (n - 1))) if n > 1 else None
 
 
-def _by_respondent(facts: Iterable[Fact], numbers: Iterable[int]) -> Iterable[list[int]]:
-    found: dict[str, list[int]] = {}
-    for fact, number in zip(facts, numbers, strict=True):
-        found.setdefault(fact.who, []).append(number)
-    return found.values()
+def _by_respondent(who: Ints, numbers: Array) -> Counter[tuple[int, int]]:
+    """Return how many respondents have each sum and number of answers."""
+    order = np.argsort(who, kind="stable")
+    people, which = np.unique(who, return_inverse=True)
+    sums = grouped_sums(numbers[order], which[order], len(people)).tolist()
+    return Counter(zip(sums, np.bincount(which).tolist(), strict=True))
 
 
 def _absent(figure: GroupFigure) -> str:

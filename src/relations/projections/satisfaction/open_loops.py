@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from statistics import median
-from typing import NamedTuple
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from relations.messages import from_micros
+from relations.policies import Surveys
 from relations.policies.in_force import InForce
-from relations.projections.satisfaction.answers import COMPLAINT_CSAT, Given, Respondent
-from relations.projections.satisfaction.cuts import Fact
+from relations.projections.columns import Array
+from relations.projections.satisfaction.answers import COMPLAINT_CSAT
+from relations.projections.satisfaction.cuts import Facts
+from relations.projections.satisfaction.respondents import ABSENT, Respondents
 
-__all__ = ["LowAnswer", "OpenLoop", "OpenLoops", "low_answers", "open_loops"]
+__all__ = ["OpenLoop", "OpenLoops", "low_answers", "open_loops"]
 
 _DAY = 86_400_000_000
 
@@ -49,20 +52,6 @@ class OpenLoop(BaseModel):
     overdue: bool
 
 
-class LowAnswer(NamedTuple):
-    """A low answer.
-
-    Attributes:
-        customer: The customer's id.
-        name: The answer's name in the respondent's row.
-        given: The answer.
-    """
-
-    customer: str
-    name: str
-    given: Given
-
-
 class OpenLoops(BaseModel):
     """Low answers, with and without a reply.
 
@@ -83,71 +72,93 @@ class OpenLoops(BaseModel):
     open: tuple[OpenLoop, ...]
 
 
-def low_answers(answers: Iterable[Fact], rows: Iterable[Respondent], rules: InForce) -> list[LowAnswer]:
+def low_answers(asked: Respondents, rules: InForce) -> Facts:
     """Return the low answers of customers who were not erased.
 
     Args:
-        answers: Answers whose content is a `NamedAnswer`.
-        rows: The rows of their respondents.
+        asked: The respondents.
         rules: All policies with the time from which each is in force.
     """
-    erased = {row.customer for row in rows if row.erased_at is not None}
-    return [
-        LowAnswer(fact.who, *fact.content)
-        for fact in answers
-        if fact.who not in erased and _is_low(fact.content.given, rules)
+    answers = asked.answers()
+    answers = answers.where(~answers["erased"])
+    items = asked.inside("items", answers, "place")
+    sentiments = asked.inside("sentiments", answers, "place")
+    place, count = answers["place"], len(asked.parts["answers"])
+    lowest = np.full(count, ABSENT, np.int64)
+    order = np.argsort(-sentiments["score"], kind="stable")
+    lowest[sentiments["place"][order]] = sentiments["score"][order]  # the lowest is written last
+    answers = answers.with_values(
+        item_count=np.bincount(items["place"], minlength=count)[place],
+        item_sum=np.bincount(items["place"], weights=items["score"], minlength=count).astype(np.int64)[place],
+        sentiment=lowest[place],
+    )
+    return answers.where(_are_low(answers, rules))
+
+
+def _are_low(answers: Facts, rules: InForce) -> Array:
+    """Return for each answer whether it needs a reply: as decided with it, or else by the policy of its time.
+
+    A platform may promise an answer to every post, low or not. There are few different answers, so the policy judges
+    each of them once.
+    """
+    starts = [span.since for span in rules.spans if span.since is not None]
+    policy = np.searchsorted(np.array(starts, np.int64), answers["at"], side="right")
+    fields = (policy, answers.sort, *(answers[name] for name in ("score", "item_count", "item_sum", "sentiment")))
+    different, which = np.unique(np.stack(fields), axis=1, return_inverse=True)
+    low = [
+        _is_low(rules.spans[number].policy.surveys, answers.sorts[sort].instrument, *said)
+        for number, sort, *said in different.T.tolist()
     ]
+    promised = (answers["answer_by"] != ABSENT) & ~answers["posted"]
+    return np.asarray(np.array(low, np.bool_)[which.reshape(-1)] | promised)
 
 
-def open_loops(low: Iterable[LowAnswer], *, now: int) -> OpenLoops:
+def open_loops(low: Facts, names: Sequence[str], *, now: int) -> OpenLoops:
     """Return the low answers given until now, with and without a reply.
 
     Args:
         low: The low answers.
+        names: The ids of respondents.
         now: The present in UTC microseconds.
     """
-    found: list[OpenLoop] = []
-    waits: list[float] = []
-    for who, name, given in low:
-        if given.at > now:
-            continue
-        if given.followed_at is not None and given.followed_at <= now:
-            waits.append((given.followed_at - given.at) / _DAY)
-        else:
-            found.append(_open(who, name, given, now))
-    found.sort(key=lambda loop: (loop.given_at, loop.customer, loop.feedback))
-    count = len(found) + len(waits)
+    low = low.where(low["at"] <= now)
+    is_closed = (low["followed_at"] != ABSENT) & (low["followed_at"] <= now)
+    closed, waiting = low.where(is_closed), low.where(~is_closed)
+    waits = np.sort((closed["followed_at"] - closed["at"]) / _DAY).tolist()
+    found = _open(waiting, names, now)
     return OpenLoops(
-        low=count,
+        low=len(low),
         closed=len(waits),
-        share_closed=len(waits) / count if count else None,
+        share_closed=len(waits) / len(low) if len(low) else None,
         days_to_close=median(waits) if waits else None,
-        open=tuple(found),
+        open=tuple(sorted(found, key=lambda loop: (loop.given_at, loop.customer, loop.feedback))),
     )
 
 
-def _is_low(given: Given, rules: InForce) -> bool:
-    """Return True if the answer needs a reply: as decided with it, or else by the policy of its time.
-
-    A platform may promise an answer to every post, low or not.
-    """
-    if given.answer_by is not None and not given.platform:
-        return True
-    surveys = rules.at(given.at).surveys
-    instrument = "csat" if given.instrument == COMPLAINT_CSAT else given.instrument
-    scores = [answer.score for answer in given.items] if given.score is None else [given.score]
-    return surveys.is_low(instrument, scores, [each.score for each in given.sentiments])
+def _is_low(surveys: Surveys, instrument: str, score: int, item_count: int, item_sum: int, sentiment: int) -> bool:
+    total, count = (score, 1) if score != ABSENT else (item_sum, item_count)
+    said = 1 if sentiment == ABSENT else sentiment
+    return surveys.is_low_on_average("csat" if instrument == COMPLAINT_CSAT else instrument, total, count, said)
 
 
-def _open(customer: str, name: str, given: Given, now: int) -> OpenLoop:
-    return OpenLoop(
-        customer=customer,
-        feedback=name,
-        instrument=given.instrument,
-        score=given.score,
-        sentiment=min((each.score for each in given.sentiments), default=None),
-        touchpoint=given.touchpoint or None,
-        given_at=from_micros(given.at),
-        due_at=None if given.answer_by is None else from_micros(given.answer_by),
-        overdue=given.answer_by is not None and given.answer_by < now,
-    )
+def _open(waiting: Facts, names: Sequence[str], now: int) -> list[OpenLoop]:
+    def optional(number: int) -> int | None:
+        return None if number == ABSENT else number
+
+    columns = (waiting[name].tolist() for name in ("name", "score", "sentiment", "at", "answer_by"))
+    return [
+        OpenLoop(
+            customer=names[who],
+            feedback=name,
+            instrument=waiting.sorts[sort].instrument,
+            score=optional(score),
+            sentiment=optional(sentiment),
+            touchpoint=waiting.sorts[sort].touchpoint or None,
+            given_at=from_micros(at),
+            due_at=None if due == ABSENT else from_micros(due),
+            overdue=due != ABSENT and due < now,
+        )
+        for who, sort, name, score, sentiment, at, due in zip(
+            waiting.who.tolist(), waiting.sort.tolist(), *columns, strict=True
+        )
+    ]

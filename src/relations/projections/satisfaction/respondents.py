@@ -1,4 +1,4 @@
-"""Answers, questionnaire items and invitations of respondents, each with everything that it can be grouped by.
+"""Answers, questionnaire items and invitations of respondents as columns, each with everything it can be grouped by.
 
 The language is that of the answer, if it has one, or else the respondent's. Invitations have the respondent's. The
 respondent's language and region are those last known, not those at the time: a correction corrects all figures.
@@ -9,188 +9,387 @@ before it; `none` without a complaint.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeAlias
 
-from relations.gc_pause import collector_paused
+import numpy as np
+
 from relations.policies import Instrument
 from relations.policies.calendars import LocalTime
-from relations.projections.satisfaction.answers import Given, InvitationOutcome, Respondent
-from relations.projections.satisfaction.cuts import WHOLE, Dimension, Fact
+from relations.projections.columns import Array, Codes, ColumnPart, FieldGroup, Ints, Parts, ints, numbered, offsets_of
+from relations.projections.known import Known
+from relations.projections.satisfaction.answers import ComplaintOutcome, Given, InvitationOutcome, Respondent
+from relations.projections.satisfaction.cuts import WHOLE, Dimension, Facts, Part, Sort
 
-__all__ = ["AskedInvitation", "NamedAnswer", "Respondents", "SegmentsOf", "Where", "given_once"]
+__all__ = ["ABSENT", "PARTS", "Respondents", "SegmentsOf", "Where", "respondent_groups"]
 
 SegmentsOf: TypeAlias = Mapping[str, str | Collection[str]]
 """The segment of each customer by surviving id, or several segments."""
 Where: TypeAlias = Mapping[Dimension, str | None]
 """The value wanted in some dimensions; None stands for unknown."""
+ABSENT = -(2**63)
+"""What stands for an absent number in a column."""
 _NO_COMPLAINT = "none"
+_FIELDS = ("language", "region", "answers", "invitations", "complaints", "erased_at")
+PARTS = ("answers", "items", "sentiments", "invitations")
+_UNCODED = ("",)
+"""The themes of words that are not coded; no theme has an empty name."""
 
 
-class NamedAnswer(NamedTuple):
+class _NamedAnswer(NamedTuple):
     """One answer with its name in the respondent's row."""
 
     name: str
     given: Given
 
 
-class AskedInvitation(NamedTuple):
-    """One invitation with its id and the time of its answer, if there is one."""
-
-    name: str
-    invited: InvitationOutcome
-    answered_at: int | None
+def respondent_groups(codes: Codes, local: LocalTime) -> Iterable[tuple[tuple[str, ...], FieldGroup]]:
+    """Return the parts of the columns, and how they are read."""
+    return ((PARTS, FieldGroup(_FIELDS, partial(_parts, codes, local))),)
 
 
-def given_once(row: Respondent) -> Iterator[NamedAnswer]:
-    """Yield a respondent's answers in the order of recording, only the first for each invitation and instrument."""
+def _given_once(answers: Mapping[str, Given]) -> list[_NamedAnswer]:
+    """Return a respondent's answers in the order of recording, only the first for each invitation and instrument."""
+    said = [_NamedAnswer(name, given) for name, given in answers.items()]
+    if len(said) < 2:
+        return said
+    said.sort(key=lambda each: each.given.position)
     answered: set[tuple[str, str]] = set()
-    for name, given in sorted(row.answers.items(), key=lambda entry: entry[1].position):
-        if given.invitation is not None:
-            key = given.invitation, given.instrument
+    found = []
+    for each in said:
+        if each.given.invitation is not None:
+            key = each.given.invitation, each.given.instrument
             if key in answered:
                 continue
             answered.add(key)
-        yield NamedAnswer(name, given)
+        found.append(each)
+    return found
+
+
+def _parts(
+    codes: Codes,
+    local: LocalTime,
+    languages: Sequence[Known | None],
+    regions: Sequence[Known | None],
+    answers: Sequence[Mapping[str, Given]],
+    invitations: Sequence[Mapping[str, InvitationOutcome]],
+    complaints: Sequence[Mapping[str, ComplaintOutcome]],
+    erased_at: Sequence[int | None],
+) -> Parts:
+    once = list(map(_given_once, answers))
+    answer_sorts: list[int] = []
+    invitation_sorts: list[int] = []
+    for known, spoken, said, invited, cases in zip(languages, regions, once, invitations, complaints, strict=True):
+        language, region = known.value if known else "", spoken.value if spoken else ""
+        for _, of in said:
+            outcome = _complaint_outcome(cases, of.regarding, of.at) if cases else _NO_COMPLAINT
+            answer_sorts.append(
+                codes.of(
+                    Sort(
+                        local.month(of.at),
+                        of.touchpoint,
+                        of.channel,
+                        of.language or language,
+                        region,
+                        (),
+                        outcome,
+                        of.instrument,
+                    )
+                )
+            )
+        for sent in invited.values():
+            outcome = _complaint_outcome(cases, None, sent.at) if cases else _NO_COMPLAINT
+            invitation_sorts.append(
+                codes.of(
+                    Sort(
+                        local.month(sent.at),
+                        sent.touchpoint,
+                        sent.channel,
+                        language,
+                        region,
+                        (),
+                        outcome,
+                        sent.instrument,
+                    )
+                )
+            )
+    return {
+        **_answer_parts(codes, once, answer_sorts, [at is not None for at in erased_at]),
+        "invitations": _invitation_part(answers, invitations, invitation_sorts),
+    }
+
+
+def _complaint_outcome(complaints: Mapping[str, ComplaintOutcome], regarding: str | None, at: int) -> str:
+    regarded = complaints.get(regarding or "")
+    if regarded is not None:
+        return regarded.standing
+    before = [case for case in complaints.values() if case.filed_at <= at]
+    return max(before, key=lambda case: (case.filed_at, case.standing)).standing if before else _NO_COMPLAINT
+
+
+def _answer_parts(codes: Codes, once: Sequence[Sequence[_NamedAnswer]], sorts: list[int], erased: list[bool]) -> Parts:
+    counts = [len(said) for said in once]
+    owner = numbered(counts)
+    given = [each.given for said in once for each in said]
+    values: dict[str, Array] = {
+        "sort": np.array(sorts, np.int64),
+        "occasion": np.array([number for said in once for number in _occasions(said)], np.int64),
+        "name": _objects([each.name for said in once for each in said]),
+        "posted": np.array([each.platform != "" for each in given], np.bool_),
+        "erased": np.array(erased, np.bool_)[owner],
+        "themes": codes.all_of(tuple(each.themes) if each.themes else _UNCODED if each.words else () for each in given),
+    }
+    for name in ("at", "score", "followed_at", "answer_by"):
+        values[name] = _optional(map(attrgetter(name), given))
+    place = [number for said in once for number in range(len(said))]
+    items = [len(each.items) for each in given]
+    sentiments = [len(each.sentiments) for each in given]
+    answered = [item for each in given for item in each.items]
+    scored = [said for each in given for said in each.sentiments]
+    return {
+        "answers": ColumnPart(owner, values),
+        "items": ColumnPart(
+            np.repeat(owner, items),
+            {
+                "answer": np.repeat(np.array(place, np.int64), items),
+                "item": codes.all_of(each.item for each in answered),
+                "score": ints([each.score for each in answered]),
+                "expected": _optional(each.expected for each in answered),
+            },
+        ),
+        "sentiments": ColumnPart(
+            np.repeat(owner, sentiments),
+            {
+                "answer": np.repeat(np.array(place, np.int64), sentiments),
+                "scorer": codes.all_of(f"{each.scorer} {each.version}" for each in scored),
+                "score": ints([each.score for each in scored]),
+            },
+        ),
+    }
+
+
+def _occasions(said: Sequence[_NamedAnswer]) -> list[int]:
+    """Return a number for each answer: those to one invitation, or about the same thing, have the same number."""
+    if len(said) == 1:
+        return [0]
+    known: dict[tuple[str, str], int] = {}
+    found = []
+    for name, given in said:
+        if given.invitation is not None:
+            key = "invitation", given.invitation
+        else:
+            key = ("regarding", given.regarding) if given.regarding else ("answer", name)
+        found.append(known.setdefault(key, len(known)))
+    return found
+
+
+def _invitation_part(
+    answers: Sequence[Mapping[str, Given]], invitations: Sequence[Mapping[str, InvitationOutcome]], sorts: list[int]
+) -> ColumnPart:
+    answered: list[tuple[int, int]] = []
+    for said, invited in zip(answers, invitations, strict=True):
+        if invited:
+            any_way, own = _first_answers(said, invited), _first_answers(said, invited, own=True)
+            answered += [(any_way.get(name, ABSENT), own.get(name, ABSENT)) for name in invited]
+    sent = [each for invited in invitations for each in invited.values()]
+    any_way_at, own_at = np.array(answered, np.int64).reshape(-1, 2).T
+    values: dict[str, Array] = {
+        "sort": np.array(sorts, np.int64),
+        "name": _objects([name for invited in invitations for name in invited]),
+        "at": ints([each.at for each in sent]),
+        "answered": any_way_at,
+        "answered_own": own_at,
+        "seen": np.array([each.was_seen for each in sent], np.bool_),
+        "declined": np.array([each.declined_at is not None for each in sent], np.bool_),
+        "reminded": np.array([each.reminders > 0 for each in sent], np.bool_),
+    }
+    return ColumnPart(numbered(list(map(len, invitations))), values)
+
+
+def _first_answers(
+    answers: Mapping[str, Given], invitations: Mapping[str, InvitationOutcome], *, own: bool = False
+) -> dict[str, int]:
+    """Return the time of the first answer to each invitation.
+
+    Args:
+        answers: The respondent's answers.
+        invitations: Their invitations.
+        own: Count only answers with the instrument that was sent.
+    """
+    found: dict[str, int] = {}
+    for given in answers.values():
+        name = given.invitation or ""
+        asked = invitations.get(name)
+        if asked is not None and (not own or given.instrument == asked.instrument):
+            found[name] = min(given.at, found.get(name, given.at))
+    return found
+
+
+def _optional(values: Iterable[int | None]) -> Array:
+    return ints([ABSENT if value is None else value for value in values])
+
+
+def _objects(values: Sequence[Any]) -> Array:
+    found = np.empty(len(values), object)
+    found[:] = values
+    return found
 
 
 @dataclass(frozen=True)
 class Respondents:
-    """Respondents' rows over a span of months.
+    """Respondents over a span of months.
 
     Attributes:
-        rows: The rows.
-        local: The business's days and months.
+        names: Their ids, in order.
+        parts: Returns a part of their columns.
+        codes: The numbers of texts and sorts in them.
         since: The first month, such as `2024-05`.
         until: The month after the last one.
         segments: The segments of each customer.
-        where: Only answers and invitations with these values.
+        wanted: Only answers and invitations with these values.
     """
 
-    rows: list[Respondent]
-    local: LocalTime
+    names: Sequence[str]
+    parts: Mapping[str, ColumnPart]
+    codes: Codes
     since: str | None = None
     until: str | None = None
     segments: SegmentsOf | None = None
-    where: Where | None = None
+    wanted: Where | None = None
 
     @classmethod
-    def read_before(cls, answered: Mapping[str, tuple[Respondent, list[Fact]]], local: LocalTime) -> Respondents:
-        """Return all respondents whose answers were read before.
+    def of_rows(cls, rows: Iterable[Respondent], codes: Codes, local: LocalTime, *limits: Any) -> Respondents:
+        """Return the respondents of some rows; the limits are the months, segments and values."""
+        listed = sorted(rows, key=attrgetter("customer"))
+        parts = _parts(codes, local, *([getattr(row, name) for row in listed] for name in _FIELDS))
+        return cls([row.customer for row in listed], parts, codes, *limits)
 
-        Args:
-            answered: The row and the answers of each respondent; see `answers_of`.
-            local: The business's days and months.
-        """
-        found = cls([row for row, _ in answered.values()], local)
-        found.__dict__["_answers"] = [fact for _, facts in answered.values() for fact in facts]
-        return found
+    def answers(self, instrument: str | None = None) -> Facts:
+        """Return all answers, or those to one instrument."""
+        return self._facts(self.parts["answers"], instrument)
 
-    def within(self, since: str | None, until: str | None) -> Respondents:
-        """Return the same respondents over a span of months; this object has to be over all months."""
-        found = replace(self, since=since, until=until)
-        if since is None and until is None:
-            found.__dict__["_answers_by_instrument"] = self._answers_by_instrument
-        found.__dict__["_answers"] = [fact for fact in self._answers if found.has_month(fact.month)]
-        return found
+    def scores(self, instrument: str | None = None) -> Facts:
+        """Return all answers with one score."""
+        answers = self.answers(instrument)
+        return answers.where(answers["score"] != ABSENT)
 
-    def has_month(self, month: str) -> bool:
-        """Return whether a month is one of those asked for."""
-        return (self.since is None or month >= self.since) and (self.until is None or month < self.until)
-
-    def answers_of(self) -> dict[str, tuple[Respondent, list[Fact]]]:
-        """Return the row and the answers of each respondent."""
-        with collector_paused():
-            return {row.customer: (row, list(self._answers_of(row))) for row in self.rows}
-
-    def answers(self, instrument: str | None = None) -> list[Fact]:
-        """Return all answers, or those to one instrument; the content of each is a `NamedAnswer`."""
-        if instrument is None:
-            return self._answers
-        return self._answers_by_instrument.get(instrument, [])
-
-    @cached_property
-    def _answers(self) -> list[Fact]:
-        with collector_paused():
-            return [fact for row in self.rows for fact in self._answers_of(row)]
-
-    def _answers_of(self, row: Respondent) -> Iterator[Fact]:
-        for said in given_once(row):
-            yield from self._facts(row, said.given, said, said.given.regarding)
-
-    @cached_property
-    def _answers_by_instrument(self) -> dict[str, list[Fact]]:
-        found: dict[str, list[Fact]] = {}
-        for fact in self._answers:
-            found.setdefault(fact.instrument, []).append(fact)
-        return found
-
-    def scores(self, instrument: str | None = None) -> list[Fact]:
-        """Return all answers with one score; the content of each is the score."""
-        return [
-            replace(fact, content=fact.content.given.score)
-            for fact in self.answers(instrument)
-            if fact.content.given.score is not None
-        ]
-
-    def items(self, instrument: Instrument) -> list[Fact]:
+    def items(self, instrument: Instrument) -> Facts:
         """Return all answers to a questionnaire's items; each counts for the item, its dimension and the whole."""
-        of_item = {item.id: item.dimension for item in instrument.items}
-        found = []
-        for fact in self.answers(instrument.id):
-            for answer in fact.content.given.items:
-                dimension = of_item.get(answer.item)
-                parts = dict.fromkeys((WHOLE, (dimension, None), (dimension, answer.item)))
-                found.append(replace(fact, content=answer, parts=tuple(parts)))
-        return found
+        dimension_of = {item.id: item.dimension for item in instrument.items}
+        texts = self.codes.texts
 
-    def invitations(self, *, own: bool = False) -> list[Fact]:
-        """Return all invitations; the content of each is an `Asked`, and its month is that of sending.
+        def parts(item: int) -> tuple[Part, ...]:
+            name = texts[item]
+            dimension = dimension_of.get(name)
+            return tuple(dict.fromkeys((WHOLE, (dimension, None), (dimension, name))))
+
+        found = self.inside("items", self.answers(instrument.id))
+        return _divided(found, found["item"], parts)
+
+    def themes(self) -> Facts:
+        """Return all answers with words or themes; each counts for every theme."""
+        found, texts = self._worded, self.codes.texts
+        return _divided(found, found["themes"], lambda code: tuple((theme, None) for theme in texts[code]))
+
+    def sentiments(self) -> Facts:
+        """Return the sentiments found in those answers; each counts for every theme, by its scorer."""
+        found, texts = self.inside("sentiments", self._worded, "themes"), self.codes.texts
+        both = found["themes"] * len(texts) + found["scorer"]
+
+        def parts(code: int) -> tuple[Part, ...]:
+            themes, scorer = divmod(code, len(texts))
+            return tuple((theme, texts[scorer]) for theme in texts[themes])
+
+        return _divided(found, both, parts)
+
+    @property
+    def _worded(self) -> Facts:
+        """The answers with words or themes."""
+        answers = self.answers()
+        return answers.where(answers["themes"] != self.codes.of(()))
+
+    def invitations(self, *, own: bool = False) -> Facts:
+        """Return all invitations; the month of each is that of sending.
 
         Args:
             own: Count only answers with the instrument that was sent, not every answer that names the invitation.
         """
-        found: list[Fact] = []
-        for row in self.rows:
-            answered: dict[str, int] = {}
-            for given in row.answers.values():
-                name = given.invitation or ""
-                asked = row.invitations.get(name)
-                if asked is not None and (not own or given.instrument == asked.instrument):
-                    answered[name] = min(given.at, answered.get(name, given.at))
-            for name, invited in row.invitations.items():
-                found += self._facts(row, invited, AskedInvitation(name, invited, answered.get(name)), None)
-        return found
+        found = self._facts(self.parts["invitations"])
+        return found.with_values(answered=found["answered_own"]) if own else found
 
-    def _facts(
-        self, row: Respondent, of: Given | InvitationOutcome, content: object, regarding: str | None
-    ) -> Iterable[Fact]:
-        """Return the fact, unless it lies outside the months or values wanted."""
-        month = self.local.month(of.at)
-        if not self.has_month(month):
-            return ()
-        segments = (self.segments or {}).get(row.customer, ())
-        fact = Fact(
-            row.customer,
-            month,
-            of.touchpoint,
-            of.channel,
-            (of.language if isinstance(of, Given) else "") or (row.language.value if row.language else ""),
-            row.region.value if row.region else "",
-            (segments,) if isinstance(segments, str) else tuple(segments),
-            _complaint_outcome(row, regarding, of.at),
-            of.instrument,
-            content,
+    def inside(self, name: str, answers: Facts, *carried: str) -> Facts:
+        """Return the items or sentiments inside of some answers, as facts of the answers' sorts.
+
+        Args:
+            name: The part.
+            answers: The answers.
+            carried: The answers' fields that their entries get, too.
+        """
+        part = self.parts[name]
+        number = np.full(len(self.parts["answers"]), -1, np.int64)
+        number[answers["place"]] = np.arange(len(answers))
+        starts = offsets_of(self.parts["answers"].owner, len(self.names))
+        of = number[starts[part.owner] + part["answer"]]
+        chosen = of >= 0
+        of = of[chosen]
+        values = {name: values[chosen] for name, values in part.values.items()}
+        return Facts(
+            answers.sorts, answers.sort[of], answers.who[of], values | {each: answers[each][of] for each in carried}
         )
-        asked = self.where or {}
-        return (fact,) if all((value or "") in fact.of(dimension) for dimension, value in asked.items()) else ()
+
+    def _facts(self, part: ColumnPart, instrument: str | None = None) -> Facts:
+        """Return the entries of a part that lie inside the months and values wanted."""
+        texts, sort = self.codes.texts, part["sort"]
+        known = np.flatnonzero(np.bincount(sort)).tolist() if len(sort) else []
+        kept = [code for code in known if self._has(texts[code], instrument)]
+        number = np.full(max(known, default=0) + 1, -1, np.int64)
+        number[kept] = np.arange(len(kept))
+        numbers = number[sort] if len(sort) else sort
+        places = np.flatnonzero(numbers >= 0)
+        found = Facts(
+            [texts[code] for code in kept],
+            numbers[places],
+            part.owner[places],
+            {name: values[places] for name, values in part.values.items() if name != "sort"} | {"place": places},
+        )
+        if self.segments is not None:
+            found = self._with_segments(found, self.segments)
+        return found if not self.wanted else _with_values(found, self.wanted)
+
+    def _has(self, sort: Sort, instrument: str | None) -> bool:
+        return (
+            (instrument is None or sort.instrument == instrument)
+            and (self.since is None or sort.month >= self.since)
+            and (self.until is None or sort.month < self.until)
+        )
+
+    def _with_segments(self, facts: Facts, segments: SegmentsOf) -> Facts:
+        of = [segments.get(name, ()) for name in self.names]
+        belong = Codes()
+        code = belong.all_of((each,) if isinstance(each, str) else tuple(each) for each in of)
+        return _changed(facts, code[facts.who], lambda sort, found: sort._replace(segments=belong.texts[found]))
 
 
-def _complaint_outcome(row: Respondent, regarding: str | None, at: int) -> str:
-    regarded = row.complaints.get(regarding or "")
-    if regarded is not None:
-        return regarded.standing
-    before = [case for case in row.complaints.values() if case.filed_at <= at]
-    return max(before, key=lambda case: (case.filed_at, case.standing)).standing if before else _NO_COMPLAINT
+def _divided(facts: Facts, by: Ints, parts: Callable[[int], tuple[Part, ...]]) -> Facts:
+    """Return facts whose sorts have the parts that a number stands for."""
+    return _changed(facts, by, lambda sort, number: sort._replace(parts=parts(number)))
+
+
+def _changed(facts: Facts, by: Ints, change: Callable[[Sort, int], Sort]) -> Facts:
+    """Return facts with a sort for each different pair of a sort and a number."""
+    if not len(facts):
+        return facts
+    width = int(by.max()) + 1
+    pairs, place = np.unique(facts.sort * width + by, return_inverse=True)
+    sorts = [change(facts.sorts[pair // width], pair % width) for pair in pairs.tolist()]
+    known: dict[Sort, int] = {}
+    merged = np.array([known.setdefault(sort, len(known)) for sort in sorts], np.int64)
+    return Facts(list(known), merged[place], facts.who, facts.values)
+
+
+def _with_values(facts: Facts, wanted: Where) -> Facts:
+    has = [all((value or "") in sort.of(name) for name, value in wanted.items()) for sort in facts.sorts]
+    return facts.where(np.array(has, np.bool_)[facts.sort])

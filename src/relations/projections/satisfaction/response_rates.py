@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Literal, TypeAlias
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from relations.analytics.intervals import Interval, wilson
 from relations.policies import Surveys
 from relations.projections.satisfaction.cuts import Cuts, Group
-from relations.projections.satisfaction.respondents import Respondents
+from relations.projections.satisfaction.respondents import ABSENT, Respondents
 
 __all__ = ["ResponseDimension", "ResponseRate", "invitation_groups", "response_rates"]
 
 ResponseDimension: TypeAlias = Literal[
     "month", "instrument", "touchpoint", "channel", "language", "region", "segment", "complaint_outcome"
 ]
+_DAY = 86_400_000_000
 _STANDING = ((), ("instrument",), ("month",), ("touchpoint",), ("channel",))
 
 
@@ -65,26 +67,25 @@ def response_rates(
 
 
 def invitation_groups(respondents: Respondents, *, by: Sequence[str], surveys: Surveys) -> list[Group]:
-    """Return the invitations of every group, in the groups' order; the content of each is an `AskedInvitation`."""
+    """Return the invitations of every group, in the groups' order."""
     return Cuts(respondents.invitations(own="instrument" in by), surveys.minimum_answers, by, _STANDING).groups(by)
 
 
 def _rate(group: Group, confidence: float) -> ResponseRate:
-    asked = [fact.content for fact in group.facts]
-    figure = ResponseRate(group=group.of, sent=len(asked), respondents=group.respondents, suppressed=not group.shown)
+    asked, sent = group.facts, len(group.facts)
+    figure = ResponseRate(group=group.of, sent=sent, respondents=group.respondents, suppressed=not group.shown)
     if not group.shown:
         return figure
-    waits = [(each.answered_at - each.invited.at) / 86_400_000_000 for each in asked if each.answered_at is not None]
-    declined = [each for each in asked if each.answered_at is None and each.invited.declined_at is not None]
-    seen = [each for each in asked if each.answered_at is not None or each.invited.was_seen]
+    was_answered = asked["answered"] != ABSENT
+    waits = np.sort((asked["answered"] - asked["at"])[was_answered] / _DAY).tolist()
     return figure.model_copy(
         update={
-            "seen": len(seen),
+            "seen": int(np.count_nonzero(was_answered | asked["seen"])),
             "answered": len(waits),
-            "declined": len(declined),
-            "reminded": sum(each.invited.reminders > 0 for each in asked),
-            "rate": len(waits) / len(asked) if asked else None,
-            "interval": wilson(len(waits), len(asked), confidence),
+            "declined": int(np.count_nonzero(~was_answered & asked["declined"])),
+            "reminded": int(np.count_nonzero(asked["reminded"])),
+            "rate": len(waits) / sent if sent else None,
+            "interval": wilson(len(waits), sent, confidence),
             "days_to_answer": median(waits) if waits else None,
         }
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from relations.analytics.control_charts import ControlChart, NpsSample, ShareSample, nps_chart, p_chart
@@ -12,7 +13,7 @@ from relations.analytics.drivers import DriverReport
 from relations.errors import InvalidInput
 from relations.policies import Surveys
 from relations.projections.satisfaction.answers import COMPLAINT_CSAT
-from relations.projections.satisfaction.cuts import Cuts, Dimension, Fact, GroupOf
+from relations.projections.satisfaction.cuts import Cuts, Dimension, Facts, GroupOf
 from relations.projections.satisfaction.drivers import survey_drivers
 from relations.projections.satisfaction.figures import (
     CsatFigure,
@@ -24,7 +25,7 @@ from relations.projections.satisfaction.figures import (
     nps_figures,
     scale_figures,
 )
-from relations.projections.satisfaction.open_loops import LowAnswer, OpenLoops, open_loops
+from relations.projections.satisfaction.open_loops import OpenLoops, open_loops
 from relations.projections.satisfaction.respondents import Respondents
 from relations.projections.satisfaction.response_rates import ResponseRate, response_rates
 from relations.projections.satisfaction.themes import ThemeFigure, theme_figures
@@ -116,7 +117,7 @@ class SatisfactionReport(BaseModel):
 
 
 def satisfaction_report(
-    asked: Respondents, *, zone: str, surveys: Surveys, low: Sequence[LowAnswer], now: int
+    asked: Respondents, *, zone: str, surveys: Surveys, low: Facts, now: int, this_month: str
 ) -> SatisfactionReport:
     """Return the report over these respondents.
 
@@ -126,14 +127,18 @@ def satisfaction_report(
         surveys: The instruments, and the smallest number shown.
         low: The low answers among theirs.
         now: The present in UTC microseconds.
+        this_month: The month that is not over yet.
     """
     minimum = surveys.minimum_answers
-    answers = asked.answers()
-    scores: dict[str, list[Fact]] = {}
-    for fact in asked.scores():
-        scores.setdefault(fact.instrument, []).append(fact)
-    cuts = {name: Cuts(facts, minimum) for name, facts in scores.items()}
-    nothing = Cuts((), minimum)
+    scores = asked.scores()
+
+    def of(instrument: str) -> Facts:
+        is_of_it = np.array([sort.instrument == instrument for sort in scores.sorts], np.bool_)
+        return scores.where(is_of_it[scores.sort])
+
+    found = {name: of(name) for name in dict.fromkeys(sort.instrument for sort in scores.sorts)}
+    cuts = {name: Cuts(facts, minimum) for name, facts in found.items() if len(facts)}
+    nothing = Cuts(scores.where(np.zeros(len(scores), np.bool_)), minimum)
 
     def nps(*by: Dimension, instrument: str = "nps") -> list[NpsFigure]:
         return nps_figures(cuts.get(instrument, nothing), by=by, surveys=surveys, instrument=instrument)
@@ -150,10 +155,9 @@ def satisfaction_report(
         if each.items
     ]
     try:
-        drivers = survey_drivers(answers, "nps", surveys, ())
+        drivers = survey_drivers(asked, "nps", surveys, ())
     except InvalidInput:
         drivers = None
-    this_month = asked.local.month(now)
     nps_by_month, csat_by_month = marked(nps("month"), this_month), marked(csat("month"), this_month)
     return SatisfactionReport(
         zone=zone,
@@ -177,8 +181,8 @@ def satisfaction_report(
         gaps=[figure for found in gaps for figure in found],
         response=response_rates(asked, by=(), surveys=surveys)[0],
         response_by_instrument=response_rates(asked, by=("instrument",), surveys=surveys),
-        themes=theme_figures(answers, surveys),
-        loops=open_loops(low, now=now),
+        themes=theme_figures(asked, surveys),
+        loops=open_loops(low, asked.names, now=now),
         drivers=drivers,
     )
 

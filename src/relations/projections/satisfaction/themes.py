@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict
 
 from relations.policies import Surveys
-from relations.projections.satisfaction.cuts import Cuts, Dimension, Fact, Group
+from relations.projections.satisfaction.cuts import Cuts, Dimension, Group
+from relations.projections.satisfaction.respondents import Respondents
 
 __all__ = ["SentimentFigure", "ThemeFigure", "theme_figures"]
 
@@ -55,23 +55,11 @@ class ThemeFigure(BaseModel):
     sentiments: tuple[SentimentFigure, ...] = ()
 
 
-def theme_figures(answers: Sequence[Fact], surveys: Surveys, by: Sequence[Dimension] = ()) -> list[ThemeFigure]:
+def theme_figures(respondents: Respondents, surveys: Surveys, by: Sequence[Dimension] = ()) -> list[ThemeFigure]:
     """Return all themes with an answer, group by group, the most frequent first."""
-    about: list[Fact] = []
-    scored: list[Fact] = []
-    for fact in answers:
-        given = fact.content.given
-        if not given.themes and not given.words:
-            continue
-        # An empty name stands for words that are not coded; no theme has it.
-        themes = given.themes or [""]
-        about.append(replace(fact, parts=tuple((theme, None) for theme in themes)))
-        for said in given.sentiments:
-            parts = tuple((theme, f"{said.scorer} {said.version}") for theme in themes)
-            scored.append(replace(fact, content=said.score, parts=parts))
     sentiments: dict[tuple[tuple[str | None, ...], str | None], list[SentimentFigure]] = {}
-    for group in Cuts(scored, surveys.minimum_answers, by, ((),)).groups(by):
-        if group.facts:
+    for group in Cuts(respondents.sentiments(), surveys.minimum_answers, by, ((),)).groups(by):
+        if len(group.facts):
             sentiments.setdefault((tuple(group.of.values()), group.part[0]), []).append(_sentiment(group))
     found = [
         ThemeFigure(
@@ -81,14 +69,14 @@ def theme_figures(answers: Sequence[Fact], surveys: Surveys, by: Sequence[Dimens
             respondents=group.respondents,
             sentiments=tuple(sentiments.get((tuple(group.of.values()), group.part[0]), ())),
         )
-        for group in Cuts(about, 1, by, ()).groups(by)
-        if group.facts
+        for group in Cuts(respondents.themes(), 1, by, ()).groups(by)
+        if len(group.facts)
     ]
     found.sort(key=lambda each: ([value or "" for value in each.group.values()], -each.n, each.theme is None))
     return found
 
 
 def _sentiment(group: Group) -> SentimentFigure:
-    scores = [fact.content for fact in group.facts]
-    figure = SentimentFigure(scorer=group.part[1] or "", n=len(scores), suppressed=not group.shown)
-    return figure.model_copy(update={"mean": sum(scores) / len(scores) / 1000}) if group.shown else figure
+    n, scores = len(group.facts), group.facts["score"]
+    figure = SentimentFigure(scorer=group.part[1] or "", n=n, suppressed=not group.shown)
+    return figure.model_copy(update={"mean": int(scores.sum()) / n / 1000}) if group.shown else figure

@@ -6,7 +6,7 @@ Figures are computed when they are asked for, under the policy in force then. `f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, TypeVar, get_args
 
@@ -21,7 +21,7 @@ from relations.projections.arguments import checked_month
 from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.projection import Projection
 from relations.projections.satisfaction.answers import COMPLAINT_CSAT, PROJECTION, Respondent
-from relations.projections.satisfaction.cuts import DIMENSIONS, Cuts, Dimension, Fact
+from relations.projections.satisfaction.cuts import DIMENSIONS, Cuts, Dimension, Facts
 from relations.projections.satisfaction.drivers import survey_drivers
 from relations.projections.satisfaction.explained import FIGURES
 from relations.projections.satisfaction.figures import (
@@ -34,8 +34,14 @@ from relations.projections.satisfaction.figures import (
     nps_figures,
     scale_figures,
 )
-from relations.projections.satisfaction.open_loops import LowAnswer, OpenLoops, low_answers, open_loops
-from relations.projections.satisfaction.respondents import Respondents, SegmentsOf, Where
+from relations.projections.satisfaction.open_loops import OpenLoops, low_answers, open_loops
+from relations.projections.satisfaction.respondents import (
+    PARTS,
+    Respondents,
+    SegmentsOf,
+    Where,
+    respondent_groups,
+)
 from relations.projections.satisfaction.response_rates import ResponseDimension, ResponseRate, response_rates
 from relations.projections.satisfaction.summary import (
     SatisfactionReport,
@@ -47,7 +53,7 @@ from relations.projections.satisfaction.summary import (
     satisfaction_report,
 )
 from relations.projections.satisfaction.themes import ThemeFigure, theme_figures
-from relations.projections.view import View, ViewContext
+from relations.projections.view import View
 
 __all__ = ["SatisfactionView"]
 
@@ -73,10 +79,6 @@ class SatisfactionView(View):
     projection: ClassVar[Projection] = PROJECTION
     explainable: ClassVar[tuple[ExplainableFigure, ...]] = FIGURES
     keeps_answers: ClassVar[bool] = True
-
-    def __init__(self, context: ViewContext, *others: View) -> None:
-        super().__init__(context, *others)
-        self._known: tuple[Mapping[str, tuple[Respondent, list[Fact]]], Respondents] | None = None
 
     def nps(
         self,
@@ -306,8 +308,7 @@ class SatisfactionView(View):
         self._instrument(outcome)
         found = self._respondents(tuple(where or ()), since, until, segments, where)
         moment = None if as_of is None else to_micros(as_of)
-        answers = [fact for fact in found.answers() if moment is None or fact.content.given.at <= moment]
-        return survey_drivers(answers, outcome, self.policy.surveys, drivers)
+        return survey_drivers(found, outcome, self.policy.surveys, drivers, moment=moment)
 
     def response_rates(
         self,
@@ -354,12 +355,12 @@ class SatisfactionView(View):
         """
         found = self._respondents(tuple(where or ()), since, until, segments, where, customer=customer)
 
-        def low() -> list[LowAnswer]:
-            return low_answers(found.answers(), found.rows, self._rules())
+        def low() -> Facts:
+            return low_answers(found, self._rules())
 
         is_of_all = customer is None and not where and segments is None
         listed = self.keep(("low", since, until), low) if is_of_all else low()
-        return open_loops(listed, now=self.moment(as_of))
+        return open_loops(listed, found.names, now=self.moment(as_of))
 
     def themes(
         self,
@@ -375,7 +376,7 @@ class SatisfactionView(View):
             InvalidInput: A dimension is unknown or given twice, or a bound is not a month.
         """
         found = self._respondents(by, since, until, segments)
-        return self._marked(theme_figures(found.answers(), self.policy.surveys, by))
+        return self._marked(theme_figures(found, self.policy.surveys, by))
 
     def report(
         self, *, since: str | None = None, until: str | None = None, as_of: datetime | None = None
@@ -392,14 +393,19 @@ class SatisfactionView(View):
         """
         policy, moment = self.policy, self.moment(as_of)
 
-        def compute() -> tuple[SatisfactionReport, list[LowAnswer]]:
-            found = self._respondents((), since, until, None)
-            low = low_answers(found.answers(), found.rows, self._rules())
-            return satisfaction_report(found, zone=policy.zone, surveys=policy.surveys, low=low, now=moment), low
+        this_month = self.local.month(moment)
+
+        def compute() -> tuple[SatisfactionReport, Facts, Sequence[str]]:
+            asked = self._respondents((), since, until, None)
+            low = low_answers(asked, self._rules())
+            found = satisfaction_report(
+                asked, zone=policy.zone, surveys=policy.surveys, low=low, now=moment, this_month=this_month
+            )
+            return found, low, asked.names
 
         # All but the open loops is the same for a whole month.
-        report, low = self.keep(("report", since, until, self.local.month(moment)), compute)
-        return report.model_copy(update={"loops": open_loops(low, now=moment)})
+        report, low, names = self.keep(("report", since, until, this_month), compute)
+        return report.model_copy(update={"loops": open_loops(low, names, now=moment)})
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -450,19 +456,11 @@ class SatisfactionView(View):
     ) -> Respondents:
         _check_dimensions(dimensions, segments)
         first, end = checked_month(since, "since"), checked_month(until, "until")
-        if customer is not None or segments is not None or where:
-            return Respondents(self.rows(Respondent, customer=customer), self.local, first, end, segments, where)
-        return self._all_respondents().within(first, end)
-
-    def _all_respondents(self) -> Respondents:
-        answered = self.of_each("answers", self._answers_of)
-        known = self._known
-        if known is None or known[0] is not answered:
-            known = self._known = answered, Respondents.read_before(answered, self.local)
-        return known[1]
-
-    def _answers_of(self, customers: Sequence[str] | None) -> dict[str, tuple[Respondent, list[Fact]]]:
-        return Respondents(self.rows_of_some(Respondent, customers), self.local).answers_of()
+        codes, limits = self.codes(Respondent), (first, end, segments, where)
+        if customer is not None:
+            return Respondents.of_rows(self.rows(Respondent, customer=customer), codes, self.local, *limits)
+        columns = self.columns(Respondent, respondent_groups)
+        return Respondents(columns.names, {name: columns.part(name) for name in PARTS}, codes, *limits)
 
 
 def _check_dimensions(by: Sequence[str], segments: SegmentsOf | None, known: Sequence[str] = DIMENSIONS) -> None:
