@@ -61,6 +61,9 @@ KINDS: dict[str, Kind] = {
             "owner",
             "by",
             "author",
+            "plan",
+            "round",
+            "step",
             "judged_by",
             "actor",
             "coder",
@@ -110,11 +113,13 @@ KINDS: dict[str, Kind] = {
             "metric",
             "window",
             "calendar",
+            "because",
         ],
         "code",
     ),
     **dict.fromkeys(
-        ["language", "languages", "region", "scorer_version", "digest", "month", "fx", "starts", "ends"], "form"
+        ["language", "languages", "region", "scorer_version", "digest", "month", "fx", "starts", "ends", "since"],
+        "form",
     ),
 }
 """By the field's name."""

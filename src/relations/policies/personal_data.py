@@ -11,7 +11,7 @@ from relations.messages import Checked, Term
 __all__ = ["PersonalData", "TermField"]
 
 TermField = Literal[
-    "subject", "about", "value", "cause", "reason", "topics", "outcome", "relationship", "title", "promise"
+    "subject", "about", "value", "platform", "cause", "reason", "topics", "outcome", "relationship", "title", "promise"
 ]
 """The fields of commands that hold terms."""
 
