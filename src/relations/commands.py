@@ -51,6 +51,7 @@ from relations.aggregates.customer import (
     AbsorbCustomer,
     AdvancePlan,
     AnswerFeedback,
+    AnswerOffer,
     BeginPlan,
     CancelAcquisitionCost,
     CodeFeedback,
@@ -82,9 +83,11 @@ from relations.aggregates.customer import (
     ScoreSentiment,
     SeeInvitation,
     SendInvitation,
+    SendOffer,
     SkipStep,
     UnmergeCustomer,
     WithdrawConsent,
+    WithholdOffer,
 )
 from relations.aggregates.goal import (
     CompleteGoalImprovement,
@@ -151,6 +154,7 @@ __all__ = [
     "AdoptPolicy",
     "AdvancePlan",
     "AnswerFeedback",
+    "AnswerOffer",
     "ApproveRemedy",
     "AskInformation",
     "AssessComplaint",
@@ -259,6 +263,7 @@ __all__ = [
     "SendHoldingReply",
     "SendInvitation",
     "SendMessage",
+    "SendOffer",
     "SetGoal",
     "SetProgrammeGoal",
     "SkipStep",
@@ -275,4 +280,5 @@ __all__ = [
     "UseReward",
     "WithdrawComplaint",
     "WithdrawConsent",
+    "WithholdOffer",
 ]

@@ -19,6 +19,15 @@ from relations.projections.board.profiles import (
     IndicatorSpan,
 )
 from relations.projections.board.view import BoardView
+from relations.projections.campaigns import (
+    CampaignCost,
+    CampaignProfile,
+    CampaignReach,
+    CampaignRecipient,
+    CampaignResult,
+    Lift,
+)
+from relations.projections.campaigns.view import CampaignsView
 from relations.projections.care import CareView, PlanBeginning
 from relations.projections.contacts import ContactFigure, ContactsView, CustomerContact, SilentCustomer
 from relations.projections.customers import ConsentStanding, CustomersView, FoundCustomer, Identity, Portrait
@@ -128,6 +137,12 @@ __all__ = [
     "BoardView",
     "BreakageReport",
     "BuyingModel",
+    "CampaignCost",
+    "CampaignProfile",
+    "CampaignReach",
+    "CampaignRecipient",
+    "CampaignResult",
+    "CampaignsView",
     "CareView",
     "CasesStanding",
     "CauseShare",
@@ -185,6 +200,7 @@ __all__ = [
     "Liability",
     "LiabilityMonth",
     "LifecycleReport",
+    "Lift",
     "Load",
     "LoyaltySigns",
     "LoyaltyView",

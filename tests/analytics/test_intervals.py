@@ -12,6 +12,7 @@ from relations.analytics.intervals import (
     mean_interval,
     net_promoters,
     normal_quantile,
+    share_difference,
     student_quantile,
     wilson,
 )
@@ -223,3 +224,48 @@ def test_respondents_with_one_number_each_have_the_interval_of_a_plain_mean(numb
     assert grouped is not None
     assert plain.low == pytest.approx(grouped.low)
     assert plain.high == pytest.approx(grouped.high)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "low", "high"),
+    [
+        # The eight examples of R. G. Newcombe, Statistics in Medicine 17 (1998) 873-890, table II, method 10.
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((6, 7), (2, 7), 0.0582, 0.8062),
+        ((5, 56), (0, 29), -0.0381, 0.1926),
+        ((0, 10), (0, 20), -0.1611, 0.2775),
+        ((0, 10), (0, 10), -0.2775, 0.2775),
+        ((10, 10), (0, 20), 0.6791, 1.0),
+        ((10, 10), (0, 10), 0.6075, 1.0),
+    ],
+)
+def test_the_difference_of_two_shares_has_the_published_interval(
+    first: tuple[int, int], second: tuple[int, int], low: float, high: float
+) -> None:
+    found = share_difference(first, second)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(first=counts, more=counts, second=counts, others=counts)
+def test_the_interval_of_a_difference_turns_with_its_samples(first: int, more: int, second: int, others: int) -> None:
+    one, other = (first, first + more + 1), (second, second + others + 1)
+    found, turned = share_difference(one, other), share_difference(other, one)
+    assert (found.low, found.high) == pytest.approx((-turned.high, -turned.low))
+    assert -1 <= found.low <= one[0] / one[1] - other[0] / other[1] <= found.high <= 1
+
+
+def test_without_an_effect_about_95_of_100_intervals_contain_zero() -> None:
+    contains = 0
+    for seed in range(1000):
+        drawn = Random(seed)
+        a, b = (sum(drawn.random() < 0.12 for _ in range(size)) for size in (150, 50))
+        found = share_difference((a, 150), (b, 50))
+        contains += found.low <= 0 <= found.high
+    assert 930 <= contains <= 970
+
+
+def test_the_difference_to_an_empty_sample_is_refused() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        share_difference((1, 2), (0, 0))
+    assert caught.value.code == "empty_sample"

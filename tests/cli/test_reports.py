@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from relations import GiveFeedback, Money, RecordPurchase, RegisterCustomer, Relations
+from relations.commands import PlanCampaign, RecordCampaignCost, SendOffer, WithholdOffer
 from relations.policies.value import DEFAULT_SEGMENTS
 from relations.testing.hotel.simulation import simulate
 from tests.cli.conftest import Run
@@ -346,3 +348,38 @@ def test_an_unfinished_month_is_marked_in_the_terminal(run: Run, hotel: Path) ->
     spans = stays[stays.index("Revenue retention") :]
     assert "2025-10 " in spans
     assert "2025-11" not in spans[: spans.index("Spending of each")]
+
+
+def test_a_campaign_is_shown_with_its_results(run: Run, tmp_path: Path) -> None:
+    march = datetime(2026, 3, 2, tzinfo=UTC)
+    spent: dict[str, Any] = {"cost": "ad", "amount": Money.of("100", "EUR")}
+    path = tmp_path / "campaigns.db"
+    with Relations.open(f"sqlite:///{path}") as engine:
+        engine.execute_many(
+            [
+                PlanCampaign(
+                    campaign="spring", kind="win_back", starts=march.date(), ends=date(2026, 4, 1), occurred_at=march
+                ),
+                RecordCampaignCost(campaign="spring", occurred_at=march, **spent),
+                SendOffer(customer="anna", offer="o1", campaign="spring", channel="email", occurred_at=march),
+                WithholdOffer(customer="ben", campaign="spring", occurred_at=march),
+                RecordPurchase(
+                    customer="anna",
+                    purchase="p1",
+                    amount=Money.of("240", "EUR"),
+                    campaign="spring",
+                    occurred_at=march,
+                ),
+            ]
+        )
+    calendar = run("campaigns", "-d", path)
+    assert "spring" in calendar.out
+    assert "100.00 EUR" in calendar.out
+    shown = run("campaigns", "spring", "-d", path)
+    assert "Return on investment" in shown.out
+    assert "140%" in shown.out
+    assert "a lift of +100.0 points" in " ".join(shown.out.split())
+    document = run("campaigns", "spring", "-d", path, "--json").json
+    assert (document["result"]["sent"], document["result"]["control"]) == (1, 1)
+    assert run("campaigns", "autumn", "-d", path).code == 2
+    assert run("campaigns", "-d", path, "--since", "2026-04-01", "--json").json["campaigns"] == []

@@ -65,6 +65,9 @@ from relations.aggregates.customer import (
     InvitationSeen,
     InvitationSent,
     ItemAnswer,
+    OfferAnswered,
+    OfferSent,
+    OfferWithheld,
     PlanBegun,
     PlanEnded,
     PlannedStep,
@@ -891,6 +894,21 @@ GOALS: dict[str, Event] = {
         after=Measured("2024-09", "2024-12", "44.25", n=190),
     ),
     "goal.ended.1.full": GoalEnded(reason="The bar is closed"),
+    "customer.offer_sent.1.full": OfferSent(
+        offer="o1",
+        campaign="spring",
+        channel="email",
+        content="spring letter",
+        at=1_746_100_800_000_000,
+        breaches=("contact_too_soon",),
+    ),
+    "customer.offer_withheld.1.full": OfferWithheld(campaign="spring", at=1_746_100_800_000_000),
+    "customer.offer_answered.1.full": OfferAnswered(
+        offer="o1", campaign="spring", answer="accepted", at=1_746_100_900_000_000
+    ),
+    "customer.purchase_recorded.1.campaign": PurchaseRecorded(
+        purchase="p1", amount=Money(12_000, "EUR"), at=1_746_100_800_000_000, campaign="spring", partner="airline-1"
+    ),
     "campaign.planned.1.full": CampaignPlanned(
         kind="joint",
         starts="2025-05-01",

@@ -25,7 +25,9 @@ Answers = dict[tuple[str, str], Any]
 
 _MACHINERY = frozenset((*dir(View), "projection"))
 _ASKED: dict[str, tuple[Any, ...]] = {
+    "answer": ("accepted",),
     "as_of": (LATER,),
+    "campaign": ("spring",),
     "channel": ("email",),
     "complaint": ("k1", "k2", "k3"),
     "customer": IDS,

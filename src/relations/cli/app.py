@@ -28,7 +28,7 @@ from relations.cli.commands.frames import frame_command
 from relations.cli.commands.loyalty import liability, loyalty, programme
 from relations.cli.commands.policy import policy
 from relations.cli.commands.record import record
-from relations.cli.commands.reports import board, report
+from relations.cli.commands.reports import board, campaigns_command, report
 from relations.cli.commands.schemas import schema
 from relations.cli.commands.scoring import score_command
 from relations.cli.commands.transfer import export_command, import_command
@@ -74,6 +74,7 @@ for _name, _command in (
     ("history", history_command),
     ("loyalty", loyalty),
     ("liability", liability),
+    ("campaigns", campaigns_command),
     ("complaints", complaints_command),
     ("complaint", complaint_command),
     ("repair", repair_command),

@@ -3,6 +3,7 @@
 from relations.projections import (
     agenda,
     board,
+    campaigns,
     care,
     contacts,
     customers,
@@ -15,6 +16,7 @@ from relations.projections import (
 )
 from relations.projections.agenda.view import AgendaView
 from relations.projections.board.view import BoardView
+from relations.projections.campaigns.view import CampaignsView
 from relations.projections.care.view import CareView
 from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
@@ -47,6 +49,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     agenda.PROJECTION,
     aliases.PROJECTION,
     board.PROJECTION,
+    campaigns.PROJECTION,
     care.PROJECTION,
     contacts.PROJECTION,
     customers.PROJECTION,
@@ -62,6 +65,7 @@ PROJECTIONS: tuple[Projection, ...] = (
 VIEWS: tuple[type[View], ...] = (
     AgendaView,
     BoardView,
+    CampaignsView,
     CareView,
     ContactsView,
     CustomersView,

@@ -8,6 +8,7 @@ from typing import TypeVar
 from relations.errors import InvalidInput
 from relations.projections.agenda.view import AgendaView
 from relations.projections.board.view import BoardView
+from relations.projections.campaigns.view import CampaignsView
 from relations.projections.care.view import CareView
 from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
@@ -43,6 +44,7 @@ class Views:
         customers: Customers by any of their ids or words, their consents, audiences, and likely duplicates.
         care: Care plans: what is due, what was kept, and the plans of a customer.
         contacts: Contact between the business and its customers.
+        campaigns: Campaigns, their offers and their results.
         posts: What people post about the business in public, and which posts wait for an answer.
     """
 
@@ -51,6 +53,7 @@ class Views:
     repair: RepairView
     agenda: AgendaView
     board: BoardView
+    campaigns: CampaignsView
     loyalty: LoyaltyView
     desk: DeskView
     customers: CustomersView

@@ -59,10 +59,11 @@ from relations.projections.satisfaction import NpsFigure
 from relations.projections.view import View
 from relations.testing import simulate
 from relations.testing.hotel.simulation import hotel_policy, is_mistake
+from tests.support.campaign import spring_campaign
 
 AFTER = datetime(2025, 7, 1, tzinfo=UTC)
 VIEWS = [
-    "agenda", "board", "care", "contacts", "customers", "desk", "loyalty", "posts", "repair", "retention",
+    "agenda", "board", "campaigns", "care", "contacts", "customers", "desk", "loyalty", "posts", "repair", "retention",
     "satisfaction",
 ]  # fmt: skip
 
@@ -142,6 +143,7 @@ def history() -> Iterator[Command]:
         ends=date(2026, 1, 1),
         occurred_at=at,
     )
+    yield from spring_campaign(at, own[3], own[4])
     yield RecordLapse(customer=own[6], reason="moved away", occurred_at=at)
     yield MergeCustomer(customer=own[1], into=own[0], occurred_at=at)
     yield MergeCustomer(customer=own[2], into=own[0], occurred_at=at)
@@ -270,6 +272,7 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
         "within": [timedelta(days=3650)],
         "source": ["crm"],
         "external_id": [merged.external_ids[0][1]],
+        "campaign": ["spring"],
         "goal": ["satisfaction-0"],
         "improvement": ["counter"],
         "indicator": ["nps", "revenue"],

@@ -18,6 +18,7 @@ from relations.errors import InvalidInput, NoFit
 from relations.exchange.frames import frame, questions, table, tables, write_frame
 from relations.policies.value import DEFAULT_SEGMENTS
 from relations.testing import simulate
+from tests.support.campaign import spring_campaign
 
 AT = datetime(2024, 8, 1, tzinfo=UTC)
 TOO_FEW = {"too_few_observations", "no_drivers", "nothing_to_find"}
@@ -28,6 +29,7 @@ TOO_FEW = {"too_few_observations", "no_drivers", "nothing_to_find"}
 def engine() -> Iterator[Relations]:
     with Relations.open("sqlite://") as opened:
         opened.execute_many(simulate(seed=3, customers=25, months=6))
+        opened.execute_many(spring_campaign(AT - timedelta(days=40), "own-1", "own-2"))
         yield opened
 
 
@@ -51,6 +53,7 @@ def arguments(engine: Relations, name: str, parameters: Any) -> dict[str, Any]:
         "purpose": "surveys",
         "segment": DEFAULT_SEGMENTS[0].name,
         "customers": [customer],
+        "campaign": "spring",
         "goal": "satisfaction-0",
         "improvement": "counter",
         "indicator": "nps",

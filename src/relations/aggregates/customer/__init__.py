@@ -28,6 +28,8 @@ counts.
 **Answers to invitations that are not recorded** are accepted: a survey tool may export answers only. The invitation's
 id still makes an answer count once. If the invitation is recorded, no answer may be older than it.
 
+**Offers** of a campaign are contact that sells: consent and quiet time apply, and an offer begins a quiet time. A
+customer in the control group of a campaign gets none of its offers.
 **Care plans** begin by hand or by a trigger, and run in rounds. The steps' dates are recorded with the round. A contact
 that names a step closes it until the step lapses, at any time from the beginning of the round. It counts once, and also
 where it is recorded after the lapse. Rounds of one plan never overlap.
@@ -120,19 +122,29 @@ from relations.aggregates.customer.events import (
 from relations.aggregates.customer.evolve import EVENTS, evolve
 from relations.aggregates.customer.item_answer import ItemAnswer
 from relations.aggregates.customer.merging import MERGING
+from relations.aggregates.customer.offer_commands import (
+    OFFER_ANSWERS,
+    AnswerOffer,
+    OfferAnswer,
+    SendOffer,
+    WithholdOffer,
+)
+from relations.aggregates.customer.offer_events import OfferAnswered, OfferSent, OfferWithheld
 from relations.aggregates.customer.planned_step import PlannedStep
 from relations.aggregates.customer.regarding import Regarding, RegardingKind
-from relations.aggregates.customer.state import Customer, Invitation, Registration, RoundState
+from relations.aggregates.customer.state import Customer, Invitation, Offer, Registration, RoundState
 from relations.decider import Aggregate, Decider
 
 __all__ = [
     "AGGREGATE",
+    "OFFER_ANSWERS",
     "REFUSALS",
     "AbsorbCustomer",
     "AcquisitionCostCancelled",
     "AcquisitionCostRecorded",
     "AdvancePlan",
     "AnswerFeedback",
+    "AnswerOffer",
     "BeginPlan",
     "CancelAcquisitionCost",
     "CodeFeedback",
@@ -173,6 +185,11 @@ __all__ = [
     "MergeCustomer",
     "NoteCulture",
     "NoteTrait",
+    "Offer",
+    "OfferAnswer",
+    "OfferAnswered",
+    "OfferSent",
+    "OfferWithheld",
     "PlanBegun",
     "PlanEnded",
     "PlanRenewed",
@@ -199,6 +216,7 @@ __all__ = [
     "ScoreSentiment",
     "SeeInvitation",
     "SendInvitation",
+    "SendOffer",
     "SentimentScored",
     "SkipStep",
     "StepLapsed",
@@ -207,6 +225,7 @@ __all__ = [
     "TraitNoted",
     "UnmergeCustomer",
     "WithdrawConsent",
+    "WithholdOffer",
 ]
 
 AGGREGATE = Aggregate(
@@ -216,7 +235,7 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Customer,
-    state_version=10,
+    state_version=11,
     merging=MERGING,
     of_known={MergeCustomer: "customer", AbsorbCustomer: "into", BeginPlan: "customer"},
     keyed={LinkIdentity: LinkIdentity.keyed},

@@ -207,9 +207,11 @@ class RecordPurchase(CustomerCommand):
     Attributes:
         tenders: The parts of the amount by how they were paid, where that is known. The loyalty programme decides
             which of them earn points; the rest of the amount counts as paid with money.
+        campaign: The campaign to which the purchase is attributed.
+        partner: The partner through which it was made.
     """
 
-    added: ClassVar[frozenset[str]] = frozenset({"tenders"})
+    added: ClassVar[frozenset[str]] = frozenset({"tenders", "campaign", "partner"})
 
     purchase: Id
     amount: Annotated[Money, AfterValidator(_not_negative)]
@@ -218,6 +220,8 @@ class RecordPurchase(CustomerCommand):
     channel: Channel | None = None
     discounted: bool = False
     tenders: Annotated[tuple[Tender, ...], Field(max_length=20)] = ()
+    campaign: Id | None = None
+    partner: Id | None = None
 
     @model_validator(mode="after")
     def _currency_is_in_use(self) -> RecordPurchase:

@@ -161,6 +161,8 @@ class PurchaseRecorded(Event, frozen=True):
         discounted: True if it was bought at a discount.
         at: Business time, UTC microseconds.
         tenders: The parts of the amount by how they were paid, where that is known.
+        campaign: The campaign to which it is attributed.
+        partner: The partner through which it was made.
     """
 
     topic: ClassVar[str] = "customer.purchase_recorded"
@@ -172,6 +174,8 @@ class PurchaseRecorded(Event, frozen=True):
     discounted: bool = False
     at: int = 0
     tenders: tuple[Tender, ...] = ()
+    campaign: str | None = None
+    partner: str | None = None
 
 
 class PurchaseRefunded(Event, frozen=True):

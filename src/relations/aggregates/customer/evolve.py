@@ -42,11 +42,13 @@ from relations.aggregates.customer.events import (
     TraitDropped,
     TraitNoted,
 )
+from relations.aggregates.customer.offer_events import OfferAnswered, OfferSent, OfferWithheld
 from relations.aggregates.customer.state import (
     PROFILE,
     Change,
     Customer,
     Invitation,
+    Offer,
     Registration,
     RoundState,
     _replace,
@@ -291,6 +293,22 @@ def _lapsed_or_won_back(state: Customer, event: CustomerLapsed | CustomerWonBack
     return _replace(state, lapses=with_change(state.lapses, (event.at, value)))
 
 
+def _offer_sent(state: Customer, event: OfferSent) -> Customer:
+    return _replace(state, offers=with_item(state.offers, event.offer, Offer(event)))
+
+
+def _offer_withheld(state: Customer, event: OfferWithheld) -> Customer:
+    return _replace(state, withheld=with_item(state.withheld, event.campaign, event.at))
+
+
+def _offer_answered(state: Customer, event: OfferAnswered) -> Customer:
+    known = state.offers.get(event.offer)
+    if known is None:
+        return state
+    answered = _replace(known, answers=(*known.answers, event.answer))
+    return _replace(state, offers=with_item(state.offers, event.offer, answered))
+
+
 _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     CustomerRegistered: _customer_registered,
     ProfileCorrected: _profile_corrected,
@@ -322,6 +340,9 @@ _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     AcquisitionCostCancelled: _acquisition_cost_cancelled,
     CustomerLapsed: _lapsed_or_won_back,
     CustomerWonBack: _lapsed_or_won_back,
+    OfferSent: _offer_sent,
+    OfferWithheld: _offer_withheld,
+    OfferAnswered: _offer_answered,
     PlanBegun: _plan_begun,
     PlanRenewed: _plan_begun,
     StepLapsed: _step_over,

@@ -42,6 +42,7 @@ from relations.aggregates.customer.commands import (
     SendInvitation,
     SkipStep,
 )
+from relations.aggregates.customer.offer_commands import AnswerOffer, SendOffer, WithholdOffer
 from relations.aggregates.customer.state import (
     Change,
     Customer,
@@ -75,6 +76,10 @@ def _has_invitation(command: Any, state: Customer) -> bool:
 
 def _has_answer(command: GiveFeedback, state: Customer) -> bool:
     return command.invitation is not None and answer_key(command.instrument, command.invitation) in state.answers
+
+
+def _has_offer(command: SendOffer | AnswerOffer, state: Customer) -> bool:
+    return command.offer in state.offers
 
 
 def _has_open_step(command: RecordInteraction, state: Customer) -> bool:
@@ -121,6 +126,8 @@ _NAMES: Mapping[type[Command], tuple[Has, ...]] = {
     DropTrait: (
         lambda command, state: holds(state.traits.get(trait_key(command.trait, command.about), ()), command.at),
     ),
+    SendOffer: (_has_offer,),
+    AnswerOffer: (_has_offer,),
     RecordWinBack: (lambda command, state: holds(state.lapses, command.at),),
 }
 """The tests for the stream that has what a command names, by command, the most specific first."""
@@ -216,6 +223,8 @@ _UNITED: Mapping[str, Callable[[Mapping[str, Customer]], Any]] = {
     "interactions": partial(_united, "interactions"),
     "purchases": partial(_united, "purchases"),
     "invitations": partial(_united, "invitations"),
+    "offers": partial(_united, "offers"),
+    "withheld": partial(_united, "withheld"),
     "profile": partial(_changes, "profile"),
     "traits": partial(_changes, "traits"),
     "culture": partial(_changes, "culture"),
@@ -227,7 +236,9 @@ _ASKED = ("seen", "consents", "answers", "invitations")
 _SAID_AS_ONE: Mapping[type[Command], tuple[str, ...]] = {
     SendInvitation: _ASKED,
     RemindInvitation: _ASKED,
-    RecordInteraction: ("consents", "interactions", "traits"),
+    RecordInteraction: ("consents", "interactions", "offers", "traits"),
+    SendOffer: ("consents", "interactions", "offers", "withheld"),
+    WithholdOffer: ("offers", "withheld"),
     GiveConsent: ("consents",),
     CorrectProfile: ("profile",),
     NoteTrait: ("traits",),

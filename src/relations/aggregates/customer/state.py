@@ -20,6 +20,7 @@ from relations.aggregates.customer.events import (
     SentimentScored,
 )
 from relations.aggregates.customer.item_answer import ItemAnswer
+from relations.aggregates.customer.offer_events import OfferSent
 from relations.aggregates.customer.planned_step import PlannedStep
 from relations.aggregates.maps import EMPTY
 
@@ -28,6 +29,7 @@ __all__ = [
     "Change",
     "Customer",
     "Invitation",
+    "Offer",
     "Registration",
     "RoundState",
     "answer_key",
@@ -81,6 +83,18 @@ class Invitation(msgspec.Struct, frozen=True, gc=False):
     reminders: int = 0
     reminded_at: int | None = None
     declined: bool = False
+
+
+class Offer(msgspec.Struct, frozen=True, gc=False):
+    """An offer and what came back on it.
+
+    Attributes:
+        sent: Its event.
+        answers: What came back.
+    """
+
+    sent: OfferSent
+    answers: tuple[str, ...] = ()
 
 
 class RoundState(msgspec.Struct, frozen=True, gc=False):
@@ -148,6 +162,8 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         culture: By field, the values in order of business time; of words only that there were some.
         acquisitions: By id.
         costs_cancelled: When these were cancelled, by id, UTC microseconds.
+        offers: Offers by id.
+        withheld: When the customer was put in the control group of a campaign, by campaign, UTC microseconds.
         rounds: The rounds of care plans, by id; none of an erased customer.
         lapses: The times at which the customer left (the reason, or "") or came back (None), in order.
     """
@@ -179,6 +195,8 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     acquisitions: Mapping[str, AcquisitionCostRecorded] = EMPTY
     costs_cancelled: Mapping[str, int] = EMPTY
     lapses: tuple[Change, ...] = ()
+    offers: Mapping[str, Offer] = EMPTY
+    withheld: Mapping[str, int] = EMPTY
     rounds: Mapping[str, RoundState] = EMPTY
 
     @property

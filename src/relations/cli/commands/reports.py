@@ -1,4 +1,4 @@
-"""`relations report` and `board measure`: the views in the terminal or as one HTML page, and the effect of a goal."""
+"""`relations report`, `board measure` and `campaigns`: the views in the terminal or as a page, and effects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ import typer
 
 from relations.cli.choices import DimensionChoice, SegmentsChoice, ViewChoice
 from relations.cli.known import Known, open_as_known
-from relations.cli.options import Actor, Ahead, AsOf, Database, Json, MasterKeyFile, Verbose, moment, open_engine
+from relations.cli.options import (
+    Actor,
+    Ahead,
+    AsOf,
+    Database,
+    Json,
+    MasterKeyFile,
+    Verbose,
+    checked_id,
+    moment,
+    open_engine,
+)
 from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput, RelationsError
 
@@ -21,9 +32,10 @@ if TYPE_CHECKING:
     from relations.cli.pages.report.question import Question
     from relations.past.questions import Questions
 
-__all__ = ["board", "pages", "report", "write_page"]
+__all__ = ["board", "campaigns_command", "pages", "report", "write_page"]
 
 _STALE = timedelta(days=30)
+_DAY = "%Y-%m-%d"
 
 
 def pages(engine: Questions, question: Question, views: list[str]) -> tuple[dict[str, Any], list[RenderableType]]:
@@ -265,3 +277,35 @@ def measure(
             profile = view.goal(goal)
         document = {"effect": effect, "recorded": bool(receipt.events)}
         screen.result(document, lambda to: to.print(show_effect(profile, improvement)))
+
+
+def campaigns_command(
+    database: Database,
+    campaign: Annotated[str | None, typer.Argument(metavar="CAMPAIGN", help="Show what came of this campaign.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only campaigns on this day or later.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only campaigns before this day.")
+    ] = None,
+    as_of: AsOf = None,
+    known: Known = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show the calendar of campaigns, or what came of one: offers, answers, revenue, cost and lift."""
+    with (
+        running(json=json, verbose=verbose) as screen,
+        open_as_known(screen, database, known=known, as_of=as_of) as engine,
+    ):
+        from relations.cli.pages.report import campaigns as page
+
+        view = engine.views.campaigns
+        if campaign is None:
+            found = view.calendar(since=since and since.date(), until=until and until.date())
+            screen.result({"campaigns": found}, lambda screen: screen.print(*page.show_calendar(found)))
+            return
+        plan, result = view.campaign(checked_id(campaign, field="CAMPAIGN", what="campaign id")), view.results(campaign)
+        screen.result(
+            {"campaign": plan, "result": result}, lambda screen: screen.print(*page.show_campaign(plan, result))
+        )

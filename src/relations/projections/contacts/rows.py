@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import msgspec
 
-from relations.aggregates.customer import CustomerErased, CustomerRegistered, InteractionRecorded
+from relations.aggregates.customer import CustomerErased, CustomerRegistered, InteractionRecorded, OfferSent
 from relations.messages import Envelope
 from relations.policies import Care
 from relations.projections.projection import CustomerRow, Projection, Rows, Tally
@@ -158,11 +158,7 @@ def interaction_recorded(rows: Rows, event: InteractionRecorded, at: Envelope) -
     row.minutes += minutes
     tally.minutes += minutes
     if event.direction == "outbound":
-        row.outbound += 1
-        tally.outbound += 1
-        row.selling += selling
-        tally.selling += selling
-        row.reached_at = max(row.reached_at, at.occurred_at)
+        _count_outbound(row, tally, selling, at)
         if event.regarding is None or event.regarding.kind != "complaint":
             row.reach(Reached(event.channel, event.purpose or "", selling, at.occurred_at))
     else:
@@ -170,3 +166,22 @@ def interaction_recorded(rows: Rows, event: InteractionRecorded, at: Envelope) -
         tally.inbound += 1
     for code in event.breaches:
         rows.need(Breach, month, code).contacts += 1
+
+
+@PROJECTION.on(OfferSent)
+def offer_sent(rows: Rows, event: OfferSent, at: Envelope) -> None:
+    """Count an offer, which is contact that sells."""
+    row, month = rows.need(Contacted, at.customer), rows.local.month(at.occurred_at)
+    row.last_at = max(row.last_at, at.occurred_at)
+    _count_outbound(row, rows.need(ContactMonth, month, "offer"), 1, at)
+    row.reach(Reached(event.channel, "", 1, at.occurred_at))
+    for code in event.breaches:
+        rows.need(Breach, month, code).contacts += 1
+
+
+def _count_outbound(row: Contacted, tally: ContactMonth, selling: int, at: Envelope) -> None:
+    row.outbound += 1
+    tally.outbound += 1
+    row.selling += selling
+    tally.selling += selling
+    row.reached_at = max(row.reached_at, at.occurred_at)

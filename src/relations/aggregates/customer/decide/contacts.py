@@ -14,12 +14,13 @@ import msgspec
 from relations.aggregates.customer.commands import RecordInteraction
 from relations.aggregates.customer.decide.refusals import id_reused, making_known, refused, unknown_step
 from relations.aggregates.customer.events import InteractionRecorded
+from relations.aggregates.customer.offer_commands import SendOffer
 from relations.aggregates.customer.state import Customer, consent_key, holds, wordless
 from relations.errors import CommandRefused
 from relations.messages import Command, Event, from_micros
 from relations.policies import Care, Policy
 
-__all__ = ["CONTACT_RULES"]
+__all__ = ["CONTACT_RULES", "broken_by_offer"]
 
 _replace = msgspec.structs.replace
 _TABOO = "taboo "
@@ -59,15 +60,7 @@ def _record_interaction(state: Customer, command: RecordInteraction, policy: Pol
 def _broken(state: Customer, command: RecordInteraction, care: Care) -> Iterator[CommandRefused]:
     """Yield the refusal of every rule that a contact breaks."""
     if command.direction == "outbound":
-        if state.erased_at is not None and command.at >= state.erased_at:
-            yield refused(
-                f"the customer {command.customer} is erased, and is not contacted any more",
-                "customer_erased",
-                "customer",
-                "Stop contacting this customer",
-            )
-        elif (purpose := _purpose(command, care)) is not None:
-            yield from _unwanted(state, command, care, purpose)
+        yield from _broken_outbound(state, command, care, _purpose(command, care))
     if command.in_spite_of is None:
         yield from _taboo(state, command)
     about = command.regarding
@@ -75,6 +68,30 @@ def _broken(state: Customer, command: RecordInteraction, care: Care) -> Iterator
         known = state.rounds.get(about.id)
         if known is None or about.step is None or known.step(about.step) is None:
             yield unknown_step(command.customer, about.id, about.step)
+
+
+def broken_by_offer(state: Customer, command: SendOffer, care: Care) -> Iterator[CommandRefused]:
+    """Yield the refusal of every rule of contact that an offer breaks."""
+    return _broken_outbound(state, command, care, _purpose_of_offer(command.channel, care))
+
+
+def _broken_outbound(
+    state: Customer, command: RecordInteraction | SendOffer, care: Care, purpose: str | None
+) -> Iterator[CommandRefused]:
+    if state.erased_at is not None and command.at >= state.erased_at:
+        yield refused(
+            f"the customer {command.customer} is erased, and is not contacted any more",
+            "customer_erased",
+            "customer",
+            "Stop contacting this customer",
+        )
+    elif purpose is not None:
+        yield from _unwanted(state, command, care, purpose)
+
+
+def _purpose_of_offer(channel: str, care: Care) -> str | None:
+    """Return the purpose for which an offer needs consent; None if the rules of contact do not apply to it."""
+    return None if channel in care.present_channels else care.purpose_of(None, sells=True)
 
 
 def _purpose(contact: RecordInteraction | InteractionRecorded, care: Care) -> str | None:
@@ -85,7 +102,9 @@ def _purpose(contact: RecordInteraction | InteractionRecorded, care: Care) -> st
     return care.purpose_at(contact.channel, contact.purpose, sells=contact.sells)
 
 
-def _unwanted(state: Customer, command: RecordInteraction, care: Care, purpose: str) -> Iterator[CommandRefused]:
+def _unwanted(
+    state: Customer, command: RecordInteraction | SendOffer, care: Care, purpose: str
+) -> Iterator[CommandRefused]:
     """Yield the refusals of contact that the customer does not want, or not yet."""
     changes = state.consents.get(consent_key(command.channel, purpose), ())
     said = [basis for at, basis in changes if at <= command.at]
@@ -118,19 +137,20 @@ def _unwanted(state: Customer, command: RecordInteraction, care: Care, purpose: 
         )
 
 
-def _quiet_until(state: Customer, command: RecordInteraction, care: Care) -> int | None:
+def _quiet_until(state: Customer, command: RecordInteraction | SendOffer, care: Care) -> int | None:
     """Return the end of the quiet time that a contact falls into; None if it falls into none."""
     span = care.quiet
-    return max(
-        (
-            known.at + span
-            for known in state.interactions.values()
-            if known.at <= command.at < known.at + span
-            and known.direction == "outbound"
-            and _purpose(known, care) is not None
-        ),
-        default=None,
-    )
+    return max((at + span for at in _counted(state, care) if at <= command.at < at + span), default=None)
+
+
+def _counted(state: Customer, care: Care) -> Iterator[int]:
+    """Yield the times of the contacts that the business began and to which the rules of contact apply."""
+    for known in state.interactions.values():
+        if known.direction == "outbound" and _purpose(known, care) is not None:
+            yield known.at
+    for offer in state.offers.values():
+        if _purpose_of_offer(offer.sent.channel, care) is not None:
+            yield offer.sent.at
 
 
 def _taboo(state: Customer, command: RecordInteraction) -> Iterator[CommandRefused]:

@@ -9,6 +9,7 @@ from relations.aggregates.customer.decide.contacts import CONTACT_RULES
 from relations.aggregates.customer.decide.feedback import SURVEY_RULES
 from relations.aggregates.customer.decide.invitations import INVITATION_RULES
 from relations.aggregates.customer.decide.merges import MERGE_RULES
+from relations.aggregates.customer.decide.offers import OFFER_RULES
 from relations.aggregates.customer.decide.plans import PLAN_RULES
 from relations.aggregates.customer.decide.portrait import PORTRAIT_RULES
 from relations.aggregates.customer.decide.profile import PROFILE_RULES
@@ -30,6 +31,7 @@ _BY_POLICY: dict[type[Command], Callable[[Customer, Any, Policy], list[Event]]] 
     **SURVEY_RULES,
     **INVITATION_RULES,
     **CONTACT_RULES,
+    **OFFER_RULES,
     **PLAN_RULES,
 }
 """Rules that depend on the policy in force."""

@@ -25,6 +25,8 @@ def _record_purchase(state: Customer, command: RecordPurchase) -> list[Event]:
         discounted=command.discounted,
         at=command.at,
         tenders=command.tenders,
+        campaign=command.campaign,
+        partner=command.partner,
     )
     recorded = state.purchases.get(command.purchase)
     if recorded is None:

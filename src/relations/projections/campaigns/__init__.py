@@ -1,0 +1,23 @@
+"""Campaigns: plans, offers, and what came of them."""
+
+from __future__ import annotations
+
+from relations.projections.campaigns.profiles import (
+    CampaignCost,
+    CampaignProfile,
+    CampaignReach,
+    CampaignRecipient,
+    CampaignResult,
+    Lift,
+)
+from relations.projections.campaigns.rows import PROJECTION
+
+__all__ = [
+    "PROJECTION",
+    "CampaignCost",
+    "CampaignProfile",
+    "CampaignReach",
+    "CampaignRecipient",
+    "CampaignResult",
+    "Lift",
+]

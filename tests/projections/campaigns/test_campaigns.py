@@ -1,0 +1,177 @@
+"""The view of campaigns: figures equal a direct count, and the lift is that of the control group."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from relations import Money, Relations
+from relations.aggregates.campaign import (
+    CancelCampaignCost,
+    EndCampaign,
+    PlanCampaign,
+    RecordCampaignCost,
+    RecordCampaignReach,
+    StartCampaign,
+)
+from relations.aggregates.customer import (
+    AnswerOffer,
+    MergeCustomer,
+    RecordPurchase,
+    RefundPurchase,
+    RegisterCustomer,
+    SendOffer,
+    UnmergeCustomer,
+    WithholdOffer,
+)
+from relations.errors import InvalidInput
+from relations.messages import Command
+
+MONDAY = datetime(2024, 5, 6, 9, tzinfo=UTC)
+NOW = datetime(2024, 7, 1, 12, tzinfo=UTC)
+SPRING = {"campaign": "spring"}
+
+
+def on(day: float, **more: Any) -> dict[str, Any]:
+    return {"occurred_at": MONDAY + timedelta(days=day), **more}
+
+
+def plan(**more: Any) -> PlanCampaign:
+    fields = {"kind": "promotion", "starts": date(2024, 5, 7), "ends": date(2024, 6, 7), "campaign": "spring", **more}
+    return PlanCampaign(**on(0), **fields)
+
+
+def bought(customer: str, purchase: str, day: float, amount: str = "100", **more: Any) -> RecordPurchase:
+    return RecordPurchase(**on(day), customer=customer, purchase=purchase, amount=Money.of(amount, "EUR"), **more)
+
+
+def offered(customer: str, day: float = 1) -> SendOffer:
+    return SendOffer(**on(day), customer=customer, offer=f"o-{customer}", channel="email", **SPRING)
+
+
+def answered(customer: str, answer: Any, day: float = 2) -> AnswerOffer:
+    return AnswerOffer(**on(day), customer=customer, offer=f"o-{customer}", answer=answer)
+
+
+def history() -> Iterator[Command]:
+    yield plan(control_percent=25, budget=Money.of("900", "EUR"))
+    yield StartCampaign(**on(1), **SPRING, audience=5)
+    yield bought("dan", "p0", -30)
+    yield from (offered(each) for each in ("ann", "ben", "cleo", "dan"))
+    yield from (WithholdOffer(**on(1), customer=each, **SPRING) for each in ("eve", "fay"))
+    yield answered("ann", "clicked")
+    yield answered("ann", "accepted", 3)
+    yield answered("ben", "bounced")
+    yield answered("cleo", "declined")
+    yield bought("ann", "p1", 4, "400", **SPRING)
+    yield bought("ann", "p2", 5, "200", **SPRING)
+    yield bought("cleo", "p3", 6, "50", **SPRING)
+    yield RefundPurchase(**on(7), customer="cleo", purchase="p3", refund="r3", amount=Money.of("50", "EUR"))
+    yield bought("dan", "p4", 8, "300", **SPRING)
+    yield RefundPurchase(**on(9), customer="dan", purchase="p4", refund="r4", amount=Money.of("100", "EUR"))
+    yield bought("eve", "p5", 9)
+    yield bought("fay", "p6", 60)
+    yield RecordCampaignCost(**on(1), **SPRING, cost="ad", amount=Money.of("1000", "EUR"), channel="social")
+    yield RecordCampaignCost(**on(1), **SPRING, cost="wrong", amount=Money.of("77", "EUR"))
+    yield CancelCampaignCost(**on(2), **SPRING, cost="wrong")
+    yield RecordCampaignReach(**on(3), **SPRING, reach="w1", platform="weibo", impressions=900, reactions=30)
+    yield RecordCampaignReach(**on(9), **SPRING, reach="w1", platform="weibo", impressions=950, reactions=31)
+    yield RecordCampaignReach(**on(10), **SPRING, reach="w2", platform="weibo", impressions=50, followers=2)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relations]:
+    url = f"sqlite:///{tmp_path_factory.mktemp('campaigns') / 'log.db'}"
+    with Relations.open(url, clock=lambda: NOW) as engine:
+        engine.execute_many(history())
+        yield engine
+
+
+def test_each_customer_counts_once_by_what_came_back(engine: Relations) -> None:
+    found = engine.views.campaigns.results("spring")
+    counts = {name: getattr(found, name) for name in ("sent", "bounced", "reached", "seen", "clicked", "accepted")}
+    assert counts == {"sent": 4, "bounced": 1, "reached": 3, "seen": 2, "clicked": 1, "accepted": 1}
+    assert (found.declined, found.attended, found.control) == (1, 0, 2)
+
+
+def test_revenue_cost_roi_and_cac_are_those_of_purchases_that_name_it(engine: Relations) -> None:
+    found = engine.views.campaigns.results("spring")
+    assert (found.buyers, found.orders, found.revenue, found.cost) == (2, 3, 80_000, 100_000)
+    assert found.roi == pytest.approx(-0.2)
+    assert (found.won, found.cac) == (1, 100_000)  # ann; dan had bought before
+
+
+def test_the_lift_counts_every_buyer_on_the_days_of_the_campaign(engine: Relations) -> None:
+    lift = engine.views.campaigns.results("spring").lift
+    assert lift is not None
+    assert (lift.offered, lift.offered_buyers, lift.control, lift.control_buyers) == (4, 2, 2, 1)
+    assert lift.difference == 0
+    assert lift.low < 0 < lift.high
+
+
+def test_the_calendar_says_what_is_late_and_over_budget(engine: Relations) -> None:
+    (found,) = engine.views.campaigns.calendar()
+    assert (found.status, found.late, found.over_budget, found.counted) == ("running", True, True, 5)
+    assert found.spent == (Money.of("1000", "EUR"),)
+    assert [(each.platform, each.impressions, each.reactions, each.followers) for each in found.reach] == [
+        ("weibo", 1000, 31, 2)
+    ]
+    assert engine.views.campaigns.calendar(until=date(2024, 5, 7)) == []
+    assert engine.views.campaigns.calendar(since=date(2024, 6, 7)) == []
+    assert engine.views.campaigns.calendar(since=date(2024, 6, 6)) == [found]
+
+
+def test_every_figure_leads_to_the_customers(engine: Relations) -> None:
+    recipients = engine.views.campaigns.recipients
+    assert [each.customer for each in recipients("spring", control=True)] == ["eve", "fay"]
+    assert [each.customer for each in recipients("spring", answer="bounced")] == ["ben"]
+    assert [each.answers for each in recipients("spring", control=False, limit=1)] == [("clicked", "accepted")]
+    assert [each.customer for each in recipients("spring", limit=2, after="ben")] == ["cleo", "dan"]
+
+
+def test_an_unknown_campaign_is_named(engine: Relations) -> None:
+    with pytest.raises(InvalidInput, match="there is no campaign 'sprung'"):
+        engine.views.campaigns.results("sprung")
+
+
+def test_a_person_with_two_ids_is_offered_once_and_is_no_control() -> None:
+    with Relations.open("sqlite://", clock=lambda: NOW) as engine:
+        engine.execute_many(history())
+        before = engine.views.campaigns.results("spring")
+        engine.execute(MergeCustomer(**on(20), customer="eve", into="ann"))
+        merged = engine.views.campaigns.results("spring")
+        assert (merged.sent, merged.control, merged.buyers) == (4, 1, 2)
+        engine.execute(UnmergeCustomer(**on(21), customer="eve"))
+        assert engine.views.campaigns.results("spring") == before
+
+
+def test_a_known_effect_is_found_and_none_is_not_invented() -> None:
+    drawn = random.Random(7)
+
+    def simulated(effect: float) -> Iterator[Command]:
+        yield plan(control_percent=50)
+        for number in range(600):
+            name, treated = f"c{number}", number % 2 == 0
+            yield offered(name) if treated else WithholdOffer(**on(1), customer=name, **SPRING)
+            if drawn.random() < 0.2 + effect * treated:
+                yield bought(name, f"p{number}", 5)
+
+    for effect in (0.0, 0.3):
+        with Relations.open("sqlite://", clock=lambda: NOW) as engine:
+            engine.execute_many(simulated(effect))
+            lift = engine.views.campaigns.results("spring").lift
+            assert lift is not None
+            assert lift.low < effect < lift.high
+            assert (lift.low > 0) == (effect > 0)
+
+
+def test_an_ended_campaign_is_not_late() -> None:
+    with Relations.open("sqlite://", clock=lambda: NOW) as engine:
+        engine.execute_many([plan(), EndCampaign(**on(3), **SPRING), RegisterCustomer(**on(0), customer="ann")])
+        found = engine.views.campaigns.campaign("spring")
+        assert (found.status, found.late, found.spent) == ("ended", False, ())
+        assert engine.views.campaigns.results("spring").lift is None
