@@ -80,7 +80,7 @@ def test_commands_and_fields_are_listed_and_completed(run: Run) -> None:
     assert complete_command("recordp") == ["RecordPurchase"]
 
     line: Any = SimpleNamespace(params={"command": "RecordPurchase", "pairs": ["customer=c1"]})
-    assert complete_pair(line, "c") == ["command_id=", "category=", "channel="]
+    assert complete_pair(line, "c") == ["command_id=", "category=", "channel=", "campaign="]
     assert complete_pair(line, "channel=so") == ["channel=social"]
     assert complete_pair(line, "discounted=") == ["discounted=yes", "discounted=no"]
 
@@ -93,6 +93,7 @@ def test_a_policy_is_shown_edited_checked_and_adopted(run: Run, tmp_path: Path) 
     )
 
     checked = run("policy", "check", file, "-d", database, "--json").json
+    assert all(field in run("policy", "check", file, "-d", database).stdout for field in checked["changes"])
     assert checked == {
         "good": True,
         "findings": [],

@@ -46,7 +46,7 @@ WordFact: TypeAlias = Literal[
     "taboo",
     "attribute",
 ]
-Fact: TypeAlias = NumberFact | WordFact
+Fact: TypeAlias = Literal[NumberFact, WordFact]
 
 NUMBER_FACTS: frozenset[str] = frozenset(get_args(NumberFact))
 
