@@ -32,7 +32,7 @@ def _cells(line: Line) -> tuple[str, ...]:
         "" if line.theirs is None else f"{_number(line.theirs)} {line.unit}",
         f"{_number(line.value)}{f' {line.unit}' if alone else sign}",
         f"{_number(line.lowest)} … {_number(line.highest)} ({line.turns})",
-        "" if line.value_cpu is None else f"{_number(line.value_cpu)}{_TIMES}",
+        "" if line.value_cpu is None else f"{_number(line.value_cpu)}{f' {line.unit}' if alone else _TIMES}",
         bound,
         {None: "", True: "yes", False: "NO"}[line.met],
     )

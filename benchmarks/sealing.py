@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from random import Random
 from statistics import median
-from time import perf_counter
+from time import perf_counter, thread_time
 
-from benchmarks.harness import Line, Workspace
+from benchmarks.harness import Line, Timing, Workspace, timed
 from benchmarks.histories import large_log, open_log, simulated_batches
 from relations.audit import SealingKey, Tree
 from relations.audit.checker import Policy, Proof, check_inclusion
@@ -39,12 +41,11 @@ def measure(workspace: Workspace) -> list[Line]:
             read = perf_counter()
             seal = seals.seal(key)
             sealed = perf_counter()
+            building.append(timed(lambda: Tree(digests)))
             tree = Tree(digests)
-            built = perf_counter()
             assert seal.root == tree.root()
             reading.append(read - begun)
             sealing.append(sealed - read)
-            building.append(built - sealed)
             with engine.log.database.transaction() as connection:
                 connection.exec_driver_sql("DROP TABLE relations_seals")
         making, checking = _proofs(tree, digests, seal.checkpoint, Policy(key.verifier_keys))
@@ -83,22 +84,32 @@ def _shares_of_import(workspace: Workspace, key: SealingKey) -> list[float]:
     return shares
 
 
-def _proofs(tree: Tree, digests: list[bytes], checkpoint: str, policy: Policy) -> tuple[list[float], list[float]]:
+def _proofs(tree: Tree, digests: list[bytes], checkpoint: str, policy: Policy) -> tuple[list[Timing], list[Timing]]:
     making, checking = [], []
     parsed = Proof.parse(f"c2sp.org/tlog-proof@v1\nindex 0\n\n{checkpoint}").checkpoint
     random = Random(7)
     for _ in range(_PROOFS):
         index = random.randrange(tree.size)
-        begun = perf_counter()
-        path = tuple(tree.inclusion(index))
-        made = perf_counter()
+        path = _path(tree, index)
         assert check_inclusion(Proof(index, path, parsed), digests[index], policy)
-        making.append((made - begun) * 1_000)
-        checking.append((perf_counter() - made) * 1_000)
+        making.append(_milliseconds(partial(_path, tree, index)))
+        proof = Proof(index, path, parsed)
+        checking.append(_milliseconds(partial(check_inclusion, proof, digests[index], policy)))
     return making, checking
 
 
-def _line(what: str, unit: str, values: list[float], *, budget: float, note: str = "") -> Line:
+def _path(tree: Tree, index: int) -> tuple[bytes, ...]:
+    return tuple(tree.inclusion(index))
+
+
+def _milliseconds(work: Callable[[], object]) -> Timing:
+    wall, cpu = perf_counter(), thread_time()
+    work()
+    return Timing((perf_counter() - wall) * 1_000, (thread_time() - cpu) * 1_000)
+
+
+def _line(what: str, unit: str, times: list[Timing], *, budget: float, note: str = "") -> Line:
+    values = [time.wall for time in times]
     return Line(
         measurement=NAME,
         what=what,
@@ -109,6 +120,7 @@ def _line(what: str, unit: str, values: list[float], *, budget: float, note: str
         value=median(values),
         lowest=min(values),
         highest=max(values),
+        value_cpu=median(time.cpu for time in times),
         budget=budget,
         direction="at most",
         turns=len(values),

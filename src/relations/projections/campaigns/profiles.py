@@ -46,7 +46,7 @@ class CampaignCost(BaseModel):
 
 
 class CampaignReach(BaseModel):
-    """How far a campaign reached on one platform: the sums of its reports.
+    """The reach of a campaign on one platform: the sums of its reports.
 
     Attributes:
         platform: The platform.
@@ -143,7 +143,7 @@ class Lift(BaseModel):
 
 
 class CampaignResult(BaseModel):
-    """What came of a campaign. Customers count once, however many offers they were sent.
+    """The results of a campaign. Customers count once, however many offers they were sent.
 
     Attributes:
         campaign: Its id.

@@ -125,7 +125,7 @@ class PlannedCampaign(CustomerRow, gc=False):
 
 
 class Recipient(CustomerRow, gc=False):
-    """What a campaign sent to a customer, or withheld from them.
+    """An offer that a campaign sent to a customer, or withheld from them.
 
     Attributes:
         campaign: The campaign's id.
