@@ -109,8 +109,8 @@ def test_a_policy_is_shown_edited_checked_and_adopted(run: Run, tmp_path: Path) 
     assert recorded(database).count("policy.adopted") == 2
 
 
-def test_the_field_of_a_wide_change_is_shown(run: Run, database: str, tmp_path: Path) -> None:
-    file = tmp_path / "policy.toml"
+def test_the_field_of_a_wide_change_is_shown(run: Run, tmp_path: Path) -> None:
+    database, file = tmp_path / "shop.db", tmp_path / "policy.toml"
     file.write_text("[lifecycle]\nsegments = []\n")
     run("record", *PURCHASE, "-d", database)
     assert "lifecycle.segments[regulars]" in run("policy", "check", file, "-d", database).out

@@ -158,6 +158,12 @@ BY_TOPIC: dict[tuple[str, str], Kind] = {
     ("customer.interaction_recorded", "platform"): "code",
     ("customer.interaction_recorded", "topics"): "code",
     ("customer.interaction_recorded", "breaches"): "code",
+    ("customer.offer_answered", "answer"): "code",
+    ("customer.offer_answered", "offer"): "id",
+    ("customer.offer_sent", "breaches"): "code",
+    ("customer.offer_sent", "content"): "code",
+    ("customer.offer_sent", "offer"): "id",
+    ("customer.purchase_recorded", "partner"): "id",
     ("loyalty.request_forwarded", "request"): "code",
 }
 """Where the same name means something else."""

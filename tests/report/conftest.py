@@ -18,7 +18,7 @@ AS_OF = datetime(2025, 6, 30, 21, tzinfo=UTC)
 def group() -> Iterator[Relations]:
     """The engine, at the end of its history."""
     with Relations.open("sqlite://", durability="off", clock=lambda: AS_OF) as engine:
-        assert engine.execute_many(list(simulate(seed=3, customers=400, months=18))).events > 3_000
+        assert engine.execute_many(list(simulate(seed=3, customers=400, months=18, stories=True))).events > 3_000
         engine.advance_time(AS_OF)
         yield engine
 

@@ -11,8 +11,9 @@ from relations.messages import Checked, Term
 __all__ = ["PersonalData", "TermField"]
 
 TermField = Literal[
-    "subject", "about", "value", "platform", "cause", "reason", "topics", "outcome", "relationship", "title", "promise"
-]
+    "subject", "about", "value", "cause", "reason", "topics", "outcome", "action",
+    "relationship", "title", "promise", "platform", "content",
+]  # fmt: skip
 """The fields of commands that hold terms."""
 
 

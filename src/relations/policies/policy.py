@@ -27,6 +27,7 @@ class Policy(Checked):
         version: The version that the log gives the policy when it is adopted, from 1; 0 before.
         effective_from: The business time from which it decides, UTC microseconds; None is from the beginning. It is
             stored in the event that adopts the policy, not in the policy's JSON.
+        business: The name of the business, as reports show it; empty if they show none.
         zone: The IANA zone of the business's days, months and working hours.
         currency: The currency in which reports add up amounts (ISO 4217).
         country: The country (ISO 3166) of telephone numbers without a country code, unless the customer's region names
@@ -48,6 +49,7 @@ class Policy(Checked):
 
     version: Annotated[int, Field(ge=0)] = 0
     effective_from: Annotated[int | None, Field(exclude=True)] = None
+    business: Annotated[str, Field(max_length=80)] = ""
     zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
     currency: Annotated[str, AfterValidator(known_currency)] = "EUR"
     country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None

@@ -8,13 +8,15 @@ import math
 import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from relations.aggregates.goal import SetGoal
 from relations.engine import Relations
 from relations.exchange.importing import import_file
 from relations.policies import Policy, ServiceLevels
@@ -240,3 +242,74 @@ def test_every_case_is_with_who_took_it_in_charge_last_before_it_was_settled(
             break
     assert found == expected
     assert sum(owner is not None for owner in found.values()) > 3_000 // nth_case
+
+
+# --- goals over it --------------------------------------------------------------------------------------------------
+
+
+def is_open_at(events: list[Told], moment: datetime) -> bool | None:
+    """Return whether a case is open at a moment, read plainly; None before it began."""
+    known: bool | None = None
+    is_closed = False
+    charged = 0
+    for activity, at, *_ in events:
+        if at > moment:
+            break
+        first, known = known is None, True if known is None else known
+        charged += activity == "Take in charge ticket"
+        if activity == "Resolve ticket":
+            known = False
+        elif activity == "Closed":
+            is_closed = True
+        elif not first and not known:
+            known = is_closed or (activity == "Take in charge ticket" and charged == 1)
+    return known
+
+
+def month_of(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m}"
+
+
+def test_goals_over_the_help_desk_are_judged_by_a_plain_reading(
+    replayed: tuple[Relations, Path], told: dict[str, list[Told]]
+) -> None:
+    relations, _ = replayed
+    filed = Counter(month_of(events[0].at) for events in told.values())
+    month = max(filed, key=lambda name: (filed[name], name))
+    after = f"{int(month[:4]) + (month[5:] == '12')}-{int(month[5:]) % 12 + 1:02d}"
+    end = datetime.fromisoformat(f"{after}-01T00:00:00+00:00") - timedelta(microseconds=1)
+    answered = [
+        (run, PROMISES[LEVELS[events[0].level]][0])
+        for events in told.values()
+        if month_of(events[0].at) == month
+        for run in runs(events)
+    ]
+    met = sum(run.acknowledged is not None and run.acknowledged - run.begin < promised for run, promised in answered)
+    missed = sum(
+        run.acknowledged - run.begin >= promised if run.acknowledged is not None else END - run.begin >= promised
+        for run, promised in answered
+    )
+    expected = {
+        "complaints": float(filed[month]),
+        "first_response_on_time": met / (met + missed),
+        "open_cases": float(sum(is_open_at(events, end) is True for events in told.values())),
+    }
+    starts = date.fromisoformat(f"{month}-01")
+    for name, value in expected.items():
+        relations.execute(
+            SetGoal(
+                goal=f"{name}-{month}", indicator=name, target=Decimal(repr(round(value, 6))), starts=starts,
+                ends=starts + timedelta(days=31), occurred_at=END - timedelta(days=1),
+            )
+        )  # fmt: skip
+    figures = {
+        figure.indicator: figure
+        for figure in relations.views.board.figures(month=month, as_of=END, indicators=list(expected))
+    }
+    for name, value in expected.items():
+        found = figures[name]
+        assert found.month.value == pytest.approx(value), name
+        assert found.target == pytest.approx(value, abs=1e-6)
+        assert found.light in ("green", "red")
+    assert figures["complaints"].light == figures["open_cases"].light == "green"
+    assert met > missed > 0

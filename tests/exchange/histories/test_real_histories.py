@@ -10,6 +10,7 @@ import os
 import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 
 from relations.aggregates.complaint import FileComplaint
 from relations.aggregates.customer import RecordPurchase, RefundPurchase
+from relations.aggregates.goal import SetGoal
 from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.exchange.files.sources import open_source
@@ -25,6 +27,7 @@ from relations.exchange.importing import import_file
 from relations.exchange.mapping.model import load_mapping
 from relations.exchange.mapping.transform import Transform
 from relations.messages import Command
+from relations.policies import Policy
 from relations.policies.calendars import local_time
 
 RETAIL_PREFIX = {5_000: 3, 20_000: 20}
@@ -199,6 +202,61 @@ def test_online_retail_goes_in_and_its_refunds_name_purchases(
             assert sum(1 for _ in lines) == report.rejected > part // 20
         again = import_file(relations, "online_retail", path, rejects=rejects)
         assert (again.recorded, again.by_reason) == (0, report.by_reason)
+
+
+def test_goals_over_online_retail_are_judged_by_a_plain_reading(data_dir: Path, tmp_path: Path) -> None:
+    """A fortieth of the customers, all their lines."""
+    part = tmp_path / "part.csv"
+    bought: Counter[str] = Counter()
+    lines: Counter[str] = Counter()
+    back: Counter[str] = Counter()
+    left: dict[tuple[str, str, Decimal], list[int]] = defaultdict(list)
+    with part.open("w", encoding="utf-8", newline="") as out:
+        writer = None
+        for line in retail_lines(data_dir):
+            if not line["CustomerID"] or float(line["CustomerID"]) % 40:
+                continue
+            writer = writer or csv.DictWriter(out, list(line))
+            if not lines:
+                writer.writeheader()
+            writer.writerow(line)
+            pieces, price = int(line["Quantity"]), Decimal(line["UnitPrice"])
+            worth = int((abs(pieces) * price * 100).quantize(Decimal(1), ROUND_HALF_UP))
+            month = line["InvoiceDate"][:7]
+            held = left[line["CustomerID"], line["StockCode"], price]
+            if pieces > 0:
+                lines[month] += 1
+                bought[month] += worth
+                held.append(pieces)
+                continue
+            place = next((each for each in reversed(range(len(held))) if held[each] >= -pieces), None)
+            if place is not None:
+                held[place] += pieces
+                back[month] += worth
+    end = datetime(2012, 1, 1, tzinfo=UTC)
+    with Relations.open("sqlite://", clock=lambda: end) as relations:
+        relations.adopt(Policy(currency="GBP", zone="Europe/London"), from_beginning=True)
+        assert import_file(relations, "online_retail", part).refused == 0
+        month = "2011-10"
+        revenue = Decimal(bought[month] - back[month]) / 100
+        for name, target in (("revenue", revenue), ("average_order_value", Decimal(10**6))):
+            relations.execute(
+                SetGoal(
+                    goal=name, indicator=name, target=target, starts=date(2011, 10, 1), ends=date(2011, 11, 1),
+                    occurred_at=end,
+                )
+            )  # fmt: skip
+        names = ["revenue", "average_order_value"]
+        sold, order = relations.views.board.figures(month=month, indicators=names)
+        assert sold.month.value == pytest.approx(float(revenue))
+        assert order.month.value == pytest.approx(bought[month] / lines[month] / 100)
+        assert (sold.light, order.light) == ("green", "red")
+        series = relations.views.board.series("revenue", since="2010-12", until="2012-01")
+        assert [each.value for each in series] == [
+            pytest.approx((bought[each.month] - back[each.month]) / 100) for each in series
+        ]
+        assert len(series) == 13
+        assert sum(back.values()) > 0
 
 
 # --- the help desk --------------------------------------------------------------------------------------------------

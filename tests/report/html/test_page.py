@@ -29,12 +29,13 @@ from relations.commands import RecordAcquisitionCost, RecordInteraction, RecordL
 from relations.errors import InvalidInput, MissingExtra
 from relations.messages import Command, Money
 from relations.policies import Instrument, Programme, Surveys
-from relations.policies.complaints.service_levels import CLOCKS
+from relations.policies.complaints.service_levels import CASE_KINDS, CLOCKS
 from relations.policies.indicators import INDICATORS
 from relations.policies.instruments import SERVQUAL, InstrumentItem
 from relations.policies.loyalty.offers import Tier
 from relations.policies.value import DEFAULT_SEGMENTS
 from relations.projections.agenda.view import KINDS as AGENDA_KINDS
+from relations.projections.posts import PostSignal
 from relations.projections.repair.figures import StepName
 from relations.projections.repair.funnel import FunnelName
 from relations.projections.repair.relation_state import STATES
@@ -53,7 +54,7 @@ FIGURES = {
     "board",
     "nps", "csat", "drivers", "places", "stages", "rates", "cohorts", "survival", "kinds", "revenue", "kept", "rfm",
     "segments", "grades", "worth", "funnel", "states", "steps", "causes", "liability", "tiers", "due", "next",
-    "reasons", "groups", "winning", "contacts", "silent",
+    "reasons", "groups", "winning", "cases", "tickets", "posts", "unanswered", "contacts", "silent",
 }  # fmt: skip
 
 
@@ -110,7 +111,7 @@ def test_both_languages_say_the_same_things() -> None:
 
 NAMED_BY_THEIR_KEY = {
     "stage", "kind", "state", "step", "grade", "segment", "column", "due_kind", "driver", "aspect",
-    "group", "channel", "indicator", "light", "contact_kind",
+    "group", "channel", "indicator", "light", "case_kind", "post_signal", "contact_kind",
 }  # fmt: skip
 """Groups of words for names of the library's own or of a business, which the page looks up by name."""
 
@@ -141,6 +142,8 @@ def test_every_name_of_the_library_has_words() -> None:
     assert set(STAGES) == set(english["stage"])
     assert set(KINDS) == set(english["kind"])
     assert set(INDICATORS) == set(english["indicator"])
+    assert set(CASE_KINDS) == set(english["case_kind"])
+    assert set(get_args(PostSignal)) == set(english["post_signal"])
     assert {*STATES} - {"healthy"} == set(english["state"])
     assert {*get_args(FunnelName), *get_args(StepName)} == set(english["step"])
     assert {*AGENDA_KINDS, *CLOCKS} - {"follow_up_deadline"} == set(english["due_kind"])
@@ -151,6 +154,16 @@ def test_every_name_of_the_library_has_words() -> None:
     assert asked["pattern"].count("|") + 1 == len(english["channel"])
     assert {item.dimension for item in SERVQUAL.items} <= set(english["aspect"])
     assert {item.id for item in QUESTIONNAIRE.items} <= set(english["aspect"])
+
+
+def test_figures_about_customers_lead_to_who_they_are(pages: Mapping[str, str], group: Relations) -> None:
+    page = pages["en"]
+    for name in ("stages", "kinds", "segments", "grades", "groups", "states"):
+        begin = page.index(f'id="people-{name}"')
+        assert f'href="#people-{name}"' in page
+        listed = re.findall(r"(?:g[0-9]{6}|story-[a-z-]+)", page[begin : page.index("</table>", begin)])
+        assert listed, name
+        assert all(group.views.customers.portrait(customer).customer for customer in listed[:3])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

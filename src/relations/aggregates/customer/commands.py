@@ -188,7 +188,7 @@ class RecordInteraction(CustomerCommand):
     kind: Label
     touchpoint: Label | None = None
     direction: Literal["inbound", "outbound"] = "inbound"
-    outcome: Label | None = None
+    outcome: Term | None = None
     regarding: Regarding | None = None
     words: Text | None = None
     by: Id | None = None
@@ -364,7 +364,7 @@ class AnswerFeedback(CustomerCommand):
 
     feedback: Id
     by: Label | None = None
-    action: Label | None = None
+    action: Term | None = None
 
 
 class SendInvitation(CustomerCommand):

@@ -107,7 +107,7 @@ class _Period(NamedTuple):
         """Yield the simulated commands of the period."""
         from relations.testing.hotel.simulation import simulate_recorded
 
-        simulated = simulate_recorded(seed=seed, customers=guests, start=self.start, months=_MONTHS)
+        simulated = simulate_recorded(seed=seed, customers=guests, start=self.start, months=_MONTHS, stories=True)
         return takewhile(lambda each: each.recorded_at <= self.until, simulated)
 
 

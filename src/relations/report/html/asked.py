@@ -15,10 +15,12 @@ from relations.policies.calendars import LocalTime, local_time
 from relations.report.html.figures import Bar, BarPiece, Bars, Dot, Figure, Plot, Scale, Table, middle, points, ticks_at
 from relations.report.html.wording import Wording
 
-__all__ = ["MONTHS", "Asked", "MonthlyTrend"]
+__all__ = ["MONTHS", "PEOPLE", "Asked", "MonthlyTrend"]
 
 MONTHS = 24
 """The most months on a chart; older ones are in the views."""
+PEOPLE = 12
+"""The most customers listed of one group; the views have all of them."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,23 @@ class Asked:
     def table(self, *columns: str, rows: Sequence[Sequence[str]], numbers: int = 1) -> Table:
         """Return a table; its headings come from the page's words."""
         return Table([self.say(f"column.{column}") for column in columns], rows, numbers)
+
+    def people(
+        self, column: str, groups: Sequence[tuple[str, int]], find: Callable[[int], Sequence[Sequence[str]]]
+    ) -> Table:
+        """Return the customers of each group, as many as the page has room for.
+
+        Args:
+            column: The heading of the groups.
+            groups: The groups with the number of customers in each.
+            find: `limit -> ids` of each group, at most that many.
+        """
+        rows = [
+            [label, self.say.number(count), ", ".join(ids) + (", …" if count > len(ids) else "")]
+            for (label, count), ids in zip(groups, find(PEOPLE), strict=True)
+            if count
+        ]
+        return Table([self.say(f"column.{name}") for name in (column, "customers", "who")], rows, numbers=3)
 
     def bars(
         self,

@@ -269,6 +269,7 @@ class Figure:
         listing: A table in place of a chart.
         is_wide: True if it takes the whole width of the page.
         is_empty: True if there is nothing to show; `said` then has the reason.
+        people: The customers that it counts, by group; the table stands at the end of the page.
     """
 
     name: str
@@ -279,6 +280,7 @@ class Figure:
     listing: Table | None = None
     is_wide: bool = False
     is_empty: bool = False
+    people: Table | None = None
 
     @property
     def kind(self) -> str:

@@ -12,7 +12,18 @@ from relations.policies.calendars import local_time
 from relations.report.due import has_gone_on
 from relations.report.html.asked import Asked
 from relations.report.html.figures import Section
-from relations.report.html.sections import board, contact, due, loyalty, repair, retention, satisfaction, value
+from relations.report.html.sections import (
+    board,
+    contact,
+    desk,
+    due,
+    loyalty,
+    posts,
+    repair,
+    retention,
+    satisfaction,
+    value,
+)
 from relations.report.html.wording import Wording, of_the_page
 
 __all__ = ["AHEAD", "render_html"]
@@ -22,7 +33,9 @@ AHEAD = timedelta(days=14)
 
 _SECTIONS: tuple[Callable[[Asked], Section], ...] = (
     board.section,
+    desk.section,
     satisfaction.section,
+    posts.section,
     retention.section,
     value.section,
     repair.section,
@@ -81,4 +94,5 @@ def render_html(
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     template = environment.get_template("report.html.jinja")
-    return str(template.render(say=say, facts=say.sentences(facts), sections=sections))
+    business = engine.policy.business
+    return str(template.render(say=say, business=business, facts=say.sentences(facts), sections=sections))

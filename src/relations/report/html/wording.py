@@ -128,6 +128,10 @@ class Wording:
         """Write a day in few letters."""
         return str(self._dates.format_skeleton("yMd", day, locale=self._locale))
 
+    def day_of_month(self, day: date) -> str:
+        """Write a day without its year, in few letters."""
+        return str(self._dates.format_skeleton("Md", day, locale=self._locale))
+
     def driver(self, name: str, surveys: Surveys) -> str:
         """Return the word for a driver such as `csat` or `stay.staff`, or else the name that the business gave it."""
         instrument, _, aspect = name.partition(".")

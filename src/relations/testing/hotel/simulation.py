@@ -27,6 +27,7 @@ from relations.policies import Policy, Programme, Surveys
 from relations.testing.hotel.diary import Diary, Recorded
 from relations.testing.hotel.goals import plan_goals
 from relations.testing.hotel.guests import Guest, new_guest
+from relations.testing.hotel.stories import storied, write_stories
 from relations.testing.hotel.visits import plan_visit
 from relations.testing.hotel.world import QUESTIONNAIRE
 
@@ -46,6 +47,7 @@ def hotel_policy() -> Policy:
     Guests who are asked how likely they are to recommend the hotel are also asked about their stay.
     """
     return Policy(
+        business="Linden Hotels",
         zone="Europe/Vienna",
         currency="EUR",
         programme=Programme(name="Linden Circle", months_to_expiry=12),
@@ -61,6 +63,7 @@ def simulate(
     start: date = date(2024, 1, 1),
     months: int = 24,
     policy: Policy | None = None,
+    stories: bool = False,
 ) -> Iterator[Command]:
     """Return the commands of a hotel group's history, in the order of recording.
 
@@ -71,6 +74,8 @@ def simulate(
         start: The first day.
         months: The length of the history.
         policy: The group's policy, adopted by the first command; `hotel_policy()` by default.
+        stories: Add the stories of a dozen more guests, in which nearly every event occurs. The policy gets the
+            rewards and promises that they need.
 
     Yields:
         Valid commands. Nearly all are accepted; some mistakes (see `is_mistake`) and repeated commands are included on
@@ -80,8 +85,9 @@ def simulate(
         InvalidInput: The number of customers, commands or months is below 1, or the history would end after year 9999.
     """
     recorded = simulate_recorded(
-        seed=seed, customers=customers, commands=commands, start=start, months=months, policy=policy
-    )
+        seed=seed, customers=customers, commands=commands, start=start, months=months, policy=policy,
+        stories=stories,
+    )  # fmt: skip
     return (command for _, command in recorded)
 
 
@@ -93,16 +99,20 @@ def simulate_recorded(
     start: date = date(2024, 1, 1),
     months: int = 24,
     policy: Policy | None = None,
+    stories: bool = False,
 ) -> Iterator[Recorded]:
     """Return the commands of `simulate`, each with its time of recording; see `RecordingClock`."""
     days = (_months_later(start, months) - start).days
+    rules = policy or hotel_policy()
+    if stories:
+        rules = storied(rules)
     if commands is not None:
         _at_least_one("commands", commands)
         sample = min(500, commands)
-        ratio = sum(1 for _ in _history(seed, sample, start, days, policy or hotel_policy())) / sample
+        ratio = sum(1 for _ in _history(seed, sample, start, days, rules, stories=stories)) / sample
         customers = int(commands / ratio * 1.1) + 20
     _at_least_one("customers", customers)
-    history = _history(seed, customers, start, days, policy or hotel_policy())
+    history = _history(seed, customers, start, days, rules, stories=stories)
     return history if commands is None else islice(history, commands)
 
 
@@ -185,11 +195,13 @@ def _months_later(start: date, months: int) -> date:
         ) from None
 
 
-def _history(seed: int, customers: int, start: date, days: int, policy: Policy) -> Iterator[Recorded]:
+def _history(seed: int, customers: int, start: date, days: int, policy: Policy, *, stories: bool) -> Iterator[Recorded]:
     diary = Diary(start, days, f"sim{seed}:", policy)
     random = Random(seed)  # noqa: S311 - a simulation keeps no secrets
     _adopt(diary, policy)
     plan_goals(diary, start, days)
+    if stories:
+        write_stories(diary)
     weights = [1 + _REGULARS_WEIGHT * exp(-day / _REGULARS_DAYS) for day in range(days)]
     come = list(accumulate(weights))
     arrived = 0

@@ -255,6 +255,7 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (GiveFeedback, "instrument"): lambda: st.sampled_from(_INSTRUMENTS),
     (GiveFeedback, "score"): lambda: st.integers(0, 10),
     (GiveFeedback, "items"): lambda: st.integers(0, 21).map(_battery),
+    (GiveFeedback, "link"): lambda: st.sampled_from((None, "https://posts.example/1", "https://posts.example/2")),
     (GiveFeedback, "themes"): lambda: _themes(),  # noqa: PLW0108 - it is defined further down
     (CodeFeedback, "themes"): lambda: _themes(),  # noqa: PLW0108 - it is defined further down
     (SendInvitation, "instrument"): lambda: st.sampled_from(("nps", "csat", "servqual")),
@@ -317,7 +318,7 @@ def _battery(first: int) -> tuple[ItemAnswer, ...]:
 
 
 def _answer_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer that suits the instrument: a score on its scale, its items, or words."""
+    """Return an answer that suits the instrument: a score on its scale, its items, or words. A link has a platform."""
     instrument = Surveys().instrument(values["instrument"])
     if instrument is None or instrument.lowest is None or instrument.highest is None:
         corrected = {"score": None, "items": (), "themes": values["themes"] or ("noise",)}
@@ -327,6 +328,8 @@ def _answer_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, An
         score = values["score"] if values["score"] is not None else instrument.lowest
         points = instrument.highest - instrument.lowest + 1
         corrected = {"score": instrument.lowest + (score - instrument.lowest) % points, "items": ()}
+    if values["platform"] is None:
+        corrected["link"] = None
     return {name: value for name, value in corrected.items() if name not in given}
 
 

@@ -65,7 +65,16 @@ def _states(asked: Asked) -> Figure:
         relations=say.count("relations", found.customers),
         restored=say.percent(found.restored_share),
     )
-    return Figure("states", title, asked.bars(rows, of=found.damaged), [said])
+    view = asked.engine.views.repair
+    shown = [state for state in STATES if state != "healthy" and found.states.get(state)]
+    people = asked.people(
+        "state",
+        rows,
+        lambda limit: [
+            [each.customer for each in view.relations(as_of=asked.at, state=state, limit=limit)] for state in shown
+        ],
+    )
+    return Figure("states", title, asked.bars(rows, of=found.damaged), [said], people=people)
 
 
 def _steps(asked: Asked) -> Figure:

@@ -32,7 +32,15 @@ def _stages(asked: Asked) -> Figure:
     if found.repeat_rate is not None:
         repeat = say.percent(found.repeat_rate)
         said.insert(0, say("retention.repeat", share=repeat, buyers=say.count("buyers", found.buyers)))
-    return Figure("stages", title, asked.bars(rows, of=found.customers), said)
+    view = asked.engine.views.retention
+    people = asked.people(
+        "stage",
+        rows,
+        lambda limit: [
+            [each.customer for each in view.stages(as_of=asked.at, stage=stage, limit=limit)] for stage in found.stages
+        ],
+    )
+    return Figure("stages", title, asked.bars(rows, of=found.customers), said, people=people)
 
 
 def _rates(asked: Asked) -> Figure:
@@ -183,7 +191,17 @@ def _kinds(asked: Asked) -> Figure:
         progressed=say.number(found.progressed),
         relapsed=say.number(found.relapsed),
     )
-    return Figure("kinds", title, asked.bars(rows, of=found.customers), [said, *asked.not_over([found.month])])
+    view = asked.engine.views.retention
+    people = asked.people(
+        "kind",
+        rows,
+        lambda limit: [
+            [each.customer for each in view.kinds(as_of=asked.through, kind=kind, limit=limit).listed]
+            for kind in found.kinds
+        ],
+    )
+    notes = [said, *asked.not_over([found.month])]
+    return Figure("kinds", title, asked.bars(rows, of=found.customers), notes, people=people)
 
 
 def _unless_nobody_bought(asked: Asked, reason: str) -> str:

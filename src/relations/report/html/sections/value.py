@@ -187,7 +187,19 @@ def _segments(asked: Asked, found: RfmReport) -> Figure:
         for each in shown
     ]
     table = asked.table("segment", "customers", "share", "spent", rows=amounts)
-    return Figure("segments", title, asked.bars(rows, of=found.buyers), [], table)
+    view = asked.engine.views.retention
+    people = asked.people(
+        "segment",
+        rows,
+        lambda limit: [
+            [
+                each.customer
+                for each in view.rfm(as_of=asked.at, currency=currency, segment=segment.segment, limit=limit).customers
+            ]
+            for segment in shown
+        ],
+    )
+    return Figure("segments", title, asked.bars(rows, of=found.buyers), [], table, people=people)
 
 
 def _grades(asked: Asked) -> Figure:
@@ -203,7 +215,18 @@ def _grades(asked: Asked) -> Figure:
         high=say.money(found.high_from.amount, asked.currency),
         mid=say.money(found.mid_from.amount, asked.currency),
     )
-    return Figure("grades", title, asked.bars(rows, of=found.graded), [said, *asked.not_over([found.month])])
+    view = asked.engine.views.retention
+
+    def listed(limit: int) -> list[list[str]]:
+        reports = [
+            view.value_grades(as_of=asked.through, currency=asked.currency, grade=size.grade, limit=limit)
+            for size in found.sizes
+        ]
+        return [[each.customer for each in report.customers] for report in reports]
+
+    notes = [said, *asked.not_over([found.month])]
+    people = asked.people("grade", rows, listed)
+    return Figure("grades", title, asked.bars(rows, of=found.graded), notes, people=people)
 
 
 def _policy_segments(asked: Asked) -> Figure:
@@ -226,4 +249,11 @@ def _policy_segments(asked: Asked) -> Figure:
             for each in found
         ]
     )
-    return Figure("groups", title, chart, [say("value.policy_segments_note")])
+    view = asked.engine.views.retention
+
+    def listed(limit: int) -> list[list[str]]:
+        shown = {each.name: list(each.customers) for each in view.segments(as_of=asked.at, limit=limit)}
+        return [shown[each.name] for each in found]
+
+    people = asked.people("segment", [(say.name("group", each.name), each.size) for each in found], listed)
+    return Figure("groups", title, chart, [say("value.policy_segments_note")], people=people)

@@ -1,0 +1,48 @@
+"""The stories of the simulation: nearly every event occurs, nothing of them is refused, and nobody else is touched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from relations.aggregates import AGGREGATES
+from relations.engine import Relations
+from relations.testing import is_mistake, simulate
+
+
+@pytest.fixture(scope="module")
+def told() -> Iterator[Relations]:
+    commands = list(simulate(seed=1, customers=60, stories=True))
+    last = max(command.occurred_at for command in commands)
+    with Relations.open("sqlite://", clock=lambda: last) as engine:
+        report = engine.execute_many(commands)
+        assert [each.command for each in report.rejections if not is_mistake(each.command)] == []
+        yield engine
+
+
+def test_at_least_95_kinds_of_event_occur(told: Relations) -> None:
+    every = {event.topic for aggregate in AGGREGATES for event in aggregate.events}
+    found = {recorded.topic for recorded in told.events()}
+    assert len(found & every) >= 95, sorted(every - found)
+
+
+def test_the_stories_show_what_they_are_told_for(told: Relations) -> None:
+    views = told.views
+    (storm,) = [day for day in views.posts.alarms() if "many_posts" in day.signals]
+    assert (storm.negative, storm.signals) == (12, ("many_posts", "negative_high"))
+    assert {each.kind for each in views.desk.search(limit=1_000).tickets} == {
+        "complaint", "enquiry", "request", "suggestion",
+    }  # fmt: skip
+    assert views.desk.ticket("story-bill-again").status == "merged"  # type: ignore[union-attr] # it was filed
+    assert {each.state for each in views.repair.improvements()} == {"proved", "not_proved"}
+
+
+def test_the_other_guests_are_the_same_without_the_stories() -> None:
+    def others(*, stories: bool) -> dict[str | None, object]:
+        told = simulate(seed=3, customers=20, stories=stories)
+        # Which commands are sent twice is drawn command by command.
+        return {each.command_id: each for each in told if not re.search("story|policy", each.command_id or "")}
+
+    assert others(stories=True) == others(stories=False)
