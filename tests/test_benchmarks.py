@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from benchmarks.harness import SMALL, Workspace, workspace
 
-from tests.conftest import absent
+from tests.conftest import ROOT, absent
 
 FIELDS = {
     "measurement", "what", "against", "unit", "ours", "theirs", "value", "lowest", "highest", "value_cpu",
@@ -51,6 +52,11 @@ def benchmarks() -> Any:
 
 def test_there_is_a_test_for_every_measurement(benchmarks: Any) -> None:
     assert set(benchmarks.MEASUREMENTS) == set(BUDGETS)
+
+
+def test_the_page_explains_every_measurement() -> None:
+    text = (ROOT / "docs" / "reference" / "benchmarks.md").read_text("utf-8")
+    assert set(re.findall(r"^### `(\w+)`", text, re.MULTILINE)) == set(BUDGETS)
 
 
 @pytest.fixture(scope="module")

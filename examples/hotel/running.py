@@ -19,7 +19,7 @@ import psutil  # type: ignore[import-untyped] # it comes with pixeltable-pgserve
 __all__ = ["Postgres", "Service", "postgres", "service"]
 
 HOST = "127.0.0.1"
-_STARTED_SECONDS = 60.0
+_STARTED_SECONDS = 180.0
 _STOPPED_SECONDS = 10.0
 
 

@@ -141,6 +141,7 @@ from relations.aggregates.loyalty import (
     UseBenefit,
     UseReward,
 )
+from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
 from relations.aggregates.policy import AdoptPolicy
 from relations.aggregates.programme import ReturnStock, SetProgrammeGoal, TakeStock
 from relations.messages import Command, Money, Tender
@@ -160,6 +161,7 @@ __all__ = [
     "AssessComplaint",
     "AssignComplaint",
     "BeginPlan",
+    "BuyingParameters",
     "CancelAcquisitionCost",
     "CancelCampaignCost",
     "CarryOutRemedy",
@@ -229,6 +231,7 @@ __all__ = [
     "RecordAcquisitionCost",
     "RecordCampaignCost",
     "RecordCampaignReach",
+    "RecordFit",
     "RecordInteraction",
     "RecordLapse",
     "RecordPurchase",
@@ -267,6 +270,7 @@ __all__ = [
     "SetGoal",
     "SetProgrammeGoal",
     "SkipStep",
+    "SpendingParameters",
     "StartCampaign",
     "TakeDuplicate",
     "TakeStock",

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -15,9 +15,11 @@ from typing import Any, Self
 from sqlalchemy import Connection, literal, select
 
 from relations.aggregates import AGGREGATES
+from relations.aggregates.model import RecordFit
 from relations.aggregates.policy import AdoptPolicy
+from relations.analytics.buying import BuyingModelName
 from relations.decider import Aggregate
-from relations.errors import InvalidInput
+from relations.errors import InvalidInput, NoFit
 from relations.execution import BatchReport, Clock, Executor, Reader, Receipt, Rejection
 from relations.execution.commanding import Commanding
 from relations.log.codec import Codec
@@ -33,12 +35,14 @@ from relations.past.doors import Doors
 from relations.past.questions import Status
 from relations.past.states import CustomerTables, KeptStates
 from relations.policies import Policy
+from relations.policies.calendars import local_time
 from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS, VIEWS, View, ViewContext
 from relations.projections.agenda.view import commands_due
 from relations.projections.care.beginnings import beginning_commands
 from relations.projections.customers.lookup import words_of
 from relations.projections.projection import Projection
+from relations.projections.retention.worth.lifetime_value import fit_command
 from relations.projections.running.last_events import last_events
 from relations.projections.running.resolving import AliasReader
 from relations.projections.running.runner import ALIASES, Progress, Runner
@@ -331,6 +335,50 @@ class Relations(Doors, Commanding, Following):
         yield from commands_due(self.views.agenda.due(until=to))
         if any(policy.care.plans for policy in self.rules.adopted):
             yield from beginning_commands(self.views.care.beginnings(until=to))
+
+    def fit_models(
+        self, *, as_of: datetime | None = None, currency: str | None = None, model: BuyingModelName = "bg_nbd"
+    ) -> Receipt:
+        """Fit the value models to the purchases of all customers, and record their parameters.
+
+        From then on, questions about expected value use this fit instead of fitting while somebody waits, and a replay
+        gives the same answers.
+
+        Args:
+            as_of: The moment, in business time; now by default.
+            currency: Which purchases count; those in the policy's currency by default.
+            model: `bg_nbd`, or `mbg_nbd`, in which a customer may leave right after the first purchase.
+
+        Raises:
+            NoFit: The parameters cannot be estimated, or the extra `analytics` is not installed.
+            InvalidInput: The currency is unknown.
+        """
+        return self.execute(self._fit(self.clock() if as_of is None else as_of, currency, model))
+
+    def refit_models(self, moment: datetime) -> Receipt | None:
+        """Fit the value models again if the newest fit in the policy's currency is as old as the policy allows.
+
+        Args:
+            moment: The present in business time.
+
+        Returns:
+            None if the newest fit is newer, or if no fit is possible.
+        """
+        policy = self.policy
+        known = self.load("model", f"bg_nbd-{policy.currency}").through
+        today = local_time(policy.zone).day(to_micros(moment))
+        if known and today - date.fromisoformat(known).toordinal() < policy.lifecycle.refit_days:
+            return None
+        try:
+            return self.execute(self._fit(moment, policy.currency, "bg_nbd"))
+        except NoFit:
+            return None
+
+    def _fit(self, moment: datetime, currency: str | None, model: BuyingModelName) -> RecordFit:
+        view = self.views.retention
+        with view.answering():
+            report = view.lifetime_values(as_of=moment, currency=currency, model=model, limit=0, refit=True)
+            return fit_command(report, moment, view.position or 0)
 
     # --- what is known ----------------------------------------------------------------------------------------------
 

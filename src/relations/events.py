@@ -165,6 +165,7 @@ from relations.aggregates.loyalty import (
     TierWarned,
     VoidedReward,
 )
+from relations.aggregates.model import ModelFitted
 from relations.aggregates.policy import PolicyAdopted
 from relations.aggregates.programme import ProgrammeGoalSet, StockReturned, StockTaken
 from relations.messages import Envelope, Event, Money, RecordedEvent, Tender
@@ -267,6 +268,7 @@ __all__ = [
     "Membership",
     "MessageReceived",
     "MessageSent",
+    "ModelFitted",
     "Money",
     "MovedLot",
     "OfferAnswered",

@@ -7,12 +7,12 @@ and errors are printed: a library must not write to its host's screen.
 from __future__ import annotations
 
 import logging
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 import structlog
 
-__all__ = ["Observer", "is_verbose", "logger", "without_reasons"]
+__all__ = ["Observed", "Observer", "is_verbose", "logger", "without_reasons"]
 
 _standard = logging.getLogger("relations")
 
@@ -36,7 +36,12 @@ class Observer:
     """An observer of an engine's work, for spans and metrics. This one does nothing; override what you need.
 
     `begin` and `end` enclose a piece of work in one thread. An observer must be quick and must not raise.
+
+    Attributes:
+        works: The kinds of work that it sees, as `begin` names them; None for all.
     """
+
+    works: frozenset[str] | None = None
 
     def begin(self, work: str, name: str) -> Any:
         """Note that a piece of work begins, and return what `end` needs.
@@ -60,3 +65,32 @@ class Observer:
 
     def progressed(self, name: str, done: int, total: int) -> None:
         """Note the progress of a rebuild of these projections, in events."""
+
+
+class Observed:
+    """A piece of work that observers see. Use it as a context manager; it gives the facts, to which the work may add.
+
+    Args:
+        observers: The observers of the engine.
+        work: The kind of work.
+        name: The command's class, the table, or the projection.
+    """
+
+    __slots__ = ("_begun", "_facts", "_name", "_observers", "_work")
+
+    def __init__(self, observers: Sequence[Observer], work: str, name: str) -> None:
+        self._observers = observers
+        self._work = work
+        self._name = name
+        self._facts: dict[str, Any] = {}
+        self._begun: list[tuple[Observer, Any]] = []
+
+    def __enter__(self) -> dict[str, Any]:
+        for observer in self._observers:
+            if observer.works is None or self._work in observer.works:
+                self._begun.append((observer, observer.begin(self._work, self._name)))
+        return self._facts
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        for observer, begun in reversed(self._begun):
+            observer.end(begun, error, self._facts)

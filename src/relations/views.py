@@ -108,6 +108,7 @@ from relations.projections.retention import (
     Spending,
     WorthReport,
 )
+from relations.projections.retention.worth.fits import FitInUse
 from relations.projections.satisfaction import (
     CsatFigure,
     GapFigure,
@@ -179,6 +180,7 @@ __all__ = [
     "Duplicate",
     "EmotionalBalance",
     "Evidence",
+    "FitInUse",
     "FoundCustomer",
     "FunnelStep",
     "GapFigure",

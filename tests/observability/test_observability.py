@@ -14,6 +14,7 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import Decision, SamplingResult, StaticSampler
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -69,6 +70,36 @@ def test_a_command_has_a_span_with_the_append_inside(
         assert append.attributes["db.collection.name"] == "relations_log"
         assert append.attributes["db.operation.batch.size"] == engine.status().position > 1
         assert "Ada" not in "".join(span.to_json() for span in exporter.get_finished_spans())
+
+
+def test_a_command_that_is_not_sampled_costs_no_span_of_the_store(sqlite_url: str) -> None:
+    exporter, asked = InMemorySpanExporter(), []
+
+    class Sampler(StaticSampler):
+        def should_sample(self, *given: Any, **named: Any) -> SamplingResult:
+            asked.append(given[2])
+            return super().should_sample(*given, **named)
+
+    provider = TracerProvider(sampler=Sampler(Decision.DROP))
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with Relations.open(sqlite_url) as engine:
+        observe_with_tracing(engine, tracer_provider=provider)
+        engine.execute(register())
+    provider.shutdown()
+    assert asked == ["execute RegisterCustomer"]
+    assert exporter.get_finished_spans() == ()
+
+
+def test_workers_behind_one_address_are_told_apart(sqlite_url: str) -> None:
+    registry = CollectorRegistry()
+    with Relations.open(sqlite_url) as engine:
+        registry.register(Metrics(engine, labels={"worker": "7"}))
+        engine.execute(register())
+        found = scraped(registry)
+    assert found["relations_commands_total"] == {("", "RegisterCustomer", "accepted", "7"): 1.0}
+    assert found["relations_execute_seconds_count"] == {("7",): 1.0}
+    assert found["relations_conflicts_total"] == {("7",): 0.0}
+    assert found["relations_log_position"].keys() == {()}, "what is read from the database is the same in each"
 
 
 def test_folds_and_reads_have_spans_too(database_url: str, spans: tuple[TracerProvider, InMemorySpanExporter]) -> None:

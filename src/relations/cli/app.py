@@ -32,7 +32,7 @@ from relations.cli.commands.reports import board, campaigns_command, report
 from relations.cli.commands.schemas import schema
 from relations.cli.commands.scoring import score_command
 from relations.cli.commands.transfer import export_command, import_command
-from relations.cli.commands.upkeep import rebuild, run, status, verify
+from relations.cli.commands.upkeep import fit, rebuild, run, status, verify
 from relations.cli.exits import ExitCode
 from relations.cli.extensions import use_extensions
 from relations.cli.operating.fleets import fleet
@@ -81,6 +81,7 @@ for _name, _command in (
     ("status", status),
     ("verify", verify),
     ("rebuild", rebuild),
+    ("fit", fit),
     ("run", run),
     ("relay", relay_command),
     ("dead-letters", dead_letters_command),

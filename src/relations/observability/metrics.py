@@ -42,6 +42,8 @@ class Metrics(Observer):
         MissingExtra: The extra `metrics` is not installed.
     """
 
+    works = frozenset(("execute", "execute_many", "rebuild"))
+
     def __init__(self, engine: Relations, *, labels: Mapping[str, str] = MappingProxyType({})) -> None:
         self._core = needed("prometheus_client.core", extra="metrics", purpose="Metrics")
         self._engine = engine

@@ -49,10 +49,11 @@ class Tracing(Observer):
         trace = needed("opentelemetry.trace", extra="otel", purpose="Tracing")
         context = needed("opentelemetry.context", extra="otel", purpose="Tracing")
         self._attach, self._detach = context.attach, context.detach
-        self._in_context = trace.set_span_in_context
+        self._in_context, self._current = trace.set_span_in_context, trace.get_current_span
         self._tracer: Any = trace.get_tracer("relations", VERSION, tracer_provider)
         self._kinds, self._status = trace.SpanKind, trace.StatusCode
-        self._of_store = _attributes(database)
+        of_store = _attributes(database)
+        self._of_store = {operation: {**of_store, "db.operation.name": operation} for operation in _STORE.values()}
 
     def begin(self, work: str, name: str) -> Any:
         """Start a span within the current one."""
@@ -61,12 +62,21 @@ class Tracing(Observer):
             attributes = {f"relations.{'projection' if work in _FOLDS else 'command'}": name}
             span = self._tracer.start_span(f"{work} {name}", attributes=attributes)
             return span, self._attach(self._in_context(span))
+        if self._is_sampled_out():
+            return None
         # Nothing is within a span of the store, so it is never the current one.
-        attributes = {**self._of_store, "db.operation.name": operation, "db.collection.name": name}
+        attributes = {**self._of_store[operation], "db.collection.name": name}
         return self._tracer.start_span(f"{operation} {name}", kind=self._kinds.CLIENT, attributes=attributes), None
+
+    def _is_sampled_out(self) -> bool:
+        """Return whether the work around was left out by the sampler; then its parts need no spans of their own."""
+        around = self._current()
+        return not around.is_recording() and around.get_span_context().is_valid
 
     def end(self, begun: Any, error: BaseException | None, facts: dict[str, Any]) -> None:
         """Add what is known now, and end the span."""
+        if begun is None:
+            return
         span, token = begun
         if token is not None:
             self._detach(token)

@@ -187,6 +187,7 @@ class Lifecycle(Checked):
         rfm: The grading by recency, frequency and money.
         loyalty: The limits from which customers count as loyal, and the kinds of loyalty.
         grades: The limits of high, mid and low value.
+        refit_days: `relations run --advance-time` fits the value models again when the newest fit is this old.
         segments: Named groups of customers, each with its conditions. A customer may belong to several. A given list
             replaces all default segments.
     """
@@ -201,6 +202,7 @@ class Lifecycle(Checked):
     rfm: Rfm = Rfm()
     loyalty: LoyaltyKinds = LoyaltyKinds()
     grades: ValueGrades = ValueGrades()
+    refit_days: Days = 30
     segments: tuple[Segment, ...] = DEFAULT_SEGMENTS
 
     @model_validator(mode="after")

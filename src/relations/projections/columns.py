@@ -19,6 +19,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from relations.gc_pause import collector_paused
 from relations.policies.calendars import LocalTime
 from relations.projections.by_customer import regrouped
 from relations.projections.keeping import ViewState
@@ -184,8 +185,9 @@ class Columns:
             found = self.parts.get(name)
             if found is None:
                 group = self.groups[name]
-                self._names, columns = self.source.everybody(group.fields)
-                self.parts |= group.parts(*columns)
+                with collector_paused():  # each of many new objects would count towards a search for garbage
+                    self._names, columns = self.source.everybody(group.fields)
+                    self.parts |= group.parts(*columns)
                 found = self.parts[name]
             return found
 

@@ -175,6 +175,12 @@ class View(TableReader):
         return self.now if as_of is None else to_micros(as_of)
 
     @property
+    def position(self) -> int | None:
+        """The last position of the log that is folded into the tables; None if the view keeps nothing."""
+        self._state()
+        return self._asking.position
+
+    @property
     def local(self) -> LocalTime:
         """The business's own days and months."""
         return local_time(self.policy.zone)

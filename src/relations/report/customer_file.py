@@ -19,10 +19,10 @@ from relations.projections.loyalty.view import MemberAccount
 from relations.projections.repair.emotional_account import EmotionalBalance
 from relations.projections.repair.relation_profile import RelationProfile
 from relations.projections.retention import CustomerProfile
-from relations.projections.retention.lifetime_value import CustomerWorth
 from relations.projections.retention.loyalty_kinds import CustomerKind
 from relations.projections.retention.rfm import RfmScore
 from relations.projections.retention.value_grades import CustomerGrade
+from relations.projections.retention.worth.lifetime_value import CustomerWorth
 from relations.projections.satisfaction.open_loops import OpenLoop
 from relations.projections.view import unknown_customer
 from relations.report.due import due_for_customer
@@ -30,6 +30,7 @@ from relations.report.due import due_for_customer
 __all__ = ["CustomerFile", "GivenAnswer", "customer_file"]
 
 _TICKETS_MAX = 1_000
+_NO_FIT = "no value model was fitted by then"
 
 
 class GivenAnswer(JsonForm, msgspec.Struct, frozen=True):
@@ -120,7 +121,6 @@ def customer_file(engine: Questions, customer: str, *, as_of: datetime | None = 
         views.loyalty.account(name, programme=programme, as_of=as_of) for programme in views.loyalty.programmes(name)
     ]
     loops = views.satisfaction.open_loops(customer=name, as_of=moment)
-    rfm = views.retention.rfm(as_of=moment).customers
     return CustomerFile(
         as_of=moment,
         portrait=portrait,
@@ -135,7 +135,7 @@ def customer_file(engine: Questions, customer: str, *, as_of: datetime | None = 
         grade=views.retention.grade_of(name, as_of=moment),
         segments=views.retention.segments_of(name, as_of=moment),
         kind=views.retention.kind_of(name, as_of=moment),
-        rfm=next((score for score in rfm if score.customer == name), None),
+        rfm=views.retention.rfm_of(name, as_of=moment),
         due=due_for_customer(engine, moment, name),
         **_worth(engine, name, moment),
     )
@@ -183,7 +183,7 @@ def _answers(history: list[RecordedEvent]) -> list[GivenAnswer]:
 
 def _worth(engine: Questions, customer: str, moment: datetime) -> dict[str, Any]:
     """Return their value, and the reason if nothing is expected of them."""
-    report = engine.views.retention.lifetime_values(as_of=moment)
-    worth = next((each for each in report.customers if each.customer == customer), None)
-    unknown = report.no_fit.reason if report.no_fit else None
-    return {"worth": worth, "worth_unknown": unknown if worth else "they have not bought in the policy's currency"}
+    worth = engine.views.retention.value_of(customer, as_of=moment)
+    if worth is None:
+        return {"worth": None, "worth_unknown": "they have not bought in the policy's currency"}
+    return {"worth": worth, "worth_unknown": _NO_FIT if worth.expected_value is None else None}

@@ -19,8 +19,8 @@ from relations.commands import MergeCustomer, UnmergeCustomer
 from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.exchange.importing import import_file
-from relations.projections.retention.lifetime_value import WorthReport
 from relations.projections.retention.patronage import Patronage
+from relations.projections.retention.worth.lifetime_value import WorthReport
 
 END = datetime(1997, 9, 30, 12, tzinfo=UTC)
 LATE = datetime(1998, 6, 30, 12, tzinfo=UTC)

@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from relations.cli.choices import complete_view
 from relations.cli.exits import ExitCode
-from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine, open_to_read
+from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, moment, open_engine, open_to_read
 from relations.cli.screen import Screen, running
 from relations.cli.signals import stopped_by_signals
 from relations.errors import ConcurrencyConflict, InvalidInput, ProjectionFailed, StoreError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from relations.engine import Relations
     from relations.log.subscription import Subscription
 
-__all__ = ["checked_views", "rebuild", "run", "status", "verify"]
+__all__ = ["checked_views", "fit", "rebuild", "run", "status", "verify"]
 
 
 def status(
@@ -132,6 +133,30 @@ def rebuild(
         screen.result(document, lambda screen: screen.print(said))
 
 
+def fit(
+    database: Database,
+    as_of: AsOf = None,
+    currency: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Fit to purchases in this currency. Default: the policy's.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="The model of buying: bg_nbd, or mbg_nbd, in which a customer may leave at once.")
+    ] = "bg_nbd",
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Fit the value models to the purchases of all customers, and record their parameters.
+
+    Questions about expected value use the newest recorded fit as of their moment, and say how old it is.
+    """
+    with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
+        receipt = engine.fit_models(as_of=moment(as_of, engine.policy.zone), currency=currency, model=model)  # type: ignore[arg-type]  # checked
+        state = engine.load("model", f"{model}-{currency or engine.policy.currency}")
+        document = {"model": model, "through": state.through, "position": state.position, "events": len(receipt.events)}
+        said = f"Fitted {model} and Gamma-Gamma to the purchases through {state.through}."
+        screen.result(document, lambda screen: screen.print(said))
+
+
 _RETRY_SECONDS = 1.0
 
 
@@ -150,6 +175,7 @@ class _Follower:
         self._position = -1
         self._failure: ProjectionFailed | None = None
         self._is_lost = False
+        self._fitted_on: date | None = None
 
     def follow(self, heads: Iterable[int]) -> None:
         """Catch up with the log now, and whenever it grows."""
@@ -212,6 +238,7 @@ class _Follower:
         try:
             self.engine.log.database.purge()
             report = self.engine.advance_time(self.engine.clock())
+            self._refit()
         except (ProjectionFailed, ConcurrencyConflict, StoreError) as error:
             if not (isinstance(error, StoreError) and error.retry and self._is_lost):
                 self.screen.say(f"Due commands are postponed: {error}", "red")
@@ -219,6 +246,14 @@ class _Follower:
         self.executed += report.accepted
         for rejection in report.rejections:
             self.screen.say(f"A due command was refused: {rejection.error}", "red")
+
+    def _refit(self) -> None:
+        """Fit the value models if the newest fit is too old. A fit that is not possible is tried once a day."""
+        now = self.engine.clock()
+        if self._fitted_on != now.date():
+            if self.engine.refit_models(now) is not None:
+                self.screen.say("The value models were fitted again.")
+            self._fitted_on = now.date()
 
     def document(self) -> dict[str, Any]:
         """Return the result for programs."""
@@ -278,7 +313,9 @@ def run(
     advance_time: Annotated[
         bool,
         typer.Option(
-            "--advance-time", help="Execute the commands that fall due: missed deadlines, expired points, lost tiers."
+            "--advance-time",
+            help="Execute the commands that fall due: missed deadlines, expired points, lost tiers. Fit the value"
+            " models again when the newest fit is too old.",
         ),
     ] = False,
     every: Annotated[

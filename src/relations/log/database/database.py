@@ -36,7 +36,7 @@ from relations.log.forking import after_fork
 from relations.log.in_place import FileInPlace
 from relations.log.opening import ReadOnlyFile, parse_url
 from relations.log.postgres.sessions import SCHEMA_OPTION, Sessions, checked_schema, lock_key, schema_channel
-from relations.telemetry import Observer
+from relations.telemetry import Observed, Observer
 
 __all__ = ["CHANNEL", "Access", "Database", "Durability"]
 
@@ -284,20 +284,9 @@ class Database(Purging):
                 source.close()
         return copy
 
-    @contextmanager
-    def observed(self, work: str, name: str) -> Iterator[dict[str, Any]]:
-        """Let the observers see a piece of work. Yield the facts, to which the work may add."""
-        facts: dict[str, Any] = {}
-        begun = [(observer, observer.begin(work, name)) for observer in self.observers]
-        error: BaseException | None = None
-        try:
-            yield facts
-        except BaseException as raised:
-            error = raised
-            raise
-        finally:
-            for observer, token in reversed(begun):
-                observer.end(token, error, facts)
+    def observed(self, work: str, name: str) -> Observed:
+        """Let the observers see a piece of work; entering it gives the facts, to which the work may add."""
+        return Observed(self.observers, work, name)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -68,6 +68,16 @@ def _in_parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
         yield names[start : start + _CHUNK]
 
 
+def _shared_by_few(marked: Sequence[tuple[str, list[Mark]]], at_most: int) -> list[tuple[str, list[Mark]]]:
+    """Return the marks that at most this many customers share, as `pairs` ignores all others."""
+    holders: dict[Mark, set[str]] = {}
+    for customer, found in marked:
+        for mark in found:
+            holders.setdefault(mark, set()).add(customer)
+    few = {mark for mark, customers in holders.items() if len(customers) <= at_most}
+    return [(customer, kept) for customer, found in marked if (kept := [mark for mark in found if mark in few])]
+
+
 class CustomersView(View):
     """One view of a customer, by any of their ids."""
 
@@ -133,7 +143,7 @@ class CustomersView(View):
         """
         page = Page(limit, after)
         keys, aliases, country = self._open_words, self.aliases, self.policy.country
-        linked = self._shared_external_ids(aliases)
+        linked = _shared_by_few(self._shared_external_ids(aliases), shared_by_at_most)
         likely = sorted({*self._sharing(shared_by_at_most, country, keys, aliases), *(name for name, _ in linked)})
         ids = [name for each in likely for name in aliases.ids(each)]
         marked: list[tuple[str, list[Mark]]] = [*linked]

@@ -4,7 +4,6 @@ from relations.projections.retention.acquisition import AcquisitionFigure
 from relations.projections.retention.activity import Activity
 from relations.projections.retention.churn import ChurnMonth, ChurnReason, ChurnReport
 from relations.projections.retention.cohorts import Cohort, CohortMonth
-from relations.projections.retention.lifetime_value import CustomerWorth, NoExpectation, WorthReport
 from relations.projections.retention.loyalty_kinds import CustomerKind, KindsReport, KindStep, LoyaltyKind, LoyaltySigns
 from relations.projections.retention.patronage import PROJECTION, Patronage
 from relations.projections.retention.purchases import CustomerProfile, Spending
@@ -14,6 +13,7 @@ from relations.projections.retention.segments import SegmentFigure
 from relations.projections.retention.stages import CustomerStage, LifecycleReport, PeriodRates, Stage
 from relations.projections.retention.value_grades import CustomerGrade, GradeSize, GradesReport
 from relations.projections.retention.view import RetentionView
+from relations.projections.retention.worth.lifetime_value import CustomerWorth, NoExpectation, WorthReport
 
 __all__ = [
     "PROJECTION",

@@ -36,6 +36,7 @@ from relations.aggregates.customer import (
     TraitNoted,
 )
 from relations.aggregates.loyalty import MemberEnrolled
+from relations.aggregates.model import ModelFitted
 from relations.analytics import RepeatStatistics, Turn
 from relations.messages import Envelope
 from relations.months import first_day, month_of
@@ -44,6 +45,7 @@ from relations.projections.known import Known, newer
 from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.projections.purchase_days import days_of, month_and_bit
 from relations.projections.retention.activity import Activity, Departure, Opinion
+from relations.projections.retention.worth.fits import RecordedFit, add_fit
 
 __all__ = [
     "PROJECTION",
@@ -358,7 +360,8 @@ def _given_once(opinions: list[Opinion]) -> list[Opinion]:
     return found
 
 
-PROJECTION = Projection(name="retention", version=10, tables=(Patronage,))
+PROJECTION = Projection(name="retention", version=11, tables=(Patronage, RecordedFit))
+PROJECTION.on(ModelFitted)(add_fit)
 
 
 def _key_and_bit(day: int, currency: str) -> tuple[str, int]:

@@ -46,10 +46,10 @@ from relations.projections.retention.columns.money import (
     listed_rfm,
     observed,
     revenue_of,
+    rfm_score,
 )
 from relations.projections.retention.columns.patrons import acquired, buyers, departing, patronage_groups
 from relations.projections.retention.explained import FIGURES
-from relations.projections.retention.lifetime_value import WorthReport, valued
 from relations.projections.retention.loyalty_kinds import (
     KINDS,
     CustomerKind,
@@ -60,7 +60,7 @@ from relations.projections.retention.loyalty_kinds import (
 from relations.projections.retention.patronage import PROJECTION, Patronage, SealedWord
 from relations.projections.retention.purchases import CustomerProfile, customer_profile
 from relations.projections.retention.revenue import CohortRevenue, RevenueRetention, cohort_revenue
-from relations.projections.retention.rfm import RfmReport
+from relations.projections.retention.rfm import RfmReport, RfmScore
 from relations.projections.retention.segments import (
     Facts,
     SegmentFigure,
@@ -78,6 +78,8 @@ from relations.projections.retention.stages import (
     Stage,
 )
 from relations.projections.retention.value_grades import CustomerGrade, GradesReport, customer_grade
+from relations.projections.retention.worth.fits import ModelFits, RecordedFit, newest_fit
+from relations.projections.retention.worth.lifetime_value import CustomerWorth, WorthReport, valued, worth_of_one
 from relations.projections.running.aliases import combined
 from relations.projections.view import View, ViewContext
 
@@ -333,6 +335,16 @@ class RetentionView(View):
         found = self.keep(("rfm", today, code, segment, page), compute)
         return found.model_copy(update={"as_of": from_micros(moment)})
 
+    def rfm_of(self, customer: str, *, as_of: datetime | None = None, currency: str | None = None) -> RfmScore | None:
+        """Return one customer's grades of recency, frequency and money; None if they never bought in the currency.
+
+        Raises:
+            InvalidInput: The currency is unknown.
+        """
+        code, today = self._currency(currency), self.day(as_of)
+        policy, name = self.policy.lifecycle.rfm, self.aliases.survivor(customer)
+        return rfm_score(self._columns(), policy, self._numbered(code), name, today=today)
+
     def lifetime_values(
         self,
         *,
@@ -343,10 +355,13 @@ class RetentionView(View):
         model: BuyingModelName = "bg_nbd",
         limit: int | None = None,
         after: str | None = None,
+        refit: bool = False,
     ) -> WorthReport:
         """Return what customers have brought, and what a model expects them to bring.
 
-        The models are fitted to all buyers, listed or not. If no fit is possible, `no_fit` has the reason by its code,
+        The newest fit that was recorded by then is used, and `fit` says how old it is; see `Relations.fit_models`. If
+        none was recorded, the models are fitted to all buyers, listed or not. If no fit is possible, `no_fit` has the
+        reason by its code,
         and only the past value is given:
 
         * `missing_extra`: the extra `analytics` is not installed.
@@ -362,6 +377,7 @@ class RetentionView(View):
             model: `bg_nbd`, or `mbg_nbd`, in which a customer may leave right after the first purchase.
             limit: The most customers listed, the most valuable first.
             after: List only customers who rank after this one.
+            refit: Fit the models to the data of the moment, whether a fit was recorded or not.
 
         Raises:
             InvalidInput: An argument makes no sense, or `after` is not a customer of the list.
@@ -376,6 +392,48 @@ class RetentionView(View):
             yearly_rate=yearly_rate,
             model=model,
             page=page,
+            recorded=None if refit else self._recorded_fit(model, code, through),
+        )
+
+    def value_of(
+        self,
+        customer: str,
+        *,
+        as_of: datetime | None = None,
+        currency: str | None = None,
+        ahead: timedelta = timedelta(days=365),
+        yearly_rate: float = 0.1,
+        model: BuyingModelName = "bg_nbd",
+    ) -> CustomerWorth | None:
+        """Return what one customer has brought, and what the newest recorded fit expects them to bring.
+
+        Nothing is fitted, so only the past value is given if no fit was recorded; see `Relations.fit_models`.
+
+        Args:
+            customer: Any of the customer's ids.
+            as_of: The moment asked about.
+            currency: Which purchases count.
+            ahead: How far ahead to look.
+            yearly_rate: The discount rate a year.
+            model: `bg_nbd` or `mbg_nbd`.
+
+        Returns:
+            None if they kept nothing that they bought in this currency.
+
+        Raises:
+            InvalidInput: An argument makes no sense.
+        """
+        code, through = self._currency(currency), self.day(as_of)
+        rows = self.rows(Patronage, customer=customer)
+        if not rows:
+            return None
+        return worth_of_one(
+            rows[0],
+            self._recorded_fit(model, code, through),
+            currency=code,
+            through=through,
+            days=ahead / timedelta(days=1),
+            yearly_rate=yearly_rate,
         )
 
     def revenue_retention(
@@ -563,6 +621,11 @@ class RetentionView(View):
             campaigns=campaigns,
             expected=expected,
         )
+
+    def _recorded_fit(self, model: str, currency: str, through: int) -> ModelFits | None:
+        columns = self.table(RecordedFit).c
+        rows = self.rows(RecordedFit, columns.model == model, columns.currency == currency)
+        return newest_fit(rows, through, self.local)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 

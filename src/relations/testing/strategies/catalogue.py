@@ -68,6 +68,7 @@ from relations.aggregates.loyalty import (
     ReverseEarning,
 )
 from relations.aggregates.loyalty.commands import Prefix
+from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
 from relations.aggregates.programme import SetProgrammeGoal
 from relations.messages import Channel, Command, Id, Label, Money, Tender, Term, Text
 from relations.policies import Policy, Surveys
@@ -264,6 +265,10 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (ScoreSentiment, "scorer_version"): lambda: st.sampled_from(("1", "2")),
     (RecordAcquisitionCost, "amount"): moneys,
     (RecordCampaignCost, "amount"): moneys,
+    (RecordFit, "currency"): lambda: st.sampled_from(("EUR", "CNY")),
+    (RecordFit, "version"): lambda: st.integers(1, 3),
+    (RecordFit, "buying"): lambda: _fitted(BuyingParameters),
+    (RecordFit, "spending"): lambda: _fitted(SpendingParameters),
     (RecordInteraction, "regarding"): lambda: st.none() | st.sampled_from(_SUBJECTS),
     (RecordInteraction, "topics"): lambda: st.sampled_from(((), (), ("pillow",), ("clock", "breakfast"))),
     (RecordInteraction, "kind"): lambda: st.sampled_from(("message", "short_call", "long_call", "visit", "gift")),
@@ -292,6 +297,17 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (MeasureGoalImprovement, "after"): lambda: _measurements(),  # noqa: PLW0108 - it is defined further down
 }
 """Fields whose types say less than their validators ask."""
+
+
+def _fitted(kind: type[BuyingParameters] | type[SpendingParameters]) -> SearchStrategy[Any]:
+    numbers = st.floats(0.125, 8, width=16)
+    names = [name for name, field in kind.model_fields.items() if field.annotation is float]
+    counts = [name for name, field in kind.model_fields.items() if field.annotation is int]
+    fields: dict[str, SearchStrategy[Any]] = {
+        **dict.fromkeys(names, numbers),
+        **dict.fromkeys(counts, st.integers(1, 99)),
+    }
+    return st.builds(kind, standard_errors=st.just({}), **fields)
 
 
 def _measurements() -> SearchStrategy[Measurement]:

@@ -5,7 +5,8 @@ The modules `rfm`, `value_grades`, `cohorts`, `revenue` and `lifetime_value` def
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -19,10 +20,10 @@ from relations.projections.arguments import Page
 from relations.projections.columns import Array, Columns, Ints, grouped_sums, offsets_of
 from relations.projections.retention.cohorts import Cohort, CohortCell, cohort_of
 from relations.projections.retention.columns.patrons import bought_in, buyers, kept_amounts, net_amounts
-from relations.projections.retention.lifetime_value import Observations
 from relations.projections.retention.revenue import RevenueRetention, SpanSums, retained
 from relations.projections.retention.rfm import RfmReport, RfmScore, grade_functions, segment_name, sizes_of
 from relations.projections.retention.value_grades import CustomerGrade, GradesReport, graded_report
+from relations.projections.retention.worth.lifetime_value import Observations
 
 __all__ = [
     "Grades",
@@ -104,6 +105,34 @@ def _looked_up(values: Array, function: Any) -> Ints:
     )
 
 
+def rfm_score(columns: Columns, policy: Rfm, code: tuple[str, int], customer: str, *, today: int) -> RfmScore | None:
+    """Return the grades of one customer among all; None if they bought nothing in the currency."""
+    currency, number = code
+    found = rfm_of(columns, policy, number, today=today)
+    who = bisect_left(columns.names, customer)
+    place = int(np.searchsorted(found.buyer, who))
+    is_listed = place < len(found.buyer) and columns.names[found.buyer[place]] == customer
+    return next(_scores(columns, found, currency, [place])) if is_listed else None
+
+
+def _scores(columns: Columns, found: RfmGrades, currency: str, places: Sequence[int]) -> Iterator[RfmScore]:
+    every: list[Array] = [
+        found.buyer, found.recency_days, found.frequency, found.amount, *found.grades, found.segment,
+    ]  # fmt: skip
+    listed = zip(*(values[list(places)].tolist() for values in every), strict=True) if places else ()
+    for customer, recency, frequency, amount, r, f, m, name in listed:
+        yield RfmScore(
+            customer=columns.names[customer],
+            recency_days=recency,
+            frequency=frequency,
+            monetary=Money(amount, currency),
+            r=r,
+            f=f,
+            m=m,
+            segment=found.names[name],
+        )
+
+
 def listed_rfm(
     columns: Columns,
     policy: Rfm,
@@ -133,36 +162,21 @@ def listed_rfm(
     chosen = np.arange(len(found.buyer))
     if segment is not None:
         chosen = chosen[found.segment == (found.names.index(segment) if segment in found.names else -1)]
-    buyer = found.buyer
-    places = page.of_names(chosen.tolist(), lambda place: columns.names[buyer[place]])
-    every: list[Array] = [buyer, found.recency_days, found.frequency, found.amount, *found.grades, found.segment]
-    listed = zip(*(values[places].tolist() for values in every), strict=True) if places else ()
+    places = page.of_names(chosen.tolist(), lambda place: columns.names[found.buyer[place]])
     return RfmReport(
         as_of=from_micros(as_of),
         currency=currency,
         rule="bins" if policy.bins else "quintiles",
-        buyers=len(buyer),
+        buyers=len(found.buyer),
         other_currencies=found.others,
         segments=sizes_of(
             policy,
             currency,
-            len(buyer),
+            len(found.buyer),
             dict(zip(found.names, customers, strict=True)),
             dict(zip(found.names, sums, strict=True)),
         ),
-        customers=tuple(
-            RfmScore(
-                customer=columns.names[customer],
-                recency_days=recency,
-                frequency=frequency,
-                monetary=Money(amount, currency),
-                r=r,
-                f=f,
-                m=m,
-                segment=found.names[name],
-            )
-            for customer, recency, frequency, amount, r, f, m, name in listed
-        ),
+        customers=tuple(_scores(columns, found, currency, places)),
     )
 
 

@@ -13,11 +13,12 @@ If no model can be fitted, or the extra is not installed, the report has the his
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
 from relations.analytics import (
     BuyingModel,
     LifetimeValue,
@@ -32,8 +33,18 @@ from relations.analytics.drivers import pearson
 from relations.errors import MissingExtra, NoFit
 from relations.projections.arguments import Page
 from relations.projections.retention.patronage import Patronage
+from relations.projections.retention.worth.fits import FIT_VERSION, FitInUse, ModelFits
 
-__all__ = ["CustomerWorth", "NoExpectation", "Observations", "WorthReport", "valued", "worth_report"]
+__all__ = [
+    "CustomerWorth",
+    "NoExpectation",
+    "Observations",
+    "WorthReport",
+    "fit_command",
+    "valued",
+    "worth_of_one",
+    "worth_report",
+]
 
 _STRONG = 0.3
 """From this correlation on, spending is hardly independent of buying."""
@@ -92,6 +103,7 @@ class WorthReport(BaseModel):
         days: How far ahead it looks, in days.
         yearly_rate: The discount rate a year.
         no_fit: The reason for which there is no fit; None if there is one.
+        fit: The fit in use; None if there is none.
         buying: The fitted model of how often customers buy, with its standard errors.
         spending: The fitted model of how much they spend, with its standard errors.
         refund_share: Refunds divided by purchases, over all customers; None if nothing was spent.
@@ -113,6 +125,7 @@ class WorthReport(BaseModel):
     days: float
     yearly_rate: float
     no_fit: NoExpectation | None
+    fit: FitInUse | None
     buying: BuyingModel | None
     spending: SpendingModel | None
     refund_share: float | None
@@ -185,34 +198,26 @@ def valued(
     yearly_rate: float,
     model: BuyingModelName,
     page: Page[str],
+    recorded: ModelFits | None = None,
 ) -> WorthReport:
-    """Fit both models to all buyers, and value each buyer.
+    """Value each buyer by a recorded fit. Without one, fit both models to all buyers first.
 
     Raises:
         InvalidInput: The horizon or the discount rate makes no sense.
     """
     check_forecast(days, yearly_rate)
     buyers, statistics, all_returned, others = found.customers, found.statistics, found.all_returned, found.others
-    buying, spending, no_fit = None, None, None
+    fits, no_fit = None, None
     values: Sequence[LifetimeValue | None] = [None] * len(buyers)
     try:
         if not buyers:
             raise _nobody(currency, all_returned, others)
-        buying, spending = fit_buying(statistics, model=model), fit_spending(statistics)
-        values = lifetime_values(statistics, buying, spending, days=days, yearly_rate=yearly_rate)
+        fits = recorded or fitted_now(statistics, model, through)
+        values = lifetime_values(statistics, fits.buying, fits.spending, days=days, yearly_rate=yearly_rate)
     except (NoFit, MissingExtra) as error:
-        buying, spending, no_fit = None, None, _why(error)
+        fits, no_fit = None, _why(error)
     customers = [
-        CustomerWorth(
-            customer=customer,
-            historic=historic,
-            frequency=one.frequency,
-            recency_days=one.recency_days,
-            age_days=one.age_days,
-            alive=value.alive if value else None,
-            expected_purchases=value.purchases if value else None,
-            expected_value=value.value if value else None,
-        )
+        _worth(customer, historic, one, value)
         for customer, historic, one, value in zip(buyers, found.historic, statistics, values, strict=True)
     ]
     customers.sort(key=lambda each: (-(each.historic if no_fit else each.expected_value or 0), each.customer))
@@ -223,8 +228,9 @@ def valued(
         days=days,
         yearly_rate=yearly_rate,
         no_fit=no_fit,
-        buying=buying,
-        spending=spending,
+        fit=fits.used if fits else None,
+        buying=fits.buying if fits else None,
+        spending=fits.spending if fits else None,
         refund_share=found.returned / found.bought if found.bought else None,
         correlation=correlation,
         independent=None if correlation is None else abs(correlation) < _STRONG,
@@ -234,6 +240,85 @@ def valued(
         historic=sum(each.historic for each in customers),
         expected_value=None if no_fit else sum(each.expected_value or 0 for each in customers),
         customers=tuple(page.of_ranks(customers, lambda each: each.customer)),
+    )
+
+
+def fitted_now(statistics: Sequence[RepeatStatistics], model: BuyingModelName, through: int) -> ModelFits:
+    """Fit both models to all buyers.
+
+    Raises:
+        NoFit: The parameters cannot be estimated.
+        MissingExtra: scipy is not installed.
+    """
+    used = FitInUse(fitted_at=None, through=date.fromordinal(through), position=None, version=FIT_VERSION, age_days=0)
+    return ModelFits(fit_buying(statistics, model=model), fit_spending(statistics), used)
+
+
+def fit_command(report: WorthReport, moment: datetime, position: int) -> RecordFit:
+    """Return the command that records the fit of a report.
+
+    Args:
+        report: The report, for which the models were fitted.
+        moment: The business time of the record.
+        position: The last position of the log that was read.
+
+    Raises:
+        NoFit: The models could not be fitted.
+    """
+    missing = report.no_fit
+    if missing is not None:
+        raise NoFit(missing.reason, code=missing.code, hint=missing.hint)
+    assert report.buying is not None  # noqa: S101 - without a reason against it there is a fit
+    assert report.spending is not None  # noqa: S101 - likewise
+    return RecordFit(
+        model=report.buying.model,
+        currency=report.currency,
+        through=report.through,
+        position=position,
+        version=FIT_VERSION,
+        buying=BuyingParameters.model_validate(report.buying.model_dump(exclude={"model"})),
+        spending=SpendingParameters.model_validate(report.spending.model_dump()),
+        occurred_at=moment,
+    )
+
+
+def worth_of_one(
+    row: Patronage,
+    fits: ModelFits | None,
+    *,
+    currency: str,
+    through: int,
+    days: float,
+    yearly_rate: float,
+) -> CustomerWorth | None:
+    """Return one customer's value; None if they kept nothing that they bought in this currency.
+
+    Raises:
+        InvalidInput: The horizon or the discount rate makes no sense.
+    """
+    check_forecast(days, yearly_rate)
+    one = row.repeat_statistics(currency, through)
+    if one is None:
+        return None
+    value: LifetimeValue | None = None
+    if fits is not None:
+        try:
+            (value,) = lifetime_values([one], fits.buying, fits.spending, days=days, yearly_rate=yearly_rate)
+        except (NoFit, MissingExtra):
+            value = None
+    return _worth(row.customer, row.net_amount(currency, through), one, value)
+
+
+def _worth(customer: str, historic: int, one: RepeatStatistics, value: LifetimeValue | None) -> CustomerWorth:
+    return CustomerWorth(
+        customer=customer,
+        historic=historic,
+        frequency=one.frequency,
+        recency_days=one.recency_days,
+        age_days=one.age_days,
+        alive=value.alive if value else None,
+        expected_purchases=value.purchases if value else None,
+        expected_value=value.value if value else None,
     )
 
 

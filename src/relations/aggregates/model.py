@@ -1,0 +1,178 @@
+"""Fitted models: parameters that were estimated from the log, recorded so that every replay uses the same.
+
+Stream `model-<model>-<currency>`. Order of this module: events, commands, state, evolve, decide. Fitting itself is not
+done here: it needs the data of all customers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from pydantic import AfterValidator, ConfigDict, Field
+
+from relations.currencies import minor_digits
+from relations.decider import Aggregate, Decider
+from relations.messages import Checked, Command, Event
+from relations.policies import Policy
+
+__all__ = ["AGGREGATE", "REFUSALS", "BuyingParameters", "FittedModel", "ModelFitted", "RecordFit", "SpendingParameters"]
+
+# --- events ---------------------------------------------------------------------------------------------------------
+
+
+class ModelFitted(Event, frozen=True):
+    """The value models were fitted to the purchases of all customers.
+
+    Attributes:
+        model: The model of buying, `bg_nbd` or `mbg_nbd`. The model of spending is always Gamma-Gamma.
+        currency: The currency of the purchases.
+        through: The last local day observed, such as `2024-05-31`.
+        position: The last position of the log that was read.
+        version: The version of the method of fitting.
+        buying: The parameters of the model of buying and what is known of their quality, as a JSON object.
+        spending: The same of the model of spending.
+    """
+
+    topic: ClassVar[str] = "model.fitted"
+    model: str
+    currency: str
+    through: str
+    position: int
+    version: int
+    buying: str
+    spending: str
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+
+def _known_currency(value: str) -> str:
+    minor_digits(value)
+    return value
+
+
+Parameter = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(strict=True, ge=0)]
+
+
+class BuyingParameters(Checked):
+    """The parameters of BG/NBD or MBG/NBD, as `relations.analytics.BuyingModel` has them.
+
+    Attributes:
+        r: The shape of the rates of buying.
+        alpha_days: The rate parameter of those, in days.
+        a: The first shape of the chance to leave.
+        b: The second shape of it.
+        standard_errors: The standard errors of the four, by name.
+        log_likelihood: The log-likelihood of the fit.
+        unit_days: The unit of time of the log-likelihood, in days.
+        customers: The number of customers in the fit.
+        repeat_customers: The number of those who came back.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    r: Parameter
+    alpha_days: Parameter
+    a: Parameter
+    b: Parameter
+    standard_errors: dict[str, float]
+    log_likelihood: float
+    unit_days: Parameter
+    customers: Count
+    repeat_customers: Count
+
+
+class SpendingParameters(Checked):
+    """The parameters of Gamma-Gamma, as `relations.analytics.SpendingModel` has them.
+
+    Attributes:
+        p: The shape of a customer's amounts.
+        q: The shape of the customers' rates.
+        v: The rate parameter of those, in minor units.
+        standard_errors: The standard errors of the three, by name.
+        log_likelihood: The log-likelihood of the fit.
+        unit_amount: The unit of money of the log-likelihood, in minor units.
+        customers: The number of customers in the fit.
+        left_out: The number of customers who came back, but spent nothing then.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    p: Parameter
+    q: Parameter
+    v: Parameter
+    standard_errors: dict[str, float]
+    log_likelihood: float
+    unit_amount: Parameter
+    customers: Count
+    left_out: Count
+
+
+class RecordFit(Command):
+    """Record the parameters of fitted value models. `Relations.fit_models` fits them and sends this command."""
+
+    model: Literal["bg_nbd", "mbg_nbd"]
+    currency: Annotated[str, Field(min_length=3, max_length=3), AfterValidator(_known_currency)]
+    through: date
+    position: Annotated[int, Field(strict=True, ge=0)]
+    version: Annotated[int, Field(strict=True, ge=1)]
+    buying: BuyingParameters
+    spending: SpendingParameters
+
+    @property
+    def stream(self) -> str:
+        return f"model-{self.model}-{self.currency}"
+
+
+# --- state ----------------------------------------------------------------------------------------------------------
+
+
+class FittedModel(msgspec.Struct, frozen=True):
+    """The newest fit; `through` is empty before the first one."""
+
+    through: str = ""
+    position: int = 0
+    version: int = 0
+    buying: str = ""
+    spending: str = ""
+
+
+def evolve(state: FittedModel, event: Event) -> FittedModel:
+    match event:
+        case ModelFitted():
+            return FittedModel(event.through, event.position, event.version, event.buying, event.spending)
+        case _:
+            return state
+
+
+REFUSALS: Mapping[str, str] = {}
+"""Every code of refusal and when it is given: a fit of the right form is always recorded."""
+
+
+def decide(state: FittedModel, command: Command, _policy: Policy) -> list[Event]:
+    """Return the event that records the fit, unless it is the newest one already."""
+    assert isinstance(command, RecordFit)  # noqa: S101 - the engine routes by class
+    fit = FittedModel(
+        command.through.isoformat(),
+        command.position,
+        command.version,
+        command.buying.model_dump_json(),
+        command.spending.model_dump_json(),
+    )
+    if fit == state:
+        return []
+    return [ModelFitted(model=command.model, currency=command.currency, **msgspec.structs.asdict(fit))]
+
+
+AGGREGATE = Aggregate(
+    name="model",
+    decider=Decider(FittedModel(), decide, evolve),
+    events=(ModelFitted,),
+    commands=(RecordFit,),
+    customer=lambda _state, _command: "",
+    state=FittedModel,
+)
