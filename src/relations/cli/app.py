@@ -17,6 +17,7 @@ from relations.cli.commands.audit import audit
 from relations.cli.commands.complaints import complaint_command, complaints_command, repair_command
 from relations.cli.commands.customers import (
     audience_command,
+    care_command,
     contacts_command,
     customer_command,
     duplicates_command,
@@ -68,6 +69,7 @@ for _name, _command in (
     ("report", report),
     ("find", find_command),
     ("audience", audience_command),
+    ("care", care_command),
     ("contacts", contacts_command),
     ("customer", customer_command),
     ("duplicates", duplicates_command),

@@ -7,6 +7,7 @@ from enum import StrEnum
 import typer
 
 __all__ = [
+    "CareChoice",
     "CausesChoice",
     "DimensionChoice",
     "KindChoice",
@@ -34,6 +35,13 @@ class ViewChoice(StrEnum):
     repair = "repair"
     posts = "posts"
     agenda = "agenda"
+
+
+class CareChoice(StrEnum):
+    """The questions about care plans."""
+
+    due = "due"
+    kept = "kept"
 
 
 class DimensionChoice(StrEnum):

@@ -92,6 +92,7 @@ INDICATORS: Mapping[str, Indicator] = {
             on_request=True,
         ),
         Indicator("acquisition_cost", "money", "lower", "What it costs to win a buyer", standing=True),
+        Indicator("care_kept", "share", "higher", "The share of the steps of care plans that were done in time"),
         Indicator("complaint_rate", "share", "lower", "Complaints filed, divided by purchases"),
         Indicator("complaints", "count", "lower", "Complaints filed"),
         Indicator(

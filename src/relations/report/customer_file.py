@@ -13,6 +13,7 @@ from relations.json_form import JsonForm
 from relations.messages import RecordedEvent, from_micros
 from relations.past.questions import Questions
 from relations.projections.agenda.view import AgendaItem
+from relations.projections.care.profiles import CustomerPlan
 from relations.projections.customers.view import Portrait
 from relations.projections.desk.view import TicketProfile
 from relations.projections.loyalty.view import MemberAccount
@@ -76,6 +77,7 @@ class CustomerFile(JsonForm, msgspec.Struct, frozen=True):
         rfm: Their grades of recency, frequency and money; None before the first purchase.
         worth: Their past and expected value; None if they kept nothing in the policy's currency.
         worth_unknown: The reason for which nothing is expected of them.
+        plans: The rounds of their care plans that are in progress.
         due: Everything that falls due for them, soonest first, as of the moment.
     """
 
@@ -95,6 +97,7 @@ class CustomerFile(JsonForm, msgspec.Struct, frozen=True):
     rfm: RfmScore | None
     worth: CustomerWorth | None
     worth_unknown: str | None
+    plans: list[CustomerPlan]
     due: list[AgendaItem]
 
 
@@ -136,9 +139,14 @@ def customer_file(engine: Questions, customer: str, *, as_of: datetime | None = 
         segments=views.retention.segments_of(name, as_of=moment),
         kind=views.retention.kind_of(name, as_of=moment),
         rfm=views.retention.rfm_of(name, as_of=moment),
+        plans=[each for each in views.care.plans(name) if _is_in_progress(each, moment)],
         due=due_for_customer(engine, moment, name),
         **_worth(engine, name, moment),
     )
+
+
+def _is_in_progress(plan: CustomerPlan, moment: datetime) -> bool:
+    return plan.began_at <= moment and (plan.ended_at is None or plan.ended_at > moment)
 
 
 def _lies_ahead(customer: str, moment: datetime) -> InvalidInput:

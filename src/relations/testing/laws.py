@@ -31,6 +31,8 @@ from relations.testing.hash_seeds import folded_elsewhere, folded_here
 __all__ = ["LawBroken", "LawsReport", "check_laws", "check_upcasts"]
 
 _POSITION = COLUMNS.index("position")
+_TRANSACTIONS = 25
+"""The transactions of a run that crashes, or stops on its way: enough of them, however long the log."""
 
 
 class LawBroken(AssertionError):
@@ -155,6 +157,7 @@ class _Check:
         self.checks = 0
         self.exchanged = 0
         self.head = engine.status().position
+        self._batch = max(3, self.head // _TRANSACTIONS)
         self.whole = self._as_of(self.head)
 
     def see(self) -> None:
@@ -184,14 +187,14 @@ class _Check:
             dying = _dies_at(self.projection, position)
             runner = Runner(self.engine.log, self.engine.codec, [dying], lambda: self.engine.policy.zone)
             with suppress(_Crash):
-                runner.catch_up(batch=5)
-            self.runner.catch_up(batch=5)
+                runner.catch_up(batch=self._batch)
+            self.runner.catch_up(batch=self._batch)
             self._same(self.whole, f"crashed at position {position} and resumed")
 
     def as_of_positions(self, points: int) -> None:
         self.runner.reset(self.name)
         for position in _spread(self.head, points):
-            self.runner.catch_up(until=position, batch=3)
+            self.runner.catch_up(until=position, batch=self._batch)
             self._same(self._as_of(position), f"as of position {position}")
 
     def other_processes(self, seeds: Sequence[int]) -> None:

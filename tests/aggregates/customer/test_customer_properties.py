@@ -30,6 +30,7 @@ from relations.aggregates.customer import (
     ItemAnswer,
     LinkIdentity,
     MergeCustomer,
+    PlannedStep,
     PurchaseRecorded,
     PurchaseRefunded,
     RecordInteraction,
@@ -227,6 +228,9 @@ _BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "Money": st.builds(Money, st.integers(-5, 50), currencies),
     "str | None": maybe,
     "int | None": st.none() | st.integers(-5, 50),
+    "tuple[PlannedStep, ...]": st.lists(
+        st.builds(PlannedStep, ids, st.just("visit"), st.none() | st.integers(-5, 50), st.integers(-5, 50)), max_size=2
+    ).map(tuple),
     "tuple[ItemAnswer, ...]": st.lists(st.builds(ItemAnswer, ids, st.integers(1, 7)), max_size=2).map(tuple),
     "tuple[Tender, ...]": st.lists(
         st.builds(Tender, ids, st.builds(Money, st.integers(1, 50), currencies)), max_size=2

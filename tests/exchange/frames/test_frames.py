@@ -105,8 +105,8 @@ def history() -> Iterator[Command]:
         yield EnrolMember(customer=customer, occurred_at=at)
         yield EarnPoints(customer=customer, lot="gift", points=500, reason="bonus", occurred_at=at)
         yield IssueReward(customer=customer, coupon="coupon", reward="breakfast", occurred_at=at)
-        yield BeginPlan(customer=customer, plan="611", on=at.date() - timedelta(days=30), occurred_at=at)
-        yield AdvancePlan(customer=customer, occurred_at=at + timedelta(days=1))
+        yield BeginPlan(customer=customer, plan="611", on=at.date() - timedelta(days=23), occurred_at=at)
+        yield AdvancePlan(customer=customer, occurred_at=at)
         yield MakeReferral(customer=customer, referral="referral", referred=f"friend-{customer}", occurred_at=at)
         for name in ("first", "too-soon"):
             yield RecordInteraction(
@@ -143,6 +143,7 @@ def history() -> Iterator[Command]:
         ends=date(2026, 1, 1),
         occurred_at=at,
     )
+    yield BeginPlan(customer=own[8], plan="611", on=at.date() - timedelta(days=23), occurred_at=at)
     yield from spring_campaign(at, own[3], own[4])
     yield RecordLapse(customer=own[6], reason="moved away", occurred_at=at)
     yield MergeCustomer(customer=own[1], into=own[0], occurred_at=at)

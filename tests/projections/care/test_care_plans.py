@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import inspect, text
 
 from relations import Relations
 from relations.commands import (
@@ -30,7 +32,7 @@ from relations.commands import (
     WithdrawConsent,
 )
 from relations.errors import CommandRefused
-from relations.messages import Money
+from relations.messages import Money, to_micros
 from relations.policies import CARE_PLANS, Care, CarePlan, CareStep, Condition, Festival, Policy
 from relations.projections.agenda import PROJECTION as AGENDA
 from relations.projections.care import PROJECTION
@@ -345,6 +347,59 @@ def test_nothing_is_due_of_an_erased_customer(database_url: str) -> None:
         with pytest.raises(CommandRefused) as refused:
             engine.execute(BeginPlan(customer="c", plan="611", occurred_at=day(41)))
         assert refused.value.code == "customer_erased"
+
+
+def stored_texts(engine: Relations) -> str:
+    """Every row of every table as text."""
+    database = engine.log.database
+    with database.reading() as connection:
+        names = inspect(connection).get_table_names()
+        rows = [row for name in names for row in connection.execute(text(f'SELECT * FROM "{name}"'))]
+    return repr([[bytes(each) if isinstance(each, memoryview) else each for each in row] for row in rows])
+
+
+@pytest.mark.parametrize("erased", [False, True])
+def test_no_file_has_the_date_of_a_birthday(database_url: str, tmp_path: Path, erased: bool) -> None:
+    born = datetime(2024, 5, 17, tzinfo=UTC)
+    with opened(database_url, "birthday", "611") as engine:
+        buyers(engine, "c", birthday="1980-05-17")
+        engine.advance_time(day(60))
+        assert due(engine, 130) == [("c", "birthday-1 greeting", born)]
+        if erased:
+            engine.execute(EraseCustomer(customer="c", occurred_at=day(130)))
+        engine.advance_time(day(400))
+        engine.catch_up()
+        known = stored_texts(engine)
+    assert "birthday-1" in known or erased
+    traces = [*(str(to_micros(born + timedelta(days=shift))) for shift in (0, 7)), "1980-05-17", "-05-17"]
+    assert not [trace for trace in traces if trace in known]
+    files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+    assert files or "postgres" in database_url
+    for mark in (*(trace.encode() for trace in traces), to_micros(born).to_bytes(8, "big")):
+        assert not any(mark in each for each in files)
+
+
+@pytest.mark.soak
+def test_a_quarter_of_a_thousand_customers_is_the_same_in_one_step_in_many_and_from_two_processes(
+    database_url: str,
+) -> None:
+    at_once = quarter("sqlite://", [98], customers=1_000)
+    assert quarter("sqlite://", list(range(1, 99)), customers=1_000) == at_once
+    with opened(database_url, "611") as engine:
+        buyers(engine, *(f"c{n}" for n in range(1_000)))
+        with ProcessPoolExecutor(2) as pool:
+            for to in (40, 98):
+                assert [*pool.map(advance, [database_url] * 2, [to] * 2)] == [0, 0]
+        assert told(engine) == at_once
+    for n in range(1_000):
+        counted = Counter(topic for topic, *_ in at_once[f"customer-c{n}"])
+        assert (counted["customer.step_lapsed"], counted["customer.plan_renewed"]) == (8, 1)
+
+
+def advance(url: str, to: float) -> int:
+    """Advance time in another process; return the number of refused commands."""
+    with Relations.open(url, clock=lambda: day(900)) as engine:
+        return len(engine.advance_time(day(to)).rejections)
 
 
 def test_the_rows_of_care_keep_the_laws(database_url: str) -> None:

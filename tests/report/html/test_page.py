@@ -25,10 +25,10 @@ from relations.cli.app import app
 from relations.cli.options import moment
 from relations.cli.pages.report import agenda
 from relations.cli.pages.report.question import Question
-from relations.commands import RecordAcquisitionCost, RecordInteraction, RecordLapse, RecordWinBack
+from relations.commands import BeginPlan, RecordAcquisitionCost, RecordInteraction, RecordLapse, RecordWinBack
 from relations.errors import InvalidInput, MissingExtra
 from relations.messages import Command, Money
-from relations.policies import Instrument, Programme, Surveys
+from relations.policies import Care, Instrument, Programme, Surveys
 from relations.policies.complaints.service_levels import CASE_KINDS, CLOCKS
 from relations.policies.indicators import INDICATORS
 from relations.policies.instruments import SERVQUAL, InstrumentItem
@@ -586,3 +586,22 @@ def test_the_page_shows_what_contact_sells_and_the_customers_nobody_contacted() 
     assert "75%" in words(chinese, "contacts")
     assert "从未" in words(chinese, "silent")
     assert "only known for the present" in words(past, "silent")
+
+
+@pytest.mark.parametrize(
+    ("lang", "title", "kind"), [("en", "Care plans", "short call"), ("zh", "客户关怀计划", "简短通话")]
+)
+def test_care_is_a_section_where_the_policy_has_plans(lang: str, title: str, kind: str) -> None:
+    with Relations.open("sqlite://", clock=lambda: AS_OF) as engine:
+        engine.execute(RegisterCustomer(customer="eve", occurred_at=AS_OF - timedelta(days=40)))
+        assert 'id="care"' not in render_html(engine, lang)
+        engine.adopt(Policy(care=Care(plans=("support",))), from_beginning=True)
+        assert title in render_html(engine, lang)
+        for customer, days in (("ada", 40), ("bea", 3)):
+            began = AS_OF - timedelta(days=days)
+            engine.execute(RegisterCustomer(customer=customer, occurred_at=began, phone="+43 1 5550199"))
+            engine.execute(BeginPlan(customer=customer, plan="support", occurred_at=began))
+        engine.advance_time(AS_OF)
+        page = render_html(engine, lang)
+        assert f"<td>bea</td><td>{kind}</td><td>support</td>" in page
+        assert 'data-figure="care-kept" data-kind="bars"' in page

@@ -1,4 +1,4 @@
-"""`relations find`, `audience`, `contacts`, `customer`, `history` and `duplicates`: customers, one and many."""
+"""`relations find`, `audience`, `care`, `contacts`, `customer`, `history` and `duplicates`: customers, one and many."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from relations.cli.choices import CareChoice
 from relations.cli.exits import ExitCode
 from relations.cli.known import Known, open_as_known
 from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_id, moment
 from relations.cli.screen import running
+from relations.errors import InvalidInput
 
 __all__ = [
     "audience_command",
+    "care_command",
     "contacts_command",
     "customer_command",
     "duplicates_command",
@@ -89,6 +92,50 @@ def audience_command(
         count = write_people(found, output)
         document = {"file": str(output), "customers": count}
         screen.result(document, lambda screen: screen.say(f"Wrote {count:,} customers to {output}."))
+
+
+def care_command(
+    database: Database,
+    question: Annotated[
+        CareChoice, typer.Argument(metavar="QUESTION", help="due: contacts to make now; kept: steps done in time.")
+    ] = CareChoice.due,
+    owner: Annotated[str | None, typer.Option(help="Only contacts of this responsible staff member.")] = None,
+    role: Annotated[str | None, typer.Option(help="Only contacts for this role.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Only contacts that can be made through this channel.")] = None,
+    language: Annotated[str | None, typer.Option(help="Only customers who are addressed in this language.")] = None,
+    plan: Annotated[str | None, typer.Option(help="Only this care plan.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="List at most this many contacts.")] = 50,
+    as_of: AsOf = None,
+    known: Known = None,
+    master_key_file: MasterKeyFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show the contacts of care plans that are due, with words, channel and taboos, or the share that was kept.
+
+    Customers who allow no contact, who were contacted recently, or who were erased are not listed. Record a contact
+    with `relations record RecordInteraction` and `regarding="care ROUND STEP"`.
+    """
+    given = {"owner": owner, "role": role, "channel": channel, "language": language}
+    with running(json=json, verbose=verbose) as screen:
+        if question is CareChoice.kept and (wrong := next((name for name, value in given.items() if value), None)):
+            raise InvalidInput(
+                "the option does not apply to the steps that were kept", code="unsuitable_option", field=f"--{wrong}",
+                hint="Leave it out; it applies to due",
+            )  # fmt: skip
+        with open_as_known(screen, database, master_key_file, known=known, as_of=as_of) as engine:
+            from relations.cli.pages import care as page
+
+            if question is CareChoice.kept:
+                figures, months = engine.views.care.kept(plan), engine.views.care.kept_months()
+                document = {"kept": figures, "months": months}
+                screen.result(document, lambda screen: screen.print(page.show_kept(figures)))
+                return
+            found = engine.views.care.due(
+                owner=owner, role=role, channel=channel, language=language, plan=plan, limit=limit
+            )
+            zone = engine.policy.zone
+            screen.result({"due": found}, lambda screen: screen.print(page.show_due(found, zone)))
 
 
 def contacts_command(

@@ -15,6 +15,7 @@ from relations.cli.pages.report.repair import duration
 from relations.cli.show import ABSENT, headline, local_minute, number, percent, section, table, words
 from relations.messages import ID_PATTERN
 from relations.policies.calendars import time_zone
+from relations.projections.care.profiles import CustomerPlan
 from relations.projections.contacts.view import ContactFigure, SilentCustomer
 from relations.projections.customers.audience import Addressee
 from relations.projections.customers.duplicates import Duplicate
@@ -48,7 +49,7 @@ def show(file: CustomerFile, zone: str, *, events: int, asked: bool) -> Iterator
     if who.erased_at is not None:
         yield Text(f"Erased on {_day(who.erased_at, zone)}: their personal words are gone for ever.", style="bold red")
     yield section(_facts(_person(who, zone)))
-    yield section(_facts([*_relation(file, zone), *_points(file, zone), *_value(file)]))
+    yield section(_facts([*_relation(file, zone), *_points(file, zone), *_value(file), *_care(file, zone)]))
     for listed in (_tickets(file, zone), _answers(file, zone), _due(file, zone), _timeline(file, zone, events)):
         if listed is not None:
             yield section(listed)
@@ -190,6 +191,16 @@ def _value(file: CustomerFile) -> Facts:
     elif file.worth_unknown is not None and bought is not None and bought.days:
         rows.append(("Expected", f"unknown: {file.worth_unknown}"))
     return rows
+
+
+def _care(file: CustomerFile, zone: str) -> Facts:
+    return [("Care", "; ".join(_plan(each, zone) for each in file.plans))]
+
+
+def _plan(plan: CustomerPlan, zone: str) -> str:
+    step = plan.next_step
+    coming = f"next {_plain(step.what)} from {_day(step.due_at, zone)}" if step else "nothing left to do"
+    return _joined(f"{plan.round} until {_day(plan.ends_at, zone)}", coming, plan.owner and f"by {plan.owner}")
 
 
 # --- lists ----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 
+from sqlalchemy import ColumnElement
+
 from relations.aggregates.customer import (
     CustomerRegistered,
     InteractionRecorded,
@@ -27,8 +29,18 @@ from relations.policies.consents import said_as_one, standing_at
 from relations.projections.agenda.items import AgendaItem
 from relations.projections.agenda.rows import AskedRow, BirthdayRow, CareRound, Kind, OpenStep, SealedBirthday
 from relations.projections.projection import Folds, Rows
+from relations.projections.view import View
 
-__all__ = ["FOLDS", "birthdays", "due_window", "open_care", "permitted_channels", "person_rounds", "stop_care"]
+__all__ = [
+    "FOLDS",
+    "birthdays",
+    "due_window",
+    "open_care",
+    "permitted_channels",
+    "person_rounds",
+    "rounds_where",
+    "stop_care",
+]
 
 FOLDS = Folds()
 
@@ -131,10 +143,33 @@ def _rank(row: CareRound) -> tuple[bool, str, str]:
     return row.stream != f"customer-{row.customer}", row.stream, row.round
 
 
-def birthdays(rows: Iterable[BirthdayRow], moment: int, open_words: OpenWords) -> dict[str, str]:
-    """Return the birthdays of customers as of a moment, opened; without those that cannot be read."""
+def rounds_where(view: View, *where: ColumnElement[bool]) -> list[CareRound]:
+    """Return the rounds that meet the conditions and count for their customer.
+
+    Args:
+        view: The agenda.
+        where: Conditions on the columns of the rounds' table.
+    """
+    rows, aliases = view.rows(CareRound, *where), view.aliases
+    merged = sorted({row.customer for row in rows if row.customer in aliases.groups})
+    if not merged:
+        return rows
+    counting = {(row.stream, row.round) for row in person_rounds(view.rows_of_some(CareRound, merged))}
+    return [row for row in rows if row.customer not in aliases.groups or (row.stream, row.round) in counting]
+
+
+def birthdays(view: View, rows: Iterable[CareRound], moment: int, open_words: OpenWords) -> dict[str, str]:
+    """Return the birthdays as of a moment, opened, of the customers who have a step on it and whose key there is.
+
+    Args:
+        view: The agenda.
+        rows: The customers' rounds.
+        moment: The moment, UTC microseconds.
+        open_words: Opens sealed words.
+    """
+    customers = sorted({row.customer for row in rows if row.on_birthday})
     latest: dict[str, SealedBirthday] = {}
-    for row in rows:
+    for row in view.rows_of_some(BirthdayRow, customers) if customers else ():
         said = [each for each in row.said if each.at <= moment]
         if said:
             latest[row.customer] = max(said)

@@ -28,7 +28,7 @@ from relations.projections.agenda import care as agenda_care
 from relations.projections.agenda import complaints as agenda_complaints
 from relations.projections.agenda import loyalty as agenda_loyalty
 from relations.projections.agenda import surveys as agenda_surveys
-from relations.projections.agenda.care import birthdays, open_care, person_rounds
+from relations.projections.agenda.care import birthdays, open_care, rounds_where
 from relations.projections.agenda.erasures import due_erasures
 from relations.projections.agenda.items import (
     AgendaItem,
@@ -207,26 +207,16 @@ class AgendaView(View):
             where += [columns.due_at <= end, columns.on_birthday]
         if "lapse" in kinds or "renewal" in kinds:
             where.append(columns.over_at <= end)
-        items = self._care_items(self._care_rounds(or_(*where)), kinds, end, lapsed)
+        items = self._care_items(rounds_where(self, or_(*where)), kinds, end, lapsed)
         found = [item for item in items if to_micros(item.due_at) <= end]
         return sorted((item for item in found if after is None or item.key > after.key), key=_key)[:limit]
-
-    def _care_rounds(self, *where: ColumnElement[bool]) -> list[CareRound]:
-        """Return the rounds that meet the conditions and count for their customer."""
-        rows, aliases = self.rows(CareRound, *where), self.aliases
-        merged = sorted({row.customer for row in rows if row.customer in aliases.groups})
-        if not merged:
-            return rows
-        counting = {(row.stream, row.round) for row in person_rounds(self.rows_of_some(CareRound, merged))}
-        return [row for row in rows if row.customer not in aliases.groups or (row.stream, row.round) in counting]
 
     def _care_items(
         self, rows: Sequence[CareRound], kinds: Collection[Kind], moment: int, lapsed: int
     ) -> list[AgendaItem]:
         customers = sorted({row.customer for row in rows}) if "contact" in kinds else []
         asked = {row.customer: row for row in self.rows_of_some(AskedRow, customers)}
-        born = sorted({row.customer for row in rows if row.on_birthday}) if customers else []
-        known = birthdays(self.rows_of_some(BirthdayRow, born), moment, self._open_words) if born else {}
+        known = birthdays(self, rows, moment, self._open_words) if customers else {}
         care, local = self.policy.care, self.local
         return [
             item

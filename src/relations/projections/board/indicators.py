@@ -15,6 +15,7 @@ from relations.months import last_day, months_after
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime
 from relations.projections.board.rows import CaseMonth, TradeMonth
+from relations.projections.care.view import CareView
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.repair.view import CasesStanding, RepairView
 from relations.projections.retention.view import RetentionView
@@ -58,6 +59,7 @@ class IndicatorQuestion:
         retention: The view.
         repair: The view.
         loyalty: The view.
+        care: The view.
         pooled: True to take all months together; only `overall` asks for that.
         known: The values that were computed for this question already; several goals may have one indicator.
     """
@@ -73,6 +75,7 @@ class IndicatorQuestion:
     retention: RetentionView
     repair: RepairView
     loyalty: LoyaltyView
+    care: CareView
     pooled: bool = False
     known: dict[tuple[Any, ...], dict[str, MonthValue]] = field(default_factory=dict)
 
@@ -179,6 +182,15 @@ def _complaint_rate(asked: IndicatorQuestion) -> dict[str, MonthValue]:
     return found
 
 
+def _care_kept(asked: IndicatorQuestion) -> dict[str, MonthValue]:
+    since, until = asked.span
+    return {
+        each.month: MonthValue(each.kept, n, wilson(each.done, n, asked.policy.surveys.confidence))
+        for each in asked.care.kept_months(since=since, until=until)
+        if (n := each.done + each.lapsed)
+    }
+
+
 def _lifetime_value(asked: IndicatorQuestion, at: datetime) -> MonthValue:
     report = asked.retention.lifetime_values(as_of=at, currency=asked.policy.currency, limit=0)
     if not report.buyers:
@@ -230,6 +242,7 @@ COMPUTED: Mapping[str, Computed] = {
     "average_order_value": _trade(_order_value),
     "lifetime_value": _standing(_lifetime_value),
     "acquisition_cost": _standing(_acquisition_cost),
+    "care_kept": _care_kept,
     "complaint_rate": _complaint_rate,
     "complaints": _complaints,
     "first_response_on_time": _on_time("acknowledged"),
@@ -243,8 +256,17 @@ COMPUTED: Mapping[str, Computed] = {
 """How each indicator is computed: `asked -> {month: value}`. A month without a value is absent."""
 
 _BY_ANSWERS = frozenset({"nps", "satisfaction", "effort", "complaint_satisfaction", "response_rate"})
-_BY_SIZE = frozenset({"retention", "churn", "repeat_rate", "average_order_value", "complaint_rate"}) | frozenset(
-    {"first_response_on_time", "resolution_on_time"}
+_BY_SIZE = frozenset(
+    {
+        "retention",
+        "churn",
+        "repeat_rate",
+        "average_order_value",
+        "complaint_rate",
+        "care_kept",
+        "first_response_on_time",
+        "resolution_on_time",
+    }
 )
 
 

@@ -39,6 +39,7 @@ from relations.projections.board.rows import (
     StandingGoal,
     TradeMonth,
 )
+from relations.projections.care.view import CareView
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView
@@ -72,9 +73,15 @@ class BoardView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
-    reads: ClassVar[tuple[type[View], ...]] = (SatisfactionView, RetentionView, RepairView, LoyaltyView)
+    reads: ClassVar[tuple[type[View], ...]] = (
+        SatisfactionView,
+        RetentionView,
+        RepairView,
+        LoyaltyView,
+        CareView,
+    )
 
-    _others: tuple[SatisfactionView, RetentionView, RepairView, LoyaltyView]
+    _others: tuple[SatisfactionView, RetentionView, RepairView, LoyaltyView, CareView]
 
     def figures(
         self, *, month: str | None = None, as_of: datetime | None = None, indicators: Iterable[str] | None = None
@@ -224,7 +231,7 @@ class BoardView(View):
     def _asked(self, moment: int) -> IndicatorQuestion:
         """Return what all indicators of one question are computed from, read once."""
         currency = self.policy.currency
-        satisfaction, retention, repair, loyalty = self._others
+        satisfaction, retention, repair, loyalty, care = self._others
         return IndicatorQuestion(
             months=(),
             as_of=from_micros(moment),
@@ -237,6 +244,7 @@ class BoardView(View):
             retention=retention,
             repair=repair,
             loyalty=loyalty,
+            care=care,
         )
 
     def _series(

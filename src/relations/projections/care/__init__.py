@@ -1,6 +1,7 @@
 """Care plans: what is due, what was kept, and the plans of a customer."""
 
 from relations.projections.care.beginnings import PlanBeginning, beginning_commands
+from relations.projections.care.profiles import CustomerPlan, DueContact, KeptFigure, KeptMonth, PlanStep
 from relations.projections.care.rows import PROJECTION, CareMonth, CareSignals, PlanRound, StepRecord
 from relations.projections.care.view import CareView
 
@@ -9,8 +10,13 @@ __all__ = [
     "CareMonth",
     "CareSignals",
     "CareView",
+    "CustomerPlan",
+    "DueContact",
+    "KeptFigure",
+    "KeptMonth",
     "PlanBeginning",
     "PlanRound",
+    "PlanStep",
     "StepRecord",
     "beginning_commands",
 ]

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import ClassVar
+from datetime import date, datetime
+from typing import Any, ClassVar
 
-from relations.messages import to_micros
+from sqlalchemy import ColumnElement, func, or_, select
+
+from relations.messages import CHANNELS, from_micros, to_micros
+from relations.projections.agenda.care import birthdays, due_window, permitted_channels, rounds_where
+from relations.projections.agenda.rows import AskedRow, CareRound, OpenStep
+from relations.projections.agenda.view import AgendaView
+from relations.projections.arguments import Page, checked_choice, checked_month
+from relations.projections.care.addressing import WORDS, channel_to_use, language_of, taboos_of, text_for
 from relations.projections.care.beginnings import PlanBeginning, beginnings_of
-from relations.projections.care.rows import PROJECTION, CareSignals, PlanRound
+from relations.projections.care.profiles import CustomerPlan, DueContact, KeptFigure, KeptMonth, PlanStep
+from relations.projections.care.rows import OPEN, PROJECTION, CareMonth, CareSignals, PlanRound
+from relations.projections.contacts.view import ContactsView, quiet_times
+from relations.projections.customers.audience import speaks
+from relations.projections.customers.portraits import PortraitRow, SaidTrait, opened
+from relations.projections.customers.view import CustomersView
 from relations.projections.projection import Projection
 from relations.projections.retention.patronage import Patronage
 from relations.projections.retention.view import RetentionView
 from relations.projections.view import View, ViewContext
 
-__all__ = ["CareView"]
+__all__ = ["CareView", "CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "PlanStep"]
+
+_TABOO = "trait taboo "
+_COUNTS = ("done", "lapsed", "skipped")
 
 
 class CareView(View):
@@ -23,11 +38,197 @@ class CareView(View):
 
     projection: ClassVar[Projection] = PROJECTION
     keeps_answers: ClassVar[bool] = True
-    reads: ClassVar[tuple[type[View], ...]] = (RetentionView,)
+    reads: ClassVar[tuple[type[View], ...]] = (AgendaView, CustomersView, ContactsView, RetentionView)
 
-    def __init__(self, context: ViewContext, retention: RetentionView) -> None:
-        super().__init__(context, retention)
+    def __init__(
+        self,
+        context: ViewContext,
+        agenda: AgendaView,
+        customers: CustomersView,
+        contacts: ContactsView,
+        retention: RetentionView,
+    ) -> None:
+        super().__init__(context, agenda, customers, contacts, retention)
+        self._agenda = agenda
+        self._customers = customers
+        self._contacts = contacts
         self._retention = retention
+
+    def due(
+        self,
+        *,
+        owner: str | None = None,
+        role: str | None = None,
+        channel: str | None = None,
+        language: str | None = None,
+        plan: str | None = None,
+        as_of: datetime | None = None,
+        limit: int | None = None,
+    ) -> list[DueContact]:
+        """Return the contacts of care plans that are due, the ones that lapse first before the others.
+
+        Nobody is in the list who does not allow the contact, who was contacted within the policy's quiet time, or who
+        was erased. Customers are read together, not one by one.
+
+        Args:
+            owner: Only those of this responsible staff member.
+            role: Only those for this role.
+            channel: Only those that can be made through this channel.
+            language: Only customers who are addressed in this language or a variant of it.
+            plan: Only those of this plan.
+            as_of: The moment; now by default.
+            limit: At most this many; None for all.
+
+        Raises:
+            InvalidInput: The channel is unknown, or `limit` is negative.
+        """
+        checked_choice(channel, CHANNELS, "channel")
+        page: Page[str] = Page(limit)
+        moment, care = self.moment(as_of), self.policy.care
+        columns = self._agenda.table(CareRound).c
+        rounds = [
+            row
+            for row in rounds_where(self._agenda, or_(columns.due_at <= moment, columns.on_birthday))
+            if owner in (None, row.owner) and plan in (None, row.plan)
+        ]
+        found = [
+            _contact(row, step, window, way, standing, text_for(row, step, standing, care))
+            for row, step, window, permitted, standing in self._possible(rounds, role, moment)
+            if speaks(language_of(standing), language)
+            and (way := channel_to_use(permitted, standing, channel)) is not None
+        ]
+        return page.of_ranks(sorted(found, key=_urgency), lambda each: each.customer)
+
+    def _possible(
+        self, rounds: Sequence[CareRound], role: str | None, moment: int
+    ) -> list[tuple[CareRound, OpenStep, tuple[int, int], list[str], Mapping[str, SaidTrait]]]:
+        """Return the steps that are due and allowed: round, step, its times, the channels, and the customer's words."""
+        names = sorted({row.customer for row in rounds})
+        aliases = self.aliases
+        ids = sorted(name for each in names for name in aliases.ids(each))
+        born = birthdays(self._agenda, rounds, moment, self._open_words)
+        asked = {row.customer: row for row in self._agenda.rows_of_some(AskedRow, names)}
+        quiet = quiet_times(self._contacts, ids)
+        care, local, due = self.policy.care, self.local, []
+        for row in rounds:
+            for step in row.steps:
+                window = due_window(row, step, born.get(row.customer), local)
+                if window is None or not window[0] <= moment < window[1] or role not in (None, step.role):
+                    continue
+                permitted = [
+                    channel
+                    for channel in permitted_channels(step, asked.get(row.customer), care, moment)
+                    if channel in care.present_channels or quiet.get(row.customer, 0) <= moment
+                ]
+                if permitted:
+                    due.append((row, step, window, permitted))
+        words = self._words(sorted({row.customer for row, *_ in due}), moment)
+        return [(*each, words[each[0].customer]) for each in due if each[0].customer in words]
+
+    def _words(self, customers: Sequence[str], moment: int) -> dict[str, Mapping[str, SaidTrait]]:
+        """Return the words of customers who were not erased, opened together."""
+        known = self._customers.rows_of_some(PortraitRow, customers)
+        rows = [row for row in known if row.erased_at is None]
+        taboos = {about for row in rows for about in row.said if about.startswith(_TABOO)}
+        standings = opened(rows, moment, self._open_words, (*WORDS, *sorted(taboos)))
+        found = {row.customer: standing for row, standing in zip(rows, standings, strict=True)}
+        erased = {row.customer for row in known if row.erased_at is not None}
+        return {name: found.get(name, {}) for name in customers if name not in erased}
+
+    def kept(self, plan: str | None = None, *, since: str | None = None, until: str | None = None) -> list[KeptFigure]:
+        """Return the steps that were done, lapsed or skipped, by plan and kind: all together first, then each plan.
+
+        A step counts in the month in which it was due; a birthday in the month in which its round ended.
+
+        Args:
+            plan: Only this plan.
+            since: The first month, such as `2024-05`.
+            until: The first month that is left out.
+
+        Raises:
+            InvalidInput: A bound is not a month.
+        """
+        columns = self.table(CareMonth).c
+        sums = [func.sum(columns[name]) for name in _COUNTS]
+        query = select(columns.plan, columns.what, *sums).group_by(columns.plan, columns.what)
+        counted: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * len(_COUNTS))
+        for name, what, *counts in self.execute(query.where(*self._months(since, until))):
+            if plan not in (None, name):
+                continue
+            for key in (("", ""), (name, ""), (name, what)):
+                counted[key] = [one + int(other) for one, other in zip(counted[key], counts, strict=True)]
+        return [KeptFigure(plan=name, what=what, **_counts(counts)) for (name, what), counts in sorted(counted.items())]
+
+    def kept_months(self, *, since: str | None = None, until: str | None = None) -> list[KeptMonth]:
+        """Return the same of all plans together, month by month.
+
+        Args:
+            since: The first month, such as `2024-05`.
+            until: The first month that is left out.
+
+        Raises:
+            InvalidInput: A bound is not a month.
+        """
+        columns = self.table(CareMonth).c
+        sums = [func.sum(columns[name]) for name in _COUNTS]
+        query = select(columns.month, *sums).group_by(columns.month).order_by(columns.month)
+        found = self.execute(query.where(*self._months(since, until)))
+        return [KeptMonth(month=month, **_counts(list(map(int, counts)))) for month, *counts in found]
+
+    def plans(self, customer: str) -> list[CustomerPlan]:
+        """Return every round of every care plan of a customer, the first begun first.
+
+        Args:
+            customer: Any of their ids.
+        """
+        rows = sorted(self.rows(PlanRound, customer=customer), key=lambda row: (row.began_at, row.stream, row.round))
+        open_rounds = {(row.stream, row.round): row for row in self._agenda.rows(CareRound, customer=customer)}
+        born = birthdays(self._agenda, open_rounds.values(), self.now, self._open_words) if open_rounds else {}
+        return [
+            CustomerPlan(
+                plan=row.plan,
+                round=row.round,
+                since=date.fromisoformat(row.since),
+                began_at=from_micros(row.began_at),
+                ends_at=from_micros(row.ends_at),
+                ended_at=None if row.ended_at is None else from_micros(row.ended_at),
+                reason=row.reason,
+                owner=row.owner,
+                steps=tuple(self._steps(row, open_rounds.get((row.stream, row.round)), born.get(row.customer))),
+            )
+            for row in rows
+        ]
+
+    def _steps(self, row: PlanRound, in_progress: CareRound | None, birthday: str | None) -> list[PlanStep]:
+        open_steps = {} if in_progress is None else {each.step: each for each in in_progress.steps}
+        found = []
+        for step in row.steps:
+            known = open_steps.get(step.step)
+            due_at, until = step.due_at, step.until
+            if in_progress is not None and known is not None:
+                window = due_window(in_progress, known, birthday, self.local)
+                due_at, until = (None, step.until) if window is None else window
+            found.append(
+                PlanStep(
+                    step=step.step,
+                    what=step.what,
+                    due_at=None if due_at is None else from_micros(due_at),
+                    until=from_micros(until),
+                    outcome=step.outcome,
+                    at=None if step.outcome == OPEN else from_micros(step.at),
+                    reason=step.reason,
+                )
+            )
+        return found
+
+    def _months(self, since: str | None, until: str | None) -> list[ColumnElement[bool]]:
+        month = self.table(CareMonth).c.month
+        checked_month(since, "since")
+        checked_month(until, "until")
+        return [
+            *([] if since is None else [month >= since]),
+            *([] if until is None else [month < until]),
+        ]
 
     def beginnings(self, *, until: datetime) -> list[PlanBeginning]:
         """Return the plans that begin by a moment and are not recorded yet, in the order of customers.
@@ -55,3 +256,43 @@ class CareView(View):
             return {name: begun for name, begun in found.items() if begun}
 
         return [each for begun in self.of_each(("beginnings", last), read).values() for each in begun]
+
+
+def _contact(
+    row: CareRound,
+    step: OpenStep,
+    window: tuple[int, int],
+    way: tuple[str, str | None],
+    standing: Mapping[str, SaidTrait],
+    text: str | None,
+) -> DueContact:
+    name = standing.get("name")
+    return DueContact(
+        customer=row.customer,
+        name=None if name is None else name.value,
+        language=language_of(standing),
+        plan=row.plan,
+        round=row.round,
+        step=step.step,
+        what=step.what,
+        due_at=from_micros(window[0]),
+        until=from_micros(window[1]),
+        channel=way[0],
+        address=way[1],
+        text=text,
+        taboos=taboos_of(standing),
+        minutes=step.minutes,
+        sells=step.sells,
+        role=step.role,
+        owner=row.owner,
+    )
+
+
+def _urgency(contact: DueContact) -> tuple[datetime, str, str, str]:
+    return contact.until, contact.customer, contact.round, contact.step
+
+
+def _counts(counts: Sequence[int]) -> dict[str, Any]:
+    done, lapsed, skipped = counts
+    due = done + lapsed
+    return {"done": done, "lapsed": lapsed, "skipped": skipped, "kept": done / due if due else None}

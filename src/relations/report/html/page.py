@@ -14,6 +14,7 @@ from relations.report.html.asked import Asked
 from relations.report.html.figures import Section
 from relations.report.html.sections import (
     board,
+    care,
     contact,
     desk,
     due,
@@ -42,7 +43,9 @@ _SECTIONS: tuple[Callable[[Asked], Section], ...] = (
     loyalty.section,
     contact.section,
     due.section,
+    care.section,
 )
+"""All sections, in order."""
 
 
 def render_html(
@@ -80,7 +83,8 @@ def render_html(
     minor_digits(code)
     at = as_of or engine.clock()
     asked = Asked(engine, at, as_of is not None and has_gone_on(engine, at), code, ahead, say)
-    sections = [make(asked) for make in _SECTIONS]
+    has_plans = any(policy.care.plans for policy in engine.rules.adopted)
+    sections = [make(asked) for make in _SECTIONS if has_plans or make is not care.section]
     customers = engine.views.retention.lifecycle(as_of=at).customers
     facts = [say("as_of", day=say.day(asked.day), customers=say.count("customers", customers))]
     status = engine.status()

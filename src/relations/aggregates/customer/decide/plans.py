@@ -194,8 +194,8 @@ def _overlaps(known: RoundState, at: int) -> bool:
 
 
 def _next_name(state: Customer, plan: str) -> str:
-    numbers = [int(name.rpartition("-")[2]) for name, _ in _of_plan(state, plan)]
-    return f"{plan}-{1 + max(numbers, default=0)}"
+    numbers = (name.rpartition("-")[2] for name, _ in _of_plan(state, plan))
+    return f"{plan}-{1 + max((int(number) for number in numbers if number.isdecimal()), default=0)}"
 
 
 PLAN_RULES: Mapping[type[Command], Callable[[Customer, Any, Policy], list[Event]]] = {

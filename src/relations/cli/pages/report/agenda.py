@@ -31,6 +31,9 @@ _KINDS = {
     "reward": ("a reward expires", "an expired reward"),
     "tier": ("review a tier", "a tier lost or kept"),
     "tier_warning": ("warn of losing a tier", "a warning"),
+    "contact": ("make a contact of a care plan", "nothing: people have to act"),
+    "lapse": ("a contact of a care plan lapses", "a lapsed step"),
+    "renewal": ("a round of a care plan ends", "the next round, or the end of the plan"),
 }
 
 

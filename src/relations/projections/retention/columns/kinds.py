@@ -17,7 +17,7 @@ from relations.months import last_day, month_number, month_of_number
 from relations.policies.instruments import DETRACTORS_TO, PROMOTERS_FROM
 from relations.policies.lifecycle import LoyaltyKinds
 from relations.projections.arguments import Page
-from relations.projections.columns import Array, ColumnPart, Columns, Ints
+from relations.projections.columns import Array, ColumnPart, Columns, Ints, distinct
 from relations.projections.retention.columns.patrons import KINDS_OF_SCORE, kept_amounts, month_numbers
 from relations.projections.retention.loyalty_kinds import (
     KINDS,
@@ -73,7 +73,7 @@ class _Entries(NamedTuple):
 def _entries(columns: Columns, satisfied_from: int, last: int) -> list[_Entries]:
     end = last_day(month_of_number(last))
     kept = kept_amounts(columns, end)
-    days = np.unique(kept.owner << 32 | kept["day"])
+    days = distinct(kept.owner << 32 | kept["day"])
     bought = columns.part("activity")
     said = columns.part("opinions")
     csat, score = said["kind"] == KINDS_OF_SCORE["csat"], said["score"]

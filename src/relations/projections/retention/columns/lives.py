@@ -15,7 +15,7 @@ from relations.analytics import time_to_loss
 from relations.policies import Lifecycle
 from relations.policies.calendars import LocalTime
 from relations.projections.arguments import Page
-from relations.projections.columns import Array, Columns, Ints
+from relations.projections.columns import Array, Columns, Ints, distinct
 from relations.projections.retention.columns.patrons import Buyers, buyers, lives_with_turns
 from relations.projections.retention.stages import (
     STAGES,
@@ -267,7 +267,7 @@ def _count_buying(counts: ActivityCounts, bought: Buyers, edges: Ints, chosen: A
     counted = (period >= 0) & chosen[bought.owner]
     periods = len(counts.total_buyers)
     for into, those in ((counts.total_buyers, counted), (counts.repeat_buyers, counted & (bought.number > 0))):
-        each = np.unique(bought.owner[those] * periods + period[those])
+        each = distinct(bought.owner[those] * periods + period[those])
         _add(into, each % periods, 1)
 
 

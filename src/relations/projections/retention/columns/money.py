@@ -17,7 +17,7 @@ from relations.months import last_day, month_number, month_of, month_of_number, 
 from relations.policies.lifecycle import Rfm
 from relations.policies.value import ValueGrade, ValueGrades
 from relations.projections.arguments import Page
-from relations.projections.columns import Array, Columns, Ints, grouped_sums, offsets_of
+from relations.projections.columns import Array, Columns, Ints, distinct, grouped_sums, offsets_of
 from relations.projections.retention.cohorts import Cohort, CohortCell, cohort_of
 from relations.projections.retention.columns.patrons import bought_in, buyers, kept_amounts, net_amounts
 from relations.projections.retention.revenue import RevenueRetention, SpanSums, retained
@@ -278,7 +278,7 @@ def listed_grades(
         chosen = chosen[found.grade == GRADES.index(grade)]
     customer = found.customer
     places = page.of_names(chosen.tolist(), lambda place: columns.names[customer[place]])
-    months = {number: month_of_number(number) for number in np.unique(found.since).tolist()}
+    months = {number: month_of_number(number) for number in distinct(found.since).tolist()}
     every: list[Array] = [customer, found.grade, found.since, found.amount]
     listed = zip(*(values[places].tolist() for values in every), strict=True) if places else ()
     return graded_report(
@@ -313,7 +313,7 @@ def cohorts_of(columns: Columns, currencies: Sequence[str], *, today: int, chose
     bought = did["days"] != 0
     begins = np.full(len(columns), last + 1, np.int64)
     np.minimum.at(begins, did.owner[bought], did["month"][bought])
-    active = np.unique(did.owner[bought] << 32 | did["month"][bought])
+    active = distinct(did.owner[bought] << 32 | did["month"][bought])
     cells: dict[int, dict[int, CohortCell]] = {}
 
     def cell(first: int, month: int) -> CohortCell:
@@ -366,7 +366,7 @@ def revenue_of(columns: Columns, currency: int, *, months: int, today: int, chos
     every = months_between(month_of_number(first), month_of_number(last))
     did = did.sorted_by(did["month"])
     window = _Window(did.owner, did["month"], did["bought"] - did["refunded"], len(columns))
-    customer = np.unique(did.owner)
+    customer = distinct(did.owner)
     found = []
     for end in range(2 * months - 1, len(every)):
         here = np.full(len(customer), first + end, np.int64)

@@ -25,6 +25,7 @@ from relations.projections.columns import (
     FieldGroup,
     Ints,
     Parts,
+    distinct,
     grouped_sums,
     ints,
     numbered,
@@ -251,7 +252,7 @@ def buyers(columns: Columns, until: int) -> Buyers:
 
 
 def _distinct_days(amounts: ColumnPart) -> tuple[Ints, Ints]:
-    found = np.unique(amounts.owner << 32 | amounts["day"])
+    found = distinct(amounts.owner << 32 | amounts["day"])
     return found >> 32, found & 0xFFFFFFFF
 
 
