@@ -87,7 +87,7 @@ docs: $(DEV) ## write the reference and the public modules from the code
 record: $(DEV) ## write golden bytes for new samples of events; existing files stay as they are
 	$(BIN)/python -m tests.recorded
 
-wheel: $(DEV) ## build the wheel, install it in a clean environment and run it there
+wheel: $(DEV) ## build the wheel, install it in a clean environment of each supported Python and run it there
 	$(BIN)/python -m tests.support.wheel
 
 smoke: $(DEV) ## install and run a small part of the tests on every other Python from 3.11 to 3.13 of this machine
