@@ -38,7 +38,8 @@ from relations.exchange.frames.columns import is_record, without_none
 from relations.exchange.frames.questions import frame_of, questions, tables
 from relations.log.codec import personal_fields
 from relations.messages import ID_PATTERN, Command, Envelope, Event, RecordedEvent
-from relations.policies import Policy
+from relations.policies import FACTS, Policy
+from relations.policies.facts import NUMBER_FACTS
 from relations.projections import VIEWS, CustomerRow, Projection, Row, Rows, Tally, View, ViewContext
 from relations.projections.views import Views
 from relations.verification.findings import MEANINGS as FINDINGS
@@ -446,6 +447,10 @@ def policies_page() -> str:
         parts += [f"## {model.__name__}", "", f"`{import_line(model.__name__, door_of(model))}`", ""]
         parts += [paragraph(doc_of(model).text), ""]
         parts += table(("field", "type", "default", "meaning"), fields_of(schema, attributes_of(model), frozenset()))
+    facts = [(f"`{name}`", "number" if name in NUMBER_FACTS else "words", about) for name, about in FACTS.items()]
+    parts += ["## Facts for conditions", "", "`from relations.policies import FACTS`", ""]
+    parts += ["What conditions of segments may ask for, as of the evening of a day.", ""]
+    parts += table(("fact", "kind", "meaning"), facts)
     intro = """
 The business's own rules as data. A policy is adopted by a command (`engine.adopt(policy)`), so it is recorded in the
 log like everything else. An event keeps the figures that it was decided by. Views use the policy in force when they

@@ -80,7 +80,7 @@ def test_commands_and_fields_are_listed_and_completed(run: Run) -> None:
     assert complete_command("recordp") == ["RecordPurchase"]
 
     line: Any = SimpleNamespace(params={"command": "RecordPurchase", "pairs": ["customer=c1"]})
-    assert complete_pair(line, "c") == ["command_id=", "category=", "channel="]
+    assert complete_pair(line, "c") == ["command_id=", "category=", "channel=", "campaign="]
     assert complete_pair(line, "channel=so") == ["channel=social"]
     assert complete_pair(line, "discounted=") == ["discounted=yes", "discounted=no"]
 
@@ -107,6 +107,13 @@ def test_a_policy_is_shown_edited_checked_and_adopted(run: Run, tmp_path: Path) 
         "# Policy 1, in force from the beginning"
     )
     assert recorded(database).count("policy.adopted") == 2
+
+
+def test_the_field_of_a_wide_change_is_shown(run: Run, tmp_path: Path) -> None:
+    database, file = tmp_path / "shop.db", tmp_path / "policy.toml"
+    file.write_text("[lifecycle]\nsegments = []\n")
+    run("record", *PURCHASE, "-d", database)
+    assert "lifecycle.segments[regulars]" in run("policy", "check", file, "-d", database).out
 
 
 def test_a_policy_with_a_mistake_is_not_adopted(run: Run, tmp_path: Path) -> None:

@@ -18,5 +18,5 @@ def test_every_command_event_and_policy_has_its_schema(run: Run) -> None:
 def test_one_schema_is_shown_alone(run: Run) -> None:
     assert run("schema", "commands", "RecordPurchase").json["title"] == "RecordPurchase"
     registered = run("schema", "events", "customer.registered").json
-    assert registered["x-personal"] == ["name", "email", "phone", "birthday"]
+    assert registered["x-personal"] == ["name", "email", "phone", "birthday", "gender"]
     assert run("schema", "policy").json["title"] == "Policy"

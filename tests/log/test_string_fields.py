@@ -146,6 +146,7 @@ BY_TOPIC: dict[tuple[str, str], Kind] = {
     ("goal.set", "target"): "form",
     ("complaint.escalation_planned", "to"): "code",
     ("complaint.improvement_raised", "cause"): "code",
+    ("customer.trait_noted", "value"): "code",
     ("customer.feedback_given", "platform"): "code",
     ("customer.consent_given", "source"): "code",
     ("customer.consent_withdrawn", "source"): "code",

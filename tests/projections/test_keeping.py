@@ -30,6 +30,7 @@ from relations.analytics import survival_curve, time_to_loss
 from relations.messages import Command, Money, to_micros
 from relations.months import month_of
 from relations.policies import Lifecycle, Policy, Surveys
+from relations.policies.facts import Fact
 from relations.policies.lifecycle import LoyaltyKinds, OwnGap, Rfm, RfmBins
 from relations.policies.value import Condition, Segment, ValueGrades
 from relations.projections.arguments import Page
@@ -38,6 +39,7 @@ from relations.projections.retention import Patronage
 from relations.projections.retention.acquisition import Acquired, acquisition_figures
 from relations.projections.retention.churn import Departing, churn_report
 from relations.projections.retention.cohorts import cohort_table
+from relations.projections.retention.columns.joined import JOINED_FACTS
 from relations.projections.retention.loyalty_kinds import customer_kind, kinds_report
 from relations.projections.retention.patronage import costs_until
 from relations.projections.retention.revenue import revenue_retention
@@ -55,6 +57,13 @@ from tests.support.effort import part
 _CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 _SLOW = "retention.lifetime_values"
 """Fitting takes long, and with a handful of customers it only fails; the law of columns asks it once."""
+_LEAST: dict[Fact, float] = {
+    "mean_amount": 1000.5, "complaints": 1, "contact_days": 3, "points": 1, "age": 30, "mean_gap_days": 4,
+}  # fmt: skip
+_WORDS: dict[Fact, tuple[str, ...]] = {
+    "tier": ("gold", "silver"), "relation": ("healthy",), "campaign": ("spring", "a"), "gender": ("female", "a"),
+    "attribute": ("a", "a=a", "quiet"),
+}  # fmt: skip
 _SEGMENTS = (
     Segment(name="new", kind="value", conditions=(Condition(fact="known_days", at_most=90),)),
     Segment(name="often", kind="value", conditions=(Condition(fact="mean_gap_days", at_most=40.5),)),
@@ -71,6 +80,14 @@ _SEGMENTS = (
     Segment(name="rooms", kind="behavioural", conditions=(Condition(fact="category", one_of=("room", "spa")),)),
     Segment(name="needy", kind="needs", conditions=(Condition(fact="need", one_of=("functional", "quiet")),)),
     Segment(name="habits", kind="needs", conditions=(Condition(fact="habit", one_of=("late",), otherwise=True),)),
+    *(
+        Segment(name=fact, kind="behavioural", conditions=(Condition(fact=fact, at_least=least),))
+        for fact, least in _LEAST.items()
+    ),
+    *(
+        Segment(name=fact, kind="descriptive", conditions=(Condition(fact=fact, one_of=words),))
+        for fact, words in _WORDS.items()
+    ),
 )
 _POLICIES = (
     Policy(),
@@ -170,7 +187,8 @@ def slow_answers(engine: Relations, rows: list[Patronage], as_of: datetime) -> d
     kinds = [kind for kind in every if kind is not None]
     losses = [time_to_loss(life.days, today, lifecycle, life.turns) for life in lives]
     belong: dict[str, tuple[str, ...]] = {}
-    for name, those in members(rows, policy, lifecycle.segments, today=today, local=local).items():
+    joined = engine.views.retention._joined.of(JOINED_FACTS, [row.customer for row in rows], today)
+    for name, those in members(rows, policy, lifecycle.segments, today=today, local=local, joined=joined).items():
         for row in those:
             belong[row.customer] = (*belong.get(row.customer, ()), name)
     return {
@@ -182,7 +200,7 @@ def slow_answers(engine: Relations, rows: list[Patronage], as_of: datetime) -> d
         "cohorts": cohort_table(rows, today=today),
         "rfm": tuple(rfm_scores(rfm_buyers(rows, currency, today=today)[0], lifecycle.rfm, currency)),
         "value_grades": grades_report(rows, lifecycle.grades, currency=currency, month=month, grade=None, page=Page()),
-        "segments": segment_figures(rows, policy, today=today, local=local, page=Page()),
+        "segments": segment_figures(rows, policy, today=today, local=local, page=Page(), joined=joined),
         "members": belong,
         "revenue_retention": revenue_retention(rows, currency=currency, months=1, today=today),
         "lifetime_values": worth_report(

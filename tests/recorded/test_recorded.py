@@ -212,10 +212,12 @@ MEANT: dict[str, Event] = {
     "customer.registered.1.implicit": CustomerRegistered(source="implicit", implicit=True, at=AT),
     "customer.registered.1.author": CustomerRegistered(source="implicit", implicit=True, kind="author", at=AT),
     "customer.registered.1.bare": CustomerRegistered(),
+    "customer.registered.1.gender": CustomerRegistered(gender=SEALED, at=AT),
     "customer.profile_corrected.1.full": ProfileCorrected(
         name=SEALED, email=SEALED, phone=SEALED, birthday=SEALED, language="zh-Hant", region="東京", at=AT
     ),
     "customer.profile_corrected.1.bare": ProfileCorrected(),
+    "customer.profile_corrected.1.gender": ProfileCorrected(gender=SEALED, at=AT),
     "customer.consent_given.1.full": ConsentGiven(
         purpose="newsletter", channel="email", basis="consent", source="web form", at=AT
     ),
@@ -396,6 +398,7 @@ MEANT: dict[str, Event] = {
         words="sealed:dGhlIG5vbmNl-c2VhbGVkIHdvcmRz_YW5kIGEgdGFnIG9mIHNpeHRlZW4=",
         at=AT,
     ),
+    "customer.trait_noted.1.attribute": TraitNoted(trait="attribute", about="card", value="blue", at=AT),
     "customer.trait_noted.1.bare": TraitNoted(trait="taboo", about="number four"),
     "customer.trait_dropped.1.full": TraitDropped(trait="habit", about="late breakfast", at=AT),
     "customer.culture_noted.1.full": CultureNoted(

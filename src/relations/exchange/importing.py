@@ -38,7 +38,7 @@ def import_file(
     source: str | Path,
     *,
     rejects: str | Path | None = None,
-    reject_values: bool = True,
+    reject_values: bool | None = None,
     notes: str | Path | None = None,
     corrected: str | Path | None = None,
     name: str | None = None,
@@ -53,7 +53,8 @@ def import_file(
         source: The file, or a file of rejected rows that were corrected.
         rejects: The file for rejected rows, as JSON Lines. Every run replaces it.
         reject_values: False leaves the rows' values, which may be personal, out of that file and of the notes. To
-            correct such a row, put its values into `raw`.
+            correct such a row, put its values into `raw`. By default they are left out if the mapping makes digests,
+            because what it makes them of is personal.
         notes: The file for accepted rows with a note, likewise.
         corrected: A file of rejected rows that were corrected. They replace the rows of `source` with their numbers.
             Use it for mappings that compare rows with earlier ones, which a file of rejected rows does not have.
@@ -78,9 +79,8 @@ def import_file(
 
     with ExitStack() as stack:
         file, transform = opened(stack, None)
-        run = Run(
-            engine, import_name, path, file, rejects, on_progress, batch, notes=notes, reject_values=reject_values
-        )
+        with_values = not rules.makes_digests if reject_values is None else reject_values
+        run = Run(engine, import_name, path, file, rejects, on_progress, batch, notes=notes, reject_values=with_values)
         if not again:
             run.resume(Verdicts.read(None if rejects is None else Path(rejects), import_name), frozenset(corrections))
             if run.earlier.row:

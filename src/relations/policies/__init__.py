@@ -15,6 +15,7 @@ from relations.policies.complaints.service_levels import (
     ServiceLevel,
     ServiceLevels,
 )
+from relations.policies.facts import FACTS
 from relations.policies.instruments import Instrument, InstrumentItem
 from relations.policies.lifecycle import Lifecycle, LoyaltyKinds, OwnGap, Rfm, RfmBins, RfmSegment
 from relations.policies.loyalty.offers import Campaign, Referral, Reward, Tier
@@ -27,6 +28,7 @@ from relations.policies.value import Condition, CurrencyGrades, Segment, ValueGr
 
 __all__ = [
     "CARE_PLANS",
+    "FACTS",
     "BusinessCalendar",
     "CalendarYear",
     "Campaign",

@@ -41,6 +41,8 @@ def said_as_one(said: Mapping[str, Sequence[Change]], merges: Iterable[Merge]) -
         said: The changes of each id, in order of business time.
         merges: The merges of these ids. Ids that no merge joins are combined strictly.
     """
+    if len(said) == 1:
+        return [(change[0], change) for changes in said.values() for change in changes]
     group = {name: name for name in said}
     words = {name: [(change[0], change) for change in changes] for name, changes in said.items()}
 

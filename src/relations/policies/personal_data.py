@@ -11,7 +11,7 @@ from relations.messages import Checked, Term
 __all__ = ["PersonalData", "TermField"]
 
 TermField = Literal[
-    "subject", "about", "cause", "reason", "topics", "outcome", "action",
+    "subject", "about", "value", "cause", "reason", "topics", "outcome", "action",
     "relationship", "title", "promise", "platform", "content",
 ]  # fmt: skip
 """The fields of commands that hold terms."""
@@ -24,10 +24,10 @@ class PersonalData(Checked):
         erase_after_months: Customers are due for erasure this many months after their last event. None: never.
         erased_by: `person`: the erasure is an item of the agenda for people. `advance_time`: the engine erases when
             time is advanced. An erasure cannot be undone, so people are the default.
-        terms: The allowed terms by field: the `subject` of a complaint, what a trait is `about`, the `topics` of an
-            interaction, a root `cause`, and likewise for the other fields that hold a term. Terms are stored
-            unencrypted for ever, and nothing can recognise a name in a text; a list keeps free text out. A field
-            without a list takes any term.
+        terms: The allowed terms by field: the `subject` of a complaint, what a trait is `about`, the `value` of an
+            attribute, the `topics` of an interaction, a root `cause`, and likewise for the other fields that hold a
+            term. Terms are stored unencrypted for ever, and nothing can recognise a name in a text; a list keeps free
+            text out. A field without a list takes any term.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, TypeAlias, get_args
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from relations.messages import Checked, Label
 from relations.policies.codes import known_currency
+from relations.policies.facts import NUMBER_FACTS, Fact
 
 __all__ = [
     "DEFAULT_SEGMENTS",
     "Condition",
     "CurrencyGrades",
-    "Fact",
     "Segment",
     "SegmentKind",
     "ValueGrade",
@@ -22,39 +22,6 @@ __all__ = [
 
 ValueGrade: TypeAlias = Literal["high", "mid", "low"]
 SegmentKind: TypeAlias = Literal["descriptive", "geographic", "behavioural", "needs", "value", "psychographic"]
-
-NumberFact: TypeAlias = Literal[
-    "purchases",
-    "purchase_days",
-    "net_amount",
-    "discount_share",
-    "known_days",
-    "silent_days",
-    "mean_gap_days",
-    "satisfaction",
-    "recommendation",
-]
-WordFact: TypeAlias = Literal[
-    "stage",
-    "grade",
-    "kind",
-    "rfm",
-    "language",
-    "speaks",
-    "region",
-    "channel",
-    "preferred_channel",
-    "pace",
-    "purchase_channel",
-    "category",
-    "need",
-    "preference",
-    "habit",
-    "taboo",
-]
-Fact: TypeAlias = NumberFact | WordFact
-
-_NUMBERS: frozenset[str] = frozenset(get_args(NumberFact))
 
 
 class CurrencyGrades(Checked):
@@ -129,13 +96,7 @@ class Condition(Checked):
     """A condition on one fact about a customer. A customer whose fact is unknown does not meet it.
 
     Attributes:
-        fact: A number: `purchases`, `purchase_days`, `net_amount` in minor units of the policy's currency (unknown for
-            customers who only paid in others), `discount_share` from 0 to 1, `known_days`, `silent_days`,
-            `mean_gap_days`, and the last score of `satisfaction` (1 to 5) and of `recommendation` (0 to 10). Or a word:
-            `stage`, value `grade`, `kind` of loyalty, `rfm` segment; `language`, and each language that they `speaks`;
-            `region`; `channel` of registration, the `preferred_channel` and `pace` of their culture; any
-            `purchase_channel` and `category` of their purchases; and the topics of their `need`, `preference`, `habit`
-            and `taboo` (for a need also its sort).
+        fact: The name of a fact; `relations.policies.FACTS` says what each means.
         at_least: For a number: the minimum.
         at_most: For a number: the maximum.
         one_of: For a word: any of these. A language includes its variants: `zh` includes `zh-Hant`.
@@ -153,7 +114,7 @@ class Condition(Checked):
     @model_validator(mode="after")
     def _suits_the_fact(self) -> Self:
         bounded = self.at_least is not None or self.at_most is not None
-        if self.fact in _NUMBERS:
+        if self.fact in NUMBER_FACTS:
             if self.one_of or not bounded:
                 msg = f"{self.fact} is a number; give at_least, at_most or both"
                 raise ValueError(msg)
@@ -199,7 +160,7 @@ class Segment(Checked):
 
     @model_validator(mode="after")
     def _somebody_can_meet_it(self) -> Self:
-        for fact in {each.fact for each in self.conditions if each.fact in _NUMBERS}:
+        for fact in {each.fact for each in self.conditions if each.fact in NUMBER_FACTS}:
             plain = [each for each in self.conditions if each.fact == fact and not each.otherwise]
             least = max((each.at_least for each in plain if each.at_least is not None), default=None)
             most = min((each.at_most for each in plain if each.at_most is not None), default=None)

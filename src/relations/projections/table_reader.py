@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from operator import itemgetter
 from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection, FromClause, Select, Table, func, literal, select, tuple_
@@ -22,6 +23,7 @@ R = TypeVar("R", bound=Row)
 C = TypeVar("C", bound=CustomerRow)
 
 _STORED_PAGE = 5_000
+_CUSTOMERS_A_QUERY = 2_000
 
 
 class TableReader(ABC):
@@ -161,14 +163,16 @@ class TableReader(ABC):
         return [whole.get(key, each) for key, each in by_key.items()][page]
 
     def _rows_of(self, connection: Connection, row: type[R], customers: Sequence[str]) -> list[R]:
-        table, decode = self.table(row), self._tables[row].decode
-        return [
-            decode(values)
-            for start in range(0, len(customers), 500)
-            for values in connection.execute(
-                select(table).where(table.c.customer.in_(customers[start : start + 500])).order_by(*table.primary_key)
-            )
-        ]
+        table, by_key = self._tables[row], itemgetter(slice(len(row.key)))
+        if table.select_of_customers is None:
+            msg = f"{row.__name__} is a tally, and has no customers"
+            raise TypeError(msg)
+        found: list[R] = []
+        for start in range(0, len(customers), _CUSTOMERS_A_QUERY):
+            some = customers[start : start + _CUSTOMERS_A_QUERY]
+            values = self._database.fetch_many(connection, table.select_of_customers, customers=some)
+            found += table.decode_all(sorted(values, key=by_key))
+        return found
 
     def _named(
         self,

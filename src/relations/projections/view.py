@@ -201,17 +201,21 @@ class View(TableReader):
             raise unknown_customer(customer)
 
     @contextmanager
-    def answering(self) -> Iterator[Connection]:
+    def answering(self, *also: View) -> Iterator[Connection]:
         """Open the one state of the database that a whole question is answered from.
 
         New events are folded first, up to the head as it is now. Then one read transaction serves everything that this
         thread reads until the end of the question: rows, aliases, policies, keys and the log.
+
+        Args:
+            *also: Other views that this question reads, next to those that every question reads.
         """
         if self._database.in_snapshot:
             with self._database.reading() as connection:
                 yield connection
             return
-        parts = (self, *(view for view in self._others if view._database is self._database))
+        wanted = dict.fromkeys(part for view in (self, *also) for part in view._parts())
+        parts = [view for view in wanted if view._database is self._database]
         for attempt in range(1, _ATTEMPTS + 1):
             for view in parts:
                 view._refresh()
@@ -224,6 +228,12 @@ class View(TableReader):
                 if attempt == _ATTEMPTS or all(self._aliases.agree(connection, view.projection) for view in parts):
                     yield connection
                     return
+
+    def _parts(self) -> Iterator[View]:
+        """Yield the views that answer together: this one, and those that it reads."""
+        yield self
+        for view in self._others:
+            yield from view._parts()
 
     # --- kept answers -----------------------------------------------------------------------------------------------
 

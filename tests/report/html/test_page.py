@@ -54,7 +54,7 @@ FIGURES = {
     "board",
     "nps", "csat", "drivers", "places", "stages", "rates", "cohorts", "survival", "kinds", "revenue", "kept", "rfm",
     "segments", "grades", "worth", "funnel", "states", "steps", "causes", "liability", "tiers", "due", "next",
-    "reasons", "groups", "winning", "cases", "tickets", "posts", "unanswered",
+    "reasons", "groups", "winning", "cases", "tickets", "posts", "unanswered", "contacts", "silent",
 }  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def test_both_languages_say_the_same_things() -> None:
 
 NAMED_BY_THEIR_KEY = {
     "stage", "kind", "state", "step", "grade", "segment", "column", "due_kind", "driver", "aspect",
-    "group", "channel", "indicator", "light", "case_kind", "post_signal",
+    "group", "channel", "indicator", "light", "case_kind", "post_signal", "contact_kind",
 }  # fmt: skip
 """Groups of words for names of the library's own or of a business, which the page looks up by name."""
 
@@ -560,6 +560,32 @@ def test_two_kinds_of_customers_do_not_share_a_name_in_chinese() -> None:
     assert (chinese["value"]["net"], chinese["value"]["gross"]) == ("净留存率", "总留存率")
     for group in ("segment", "stage", "kind", "state", "grade"):
         assert len(set(chinese[group].values())) == len(chinese[group]), group
+
+
+def test_the_page_shows_what_contact_sells_and_the_customers_nobody_contacted() -> None:
+    calls = [("c1", 10, True), ("c1", 20, False), ("c2", 30, False), ("c3", 200, False)]
+    with Relations.open("sqlite://", clock=lambda: AS_OF) as engine:
+        for number in range(1, 5):
+            engine.execute(RegisterCustomer(customer=f"c{number}", occurred_at=AS_OF - timedelta(days=300)))
+        for customer, days, sells in calls:
+            engine.execute(
+                RecordInteraction(
+                    customer=customer, interaction=f"i{days}", channel="phone", kind="short_call", sells=sells,
+                    direction="outbound", occurred_at=AS_OF - timedelta(days=days),
+                )
+            )  # fmt: skip
+        page, chinese = render_html(engine), render_html(engine, "zh")
+        past = render_html(engine, as_of=AS_OF - timedelta(days=60))
+    assert "Of 4 contacts that the business began, 75% sell nothing." in words(page, "contacts")
+    assert "short call" in words(page, "contacts")
+    silent = words(page, "silent")
+    assert "2 customers heard nothing from the business for 90 days or more." in silent
+    assert silent.index("c4") < silent.index("c3")
+    assert "never" in silent
+    assert "短通话" in words(chinese, "contacts")
+    assert "75%" in words(chinese, "contacts")
+    assert "从未" in words(chinese, "silent")
+    assert "only known for the present" in words(past, "silent")
 
 
 @pytest.mark.parametrize(

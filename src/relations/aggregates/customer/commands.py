@@ -62,6 +62,7 @@ CustomerKind = Literal["person", "author"]
 
 Link = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^https?://[^\s\x00]+$")]
 """The address of a page on the web."""
+TraitKind = Literal["preference", "habit", "taboo", "need", "attribute"]
 
 _SCORES = {known.id: known for known in (NPS, CSAT)}
 """The instruments that every policy includes."""
@@ -104,7 +105,7 @@ class RegisterCustomer(CustomerCommand):
             or are merged with a customer.
     """
 
-    added: ClassVar[frozenset[str]] = frozenset({"kind"})
+    added: ClassVar[frozenset[str]] = frozenset({"kind", "gender"})
 
     name: Text | None = None
     email: Email | None = None
@@ -115,6 +116,7 @@ class RegisterCustomer(CustomerCommand):
     channel: Channel | None = None
     source: Label | None = None
     kind: CustomerKind = "person"
+    gender: Label | None = None
 
 
 class CorrectProfile(CustomerCommand):
@@ -126,6 +128,9 @@ class CorrectProfile(CustomerCommand):
     birthday: Birthday | None = None
     language: LanguageTag | None = None
     region: Label | None = None
+    gender: Label | None = None
+
+    added: ClassVar[frozenset[str]] = frozenset({"gender"})
 
 
 class GiveConsent(CustomerCommand):
@@ -403,12 +408,19 @@ class DeclineInvitation(CustomerCommand):
 
 
 class NoteTrait(CustomerCommand):
-    """Note a preference, habit, taboo or need of the customer. Noting it again with other words replaces them."""
+    """Note a preference, habit, taboo, need or attribute of the customer. Noting it again replaces what was noted.
 
-    trait: Literal["preference", "habit", "taboo", "need"]
+    An attribute is anything else that segments are made of, such as a club card. Its `value` is not sealed, so it must
+    not be personal.
+    """
+
+    trait: TraitKind
     about: Term
     words: Text | None = None
     need: Literal["functional", "emotional", "social"] | None = None
+    value: Term | None = None
+
+    added: ClassVar[frozenset[str]] = frozenset({"value"})
 
     @model_validator(mode="after")
     def _only_needs_have_a_sort(self) -> NoteTrait:
@@ -419,11 +431,19 @@ class NoteTrait(CustomerCommand):
             )
         return self
 
+    @model_validator(mode="after")
+    def _only_attributes_have_a_value(self) -> NoteTrait:
+        if self.value is not None and self.trait != "attribute":
+            raise PydanticCustomError(
+                "value_misplaced", "only an attribute can have a value; use words for the details"
+            )
+        return self
+
 
 class DropTrait(CustomerCommand):
     """Drop a trait that no longer applies. Nothing happens if it was not noted."""
 
-    trait: Literal["preference", "habit", "taboo", "need"]
+    trait: TraitKind
     about: Term
 
 

@@ -57,6 +57,7 @@ class CustomerRegistered(Event, frozen=True):
         kind: `person`, or `author` for somebody known only by what they posted in public.
         at: Business time, UTC microseconds, as in the envelope. Events repeat it in the body where a rule needs it,
             because the state is built from bodies alone.
+        gender: The gender, in the business's own words.
     """
 
     topic: ClassVar[str] = "customer.registered"
@@ -71,6 +72,7 @@ class CustomerRegistered(Event, frozen=True):
     implicit: bool = False
     at: int = 0
     kind: str = "person"
+    gender: Personal | None = None
 
 
 class ProfileCorrected(Event, frozen=True):
@@ -84,6 +86,7 @@ class ProfileCorrected(Event, frozen=True):
     language: str | None = None
     region: str | None = None
     at: int = 0
+    gender: Personal | None = None
 
 
 class ConsentGiven(Event, frozen=True):
@@ -412,13 +415,14 @@ class InvitationDeclined(Event, frozen=True):
 
 
 class TraitNoted(Event, frozen=True):
-    """A preference, habit, taboo or need of the customer was noted.
+    """A preference, habit, taboo, need or attribute of the customer was noted.
 
     Attributes:
-        trait: `preference`, `habit`, `taboo` or `need`.
+        trait: `preference`, `habit`, `taboo`, `need` or `attribute`.
         about: The subject, in the business's words: `pillow`, `breakfast`.
         words: The details.
         need: The kind of a need: `functional`, `emotional` or `social`.
+        value: The value of an attribute, by which segments are made. It is not sealed.
     """
 
     topic: ClassVar[str] = "customer.trait_noted"
@@ -427,6 +431,7 @@ class TraitNoted(Event, frozen=True):
     words: Personal | None = None
     need: str | None = None
     at: int = 0
+    value: str | None = None
 
 
 class TraitDropped(Event, frozen=True):

@@ -246,7 +246,7 @@ def _invitation_declined(state: Customer, event: InvitationDeclined) -> Customer
 
 def _trait_changed(state: Customer, event: TraitNoted | TraitDropped) -> Customer:
     key = trait_key(event.trait, event.about)
-    value = (event.need or "") if isinstance(event, TraitNoted) else None
+    value = (event.need or event.value or "") if isinstance(event, TraitNoted) else None
     return _replace(
         state, traits=with_item(state.traits, key, with_change(state.traits.get(key, ()), (event.at, value)))
     )

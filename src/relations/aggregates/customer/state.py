@@ -157,7 +157,8 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         followed: Answers that the business replied to.
         invitations: By id.
         seen: By invitation, the first time at which it was seen, answered or declined, UTC microseconds.
-        traits: By trait and subject, the changes: the kind of a need, or "" for others; None if it was dropped.
+        traits: By trait and subject, the changes: the kind of a need, the value of an attribute, or ""; None if it was
+            dropped.
         culture: By field, the values in order of business time; of words only that there were some.
         acquisitions: By id.
         costs_cancelled: When these were cancelled, by id, UTC microseconds.
@@ -214,7 +215,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         return self.absorbed if self.into is None else (self.into, *self.absorbed)
 
 
-_PERSONAL = ("name", "email", "phone", "birthday")
+_PERSONAL = ("name", "email", "phone", "birthday", "gender")
 PROFILE = ("language", "region")
 _replace = msgspec.structs.replace
 

@@ -58,12 +58,13 @@ def import_command(
         Path | None, typer.Option(metavar="FILE", help="Write rejected rows to this file, to correct and import again.")
     ] = None,
     reject_values: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--reject-values/--no-reject-values",
-            help="Write the values of rejected rows too. They may be personal.",
+            help="Write the values of rejected rows too. They may be personal. "
+            "Default: write them, unless the mapping makes digests.",
         ),
-    ] = True,
+    ] = None,
     notes: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write accepted rows that have a note to this file.")
     ] = None,
@@ -123,7 +124,7 @@ def import_command(
                         engine,
                         file,
                         rejects=rejects,
-                        reject_values=reject_values,
+                        reject_values=reject_values is not False,
                         name=name or "commands",
                         batch=batch,
                         on_progress=on_progress,

@@ -30,7 +30,7 @@ __all__ = ["find", "show", "show_audience", "show_contacts", "show_duplicates", 
 
 _ROWS = 8
 """The maximum rows of every list except the timeline."""
-_PLURALS = {"need": "Needs", "preference": "Likes", "habit": "Habits", "taboo": "Taboos"}
+_PLURALS = {"need": "Needs", "preference": "Likes", "habit": "Habits", "taboo": "Taboos", "attribute": "Attributes"}
 
 Facts = list[tuple[str, str]]
 
@@ -84,7 +84,7 @@ def _person(who: Portrait, zone: str) -> Facts:
     phone = who.phone if who.phone_number in (None, who.phone) else f"{who.phone} ({who.phone_number})"
     merged = [f"{name} (merged)" for name in who.ids[1:]]
     rows = [
-        ("Name", _joined(who.name, f"born {who.birthday}" if who.birthday else None)),
+        ("Name", _joined(who.name, f"born {who.birthday}" if who.birthday else None, who.gender)),
         ("Reached at", _joined(who.email, phone)),
         ("Speaks", _joined(who.language, f"lives in {who.region}" if who.region else None)),
         ("Known", _known(who, zone)),
@@ -92,7 +92,7 @@ def _person(who: Portrait, zone: str) -> Facts:
     ]
     for kind, title in _PLURALS.items():
         traits = [
-            _joined(trait.about, f"({trait.need})" if trait.need else None, by=" ")
+            _joined(trait.about, f"({trait.need or trait.value})" if trait.need or trait.value else None, by=" ")
             + (f": {trait.words}" if trait.words else "")
             for trait in who.traits
             if trait.trait == kind

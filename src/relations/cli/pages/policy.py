@@ -16,7 +16,7 @@ from relations.policies.loyalty.check import Finding
 
 __all__ = ["changes_document", "show_adoption", "show_check", "show_findings"]
 
-_VALUE_CHARACTERS = 60
+_VALUE_CHARACTERS = 24
 
 Changes = Mapping[str, tuple[Any, Any]]
 

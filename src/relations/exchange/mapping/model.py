@@ -459,6 +459,11 @@ class Mapping(_Part):
     note: tuple[Note, ...] = ()
     command: Annotated[tuple[CommandRule, ...], Field(min_length=1)]
 
+    @property
+    def makes_digests(self) -> bool:
+        """True if a value becomes a keyed digest, so that what it is made of is personal."""
+        return any(value.digest for value in self.values.values())
+
     @model_validator(mode="after")
     def _names_are_free(self) -> Self:
         names = [match.name for match in self.match]

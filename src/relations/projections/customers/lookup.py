@@ -23,6 +23,7 @@ __all__ = ["Criterion", "FoundCustomer", "guessed", "matches", "paged", "wanted_
 Criterion = Literal["name", "email", "phone", "external_id"]
 Word = tuple[str, str]
 
+_PAGE_LEAST = 50
 _SHORT, _LONG = 4, 7
 """A telephone number is found by its last digits: this many, or this many if more are given."""
 _SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
@@ -137,13 +138,14 @@ def paged(
     limit: int,
 ) -> list[FoundCustomer]:
     """Return the first customers whose words are right, taking candidates page by page."""
+    size = max(limit, _PAGE_LEAST)
     found: dict[str, FoundCustomer] = {}
     after = ""
     while len(found) < limit:
-        page = candidates(after, 2 * limit)
+        page = candidates(after, size)
         for each in confirmed(page):
             found.setdefault(each.customer, each)
-        if len(page) < 2 * limit:
+        if len(page) < size:
             break
         after = page[-1]
     return list(found.values())[:limit]

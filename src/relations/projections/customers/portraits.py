@@ -46,7 +46,7 @@ Sealed = tuple[str, str, str, str]
 OpenWords = Callable[[Sequence[Sealed]], list[str | None]]
 """A function that opens sealed values; None for those whose key was destroyed."""
 
-_PERSONAL = ("name", "email", "phone", "birthday")
+_PERSONAL = ("name", "email", "phone", "birthday", "gender")
 _PLAIN = ("language", "region")
 
 
@@ -61,6 +61,7 @@ class SaidTrait(msgspec.Struct, array_like=True, gc=False):
         topic: The topic of the event; empty if the value is not sealed.
         field: The field of the event; empty if the value is not sealed.
         need: The kind of need, if it is one.
+        plain: The value of an attribute.
     """
 
     at: int
@@ -70,6 +71,7 @@ class SaidTrait(msgspec.Struct, array_like=True, gc=False):
     topic: str = ""
     field: str = ""
     need: str | None = None
+    plain: str | None = None
 
 
 class PortraitRow(CustomerRow, gc=False):
@@ -114,9 +116,17 @@ def _order(said: SaidTrait) -> tuple[int, int]:
     return said.at, said.position
 
 
-def latest(said: Iterable[SaidTrait], moment: int) -> SaidTrait | None:
-    """Return the value as of a moment: the latest by business time, and at the same time the one recorded last."""
-    return max((each for each in said if each.at <= moment), key=_order, default=None)
+def latest(said: Sequence[SaidTrait], moment: int) -> SaidTrait | None:
+    """Return the value as of a moment: the latest by business time, and at the same time the one recorded last.
+
+    Args:
+        said: The values of one subject, in the order in which a row keeps them.
+        moment: The moment, UTC microseconds.
+    """
+    for each in reversed(said):
+        if each.at <= moment:
+            return each
+    return None
 
 
 # --- folds ----------------------------------------------------------------------------------------------------------
@@ -184,7 +194,7 @@ def _profile(rows: Rows, event: ProfileCorrected, at: Envelope) -> None:
 
 def _trait_noted(rows: Rows, event: TraitNoted, at: Envelope) -> None:
     words = event.words
-    said = SaidTrait(at.occurred_at, at.position, words or "", at.customer, need=event.need)
+    said = SaidTrait(at.occurred_at, at.position, words or "", at.customer, need=event.need, plain=event.value)
     if words is not None:
         said.topic, said.field = event.topic, "words"
     _say(rows.need(PortraitRow, at.customer), f"trait {event.trait} {event.about}", said)
@@ -216,14 +226,15 @@ def _unmerged(rows: Rows, event: CustomerUnmerged, at: Envelope) -> None:
 
 
 class Trait(BaseModel):
-    """A preference, habit, taboo or need of a customer.
+    """A preference, habit, taboo, need or attribute of a customer.
 
     Attributes:
-        trait: `preference`, `habit`, `taboo` or `need`.
+        trait: `preference`, `habit`, `taboo`, `need` or `attribute`.
         about: The subject.
         words: The details.
         need: `functional`, `emotional` or `social`, if it is a need.
         since: The time at which it was noted.
+        value: The value of an attribute.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -233,6 +244,7 @@ class Trait(BaseModel):
     words: str | None
     need: str | None
     since: datetime
+    value: str | None = None
 
 
 class Culture(BaseModel):
@@ -292,8 +304,16 @@ def traits_of(standing: Mapping[str, SaidTrait]) -> tuple[Trait, ...]:
         if not about.startswith("trait "):
             continue
         _, trait, subject = about.split(" ", 2)
-        fields: dict[str, Any] = {"words": said.value or None, "need": said.need, "since": from_micros(said.at)}
-        found.append(Trait(trait=trait, about=subject, **fields))
+        found.append(
+            Trait(
+                trait=trait,
+                about=subject,
+                words=said.value or None,
+                need=said.need,
+                since=from_micros(said.at),
+                value=said.plain,
+            )
+        )
     return tuple(found)
 
 

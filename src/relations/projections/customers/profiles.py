@@ -61,11 +61,12 @@ class Portrait(BaseModel):
         phone: The phone number as it was given.
         phone_number: The phone number in E.164; None if neither the number, the region nor the policy gives a country.
         birthday: The birthday as a date, or as --MM-DD without the year.
+        gender: The gender, in the business's own words.
         language: The language in which to address them.
         region: The region where they live.
         channel: The channel through which they were registered.
         source: The source of the registration.
-        traits: Their preferences, habits, taboos and needs.
+        traits: Their preferences, habits, taboos, needs and attributes.
         culture: The way they want to be addressed and served; None if nothing was noted.
         consents: Their consents and withdrawals.
     """
@@ -82,6 +83,7 @@ class Portrait(BaseModel):
     phone: str | None = None
     phone_number: str | None = None
     birthday: str | None = None
+    gender: str | None = None
     language: str | None = None
     region: str | None = None
     channel: str | None = None

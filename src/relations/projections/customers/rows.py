@@ -54,7 +54,7 @@ class ExternalId(CustomerRow, gc=False):
         """Keep one row, because linking twice changes nothing."""
 
 
-PROJECTION = Projection(name="customers", version=4, tables=(Consent, ExternalId, PortraitRow, Parted))
+PROJECTION = Projection(name="customers", version=5, tables=(Consent, ExternalId, PortraitRow, Parted))
 fold_portraits(PROJECTION)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 
 from relations.aggregates.customer import IdentityLinked
 from relations.errors import InvalidInput
+from relations.gc_pause import collector_paused
 from relations.messages import CHANNELS, from_micros, to_micros
 from relations.policies.consents import Change, said_as_one, standing_at
 from relations.projections.arguments import Page, checked_choice, formerly_by_offset
@@ -55,7 +56,7 @@ __all__ = ["PROJECTION", "Consent", "ConsentStanding", "CustomersView", "Externa
 _CHUNK = 2_000
 
 
-_PROFILE = ("name", "email", "phone", "birthday", "language", "region", "channel", "source")
+_PROFILE = ("name", "email", "phone", "birthday", "gender", "language", "region", "channel", "source")
 
 
 def _country(region: str | None, default: str | None) -> str | None:
@@ -331,7 +332,8 @@ class CustomersView(View):
                 :limit
             ]
         kind, text = next(iter(wanted.items()))
-        return paged(partial(self._candidates, wanted_words(kind, text)), confirmed, limit)
+        with collector_paused():
+            return paged(partial(self._candidates, wanted_words(kind, text)), confirmed, limit)
 
     def _with_external_id(self, external_id: str) -> list[str]:
         """Return the ids that any other system knows under an id."""
@@ -398,22 +400,24 @@ class CustomersView(View):
 
     def _addressees(self, channel: str, purpose: str, segment: str | None, language: str | None) -> Iterator[Addressee]:
         columns = self.table(Consent).c
+        consented = select(columns.customer).where(columns.channel == channel, columns.purpose == purpose)
         last, done = "", set[str]()
         while True:
-            query = select(columns.customer).where(
-                columns.channel == channel, columns.purpose == purpose, columns.customer > last
-            )
-            page = [name for (name,) in self.execute(query.order_by(columns.customer).limit(_CHUNK))]
+            with self.answering(self._retention, self._contacts), collector_paused():
+                query = consented.where(columns.customer > last).order_by(columns.customer).limit(_CHUNK)
+                page = [name for (name,) in self.execute(query)]
+                aliases = self.aliases
+                people = dict.fromkeys(map(aliases.survivor, page))
+                chosen = [each for each in people if each not in done]
+                if segment is not None:
+                    belonging = {*self._retention.in_segment(segment, chosen)}
+                    chosen = [each for each in chosen if each in belonging]
+                addressed = list(self._addressed(chosen, aliases, channel, purpose, language))
             if not page:
                 return
-            last, aliases = page[-1], self.aliases
-            people = dict.fromkeys(map(aliases.survivor, page))
-            chosen = [each for each in people if each not in done]
-            done.update(each for each in chosen if each in aliases.groups)
-            if segment is not None:
-                belonging = {*self._retention.in_segment(segment, chosen)}
-                chosen = [each for each in chosen if each in belonging]
-            yield from self._addressed(chosen, aliases, channel, purpose, language)
+            last = page[-1]
+            done.update(each for each in people if each in aliases.groups)
+            yield from addressed
 
     def _addressed(
         self, people: Sequence[str], aliases: Aliases, channel: str, purpose: str, language: str | None

@@ -96,6 +96,7 @@ __all__ = [
     "StepTime",
     "Tick",
     "relation_profile",
+    "relation_states",
 ]
 
 
@@ -392,3 +393,15 @@ class RepairView(View):
         known = self.customers(Patron, self.table(Patron).c.known_at <= moment)
         healthy = Relation("healthy", None, None, [], [])
         return [standing(customer, healthy) for customer in known if customer not in damaged]
+
+
+def relation_states(view: RepairView, customers: Sequence[str] | None, moment: int) -> dict[str, State]:
+    """Return the states of relations at a moment, by surviving id. All others are healthy.
+
+    Args:
+        view: The repair view.
+        customers: The customers by surviving id; None stands for all.
+        moment: The moment, UTC microseconds.
+    """
+    found = view._read(moment) if customers is None else view._relations_of(moment, customers).items()
+    return {customer: relation.state for customer, relation in found}

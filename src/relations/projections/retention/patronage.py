@@ -19,6 +19,7 @@ from relations.aggregates.customer import (
     AcquisitionCostRecorded,
     ConsentGiven,
     CultureNoted,
+    CustomerErased,
     CustomerLapsed,
     CustomerRegistered,
     CustomerWonBack,
@@ -46,17 +47,44 @@ from relations.projections.purchase_days import days_of, month_and_bit
 from relations.projections.retention.activity import Activity, Departure, Opinion
 from relations.projections.retention.worth.fits import RecordedFit, add_fit
 
-__all__ = ["PROJECTION", "Cost", "Patronage", "costs_until", "refund_key_parts", "trait_words", "turns_until"]
+__all__ = [
+    "PROJECTION",
+    "Cost",
+    "Patronage",
+    "SealedWord",
+    "costs_until",
+    "refund_key_parts",
+    "trait_words",
+    "turns_until",
+]
 
 _MONTH, _DAY = 7, 10
 """The length of a month in a key such as `2024-05EUR`, and of a day such as `2024-05-17`."""
 
-_HELD = "yes"
+_HELD, _VALUE = "yes", "="
 
 Cost: TypeAlias = tuple[str, str, str, str, int]
 """Day, channel, campaign, currency and amount of a cost."""
 
 _keys: dict[str, dict[int, tuple[str, int]]] = {}
+
+
+class SealedWord(msgspec.Struct, array_like=True, gc=False, order=True):
+    """A personal word as the log has it. The later one is the greater one.
+
+    Attributes:
+        at: The business time, UTC microseconds.
+        position: The position in the log.
+        customer: The id under which it was recorded, whose key opens it.
+        topic: The topic of the event.
+        words: The sealed word.
+    """
+
+    at: int
+    position: int
+    customer: str
+    topic: str
+    words: str
 
 
 class Patronage(CustomerRow, gc=False):
@@ -74,12 +102,15 @@ class Patronage(CustomerRow, gc=False):
         categories: The categories that they bought, likewise.
         profile: Language and region as last known, the channel of registration, and from the culture the languages
             (separated by commas), the preferred channel and the preferred pace.
-        traits: Traits by kind and subject, such as `need quiet`, as last noted: the kind of need, or `yes`; empty once
-            dropped.
+        traits: Traits by kind and subject, such as `need quiet`, as last noted: the kind of need, `=` and the value of
+            an attribute, or `yes`; empty once dropped.
         acquisition: Amounts spent to win them, in minor units, by day, currency, channel and campaign:
             `2024-05-17EUR|social|spring`.
         departures: Recorded departures and returns, in order of business time.
         contact_at: The first contact other than a purchase, UTC microseconds: a registration, a complaint, an answer.
+        personal: Birthday and gender as last known, sealed as the log has them.
+        complaints: The number of complaints filed, by local day.
+        reached: The local days on which the business contacted them, as bits by month.
     """
 
     table: ClassVar[str] = "customer"
@@ -95,6 +126,9 @@ class Patronage(CustomerRow, gc=False):
     acquisition: dict[str, int] = msgspec.field(default_factory=dict)
     departures: list[Departure] = msgspec.field(default_factory=list)
     contact_at: int | None = None
+    personal: dict[str, SealedWord] = msgspec.field(default_factory=dict)
+    complaints: dict[str, int] = msgspec.field(default_factory=dict)
+    reached: dict[str, int] = msgspec.field(default_factory=dict)
 
     def absorb(self, other: Patronage) -> None:
         """Add the row of another id of the same customer."""
@@ -109,13 +143,32 @@ class Patronage(CustomerRow, gc=False):
                 latest = newer(mine.get(name), theirs_known)
                 if latest is not None:
                     mine[name] = latest
-        for sums, more in ((self.returned, other.returned), (self.acquisition, other.acquisition)):
+        for name, word in other.personal.items():
+            self.personal[name] = max(self.personal.get(name, word), word)
+        for month, bits in other.reached.items():
+            self.reached[month] = self.reached.get(month, 0) | bits
+        for sums, more in (
+            (self.returned, other.returned),
+            (self.acquisition, other.acquisition),
+            (self.complaints, other.complaints),
+        ):
             for key, amount in more.items():
                 sums[key] = sums.get(key, 0) + amount
         for firsts, more in ((self.channels, other.channels), (self.categories, other.categories)):
             for name, day in more.items():
                 firsts[name] = min(firsts.get(name, day), day)
         self.departures = sorted([*self.departures, *other.departures])
+
+    def complaints_by(self, today: int) -> int:
+        """Return the number of complaints filed by the evening of `today`."""
+        last = date.fromordinal(today).isoformat()
+        return sum(count for day, count in self.complaints.items() if day <= last)
+
+    def campaigns(self, today: int, local: LocalTime) -> frozenset[str]:
+        """Return the campaigns that won them, or won them back, by the evening of `today`."""
+        won = {campaign for _, _, campaign, _, _ in costs_until(self.acquisition.items(), today) if campaign}
+        back = {each.why for each in self.departures if each.back and each.why and local.day(each.at) <= today}
+        return frozenset(won | back)
 
     def first_day(self, today: int, local: LocalTime) -> int | None:
         """Return the ordinal of the day on which the business came to know them; None if that is after `today`."""
@@ -265,17 +318,19 @@ def costs_until(acquisition: Iterable[tuple[str, int]], until: int) -> Iterator[
 
 
 def trait_words(name: str, value: str, sort: str) -> Iterator[str]:
-    """Yield the words of a trait of a kind: its subject, and for a need its kind; nothing if it was dropped.
+    """Yield the words of a trait of a kind: its subject, and its kind of need or value; nothing if it was dropped.
 
     Args:
         name: The kind and the subject, such as `need quiet`.
-        value: The kind of need, or `yes`; empty once dropped.
+        value: The kind of need, `=` and the value of an attribute, or `yes`; empty once dropped.
         sort: The kind that is asked for.
     """
     kind, _, about = name.partition(" ")
     if value and kind == sort:
         yield about
-        if value != _HELD:
+        if value.startswith(_VALUE):
+            yield about + value
+        elif value != _HELD:
             yield value
 
 
@@ -331,14 +386,38 @@ def _contacted(rows: Rows, envelope: Envelope) -> Patronage:
     return row
 
 
-@PROJECTION.on(ComplaintFiled, ConsentGiven, IdentityLinked, InteractionRecorded, InvitationSent, MemberEnrolled)
+@PROJECTION.on(ConsentGiven, IdentityLinked, InvitationSent, MemberEnrolled)
 def customer_contacted(
-    rows: Rows,
-    _event: ComplaintFiled | ConsentGiven | IdentityLinked | InteractionRecorded | InvitationSent | MemberEnrolled,
-    envelope: Envelope,
+    rows: Rows, _event: ConsentGiven | IdentityLinked | InvitationSent | MemberEnrolled, envelope: Envelope
 ) -> None:
     """Make the customer known, even if they never buy."""
     _contacted(rows, envelope)
+
+
+@PROJECTION.on(ComplaintFiled)
+def complaint_filed(rows: Rows, event: ComplaintFiled, envelope: Envelope) -> None:
+    """Count a complaint on its local day. Other cases only make the customer known."""
+    row = _contacted(rows, envelope)
+    if event.kind == "complaint":
+        day = date.fromordinal(rows.local.day(envelope.occurred_at)).isoformat()
+        row.complaints[day] = row.complaints.get(day, 0) + 1
+
+
+@PROJECTION.on(InteractionRecorded)
+def interaction_recorded(rows: Rows, event: InteractionRecorded, envelope: Envelope) -> None:
+    """Keep the day on which the business contacted the customer."""
+    row = _contacted(rows, envelope)
+    if event.direction == "outbound":
+        month, bit = month_and_bit(rows.local.day(envelope.occurred_at))
+        row.reached[month] = row.reached.get(month, 0) | bit
+
+
+@PROJECTION.on(CustomerErased)
+def customer_erased(rows: Rows, _event: CustomerErased, envelope: Envelope) -> None:
+    """Drop the personal words, which nobody can read any more."""
+    row = rows.tables[Patronage].get((envelope.customer,))
+    if row is not None:
+        row.personal = {}
 
 
 @PROJECTION.on(CustomerRegistered)
@@ -350,6 +429,7 @@ def customer_registered(rows: Rows, event: CustomerRegistered, envelope: Envelop
     _profile(row, "language", event.language, envelope)
     _profile(row, "region", event.region, envelope)
     _profile(row, "channel", event.channel, envelope)
+    _keep_personal(row, event, envelope)
 
 
 @PROJECTION.on(ProfileCorrected)
@@ -358,6 +438,15 @@ def profile_corrected(rows: Rows, event: ProfileCorrected, envelope: Envelope) -
     row = _contacted(rows, envelope)
     _profile(row, "language", event.language, envelope)
     _profile(row, "region", event.region, envelope)
+    _keep_personal(row, event, envelope)
+
+
+def _keep_personal(row: Patronage, event: CustomerRegistered | ProfileCorrected, envelope: Envelope) -> None:
+    for name in ("birthday", "gender"):
+        words = getattr(event, name)
+        if words is not None:
+            word = SealedWord(envelope.occurred_at, envelope.position, envelope.customer, event.topic, words)
+            row.personal[name] = max(row.personal.get(name, word), word)
 
 
 def _profile(row: Patronage, name: str, value: str | None, envelope: Envelope) -> None:
@@ -372,10 +461,14 @@ def trait_changed(rows: Rows, event: TraitNoted | TraitDropped, envelope: Envelo
     """Keep preferences, habits, taboos and needs as last noted, without their words."""
     traits = _contacted(rows, envelope).traits
     name = f"{event.trait} {event.about}"
-    value = (event.need or _HELD) if isinstance(event, TraitNoted) else ""
+    value = _trait_value(event) if isinstance(event, TraitNoted) else ""
     latest = newer(traits.get(name), Known(envelope.occurred_at, envelope.position, value))
     if latest is not None:
         traits[name] = latest
+
+
+def _trait_value(event: TraitNoted) -> str:
+    return _VALUE + event.value if event.value is not None else event.need or _HELD
 
 
 @PROJECTION.on(CultureNoted)

@@ -10,18 +10,29 @@ from pydantic import BaseModel, ConfigDict
 from relations.months import month_of
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime
-from relations.policies.value import Fact, Segment, SegmentKind
+from relations.policies.facts import Fact
+from relations.policies.value import Segment, SegmentKind
 from relations.projections.arguments import Page
+from relations.projections.purchase_days import days_of
 from relations.projections.retention.activity import Activity
+from relations.projections.retention.columns.joined import JOINED_FACTS, NOTHING_JOINED, Joined, Value
 from relations.projections.retention.loyalty_kinds import customer_kind
 from relations.projections.retention.patronage import Patronage
 from relations.projections.retention.rfm import rfm_segments
 from relations.projections.retention.stages import Life, stage_of
 from relations.projections.retention.value_grades import customer_grade
 
-__all__ = ["Facts", "SegmentFigure", "asked_facts", "customer_facts", "customer_segments", "members", "segment_figures"]
+__all__ = [
+    "FACTS_OF_ONE",
+    "Facts",
+    "SegmentFigure",
+    "asked_facts",
+    "customer_facts",
+    "customer_segments",
+    "members",
+    "segment_figures",
+]
 
-Value = float | frozenset[str] | None
 Facts = Mapping[Fact, Value]
 
 
@@ -53,6 +64,7 @@ class _Customer:
 
     Attributes:
         rfm: The name of each graded customer's RFM segment; empty if no condition needs it.
+        joined: The facts that are read from other views or opened, by fact and customer.
     """
 
     row: Patronage
@@ -60,6 +72,7 @@ class _Customer:
     today: int
     local: LocalTime
     rfm: Mapping[str, str]
+    joined: Joined
 
     @property
     def month(self) -> str:
@@ -133,7 +146,22 @@ def _by_then(days: Mapping[str, int], today: int) -> Value:
     return frozenset(name for name, day in days.items() if day <= today)
 
 
-_FACTS: dict[Fact, Callable[[_Customer], Value]] = {
+def _mean_amount(one: _Customer) -> Value:
+    did = [did for month, code, did in one.row.entries() if month <= one.month and code == one.policy.currency]
+    purchases = sum(each.purchases for each in did)
+    return sum(each.bought for each in did) / purchases if purchases else None
+
+
+def _contact_days(one: _Customer) -> Value:
+    reached = days_of(one.row.reached.items(), one.today)
+    return one.today - reached[-1] if reached else None
+
+
+def _joined(fact: Fact) -> Callable[[_Customer], Value]:
+    return lambda one: one.joined[fact][one.row.customer]
+
+
+FACTS_OF_ONE: dict[Fact, Callable[[_Customer], Value]] = {
     "purchases": lambda one: sum(each.purchases for each in one.did),
     "purchase_days": lambda one: len(one.days),
     "net_amount": _net_amount,
@@ -159,6 +187,12 @@ _FACTS: dict[Fact, Callable[[_Customer], Value]] = {
     "preference": lambda one: one.row.traits_of("preference"),
     "habit": lambda one: one.row.traits_of("habit"),
     "taboo": lambda one: one.row.traits_of("taboo"),
+    "attribute": lambda one: one.row.traits_of("attribute"),
+    "mean_amount": _mean_amount,
+    "complaints": lambda one: one.row.complaints_by(one.today),
+    "contact_days": _contact_days,
+    "campaign": lambda one: one.row.campaigns(one.today, one.local),
+    **{fact: _joined(fact) for fact in JOINED_FACTS},
 }
 
 
@@ -168,7 +202,14 @@ def asked_facts(segments: Iterable[Segment]) -> set[Fact]:
 
 
 def customer_facts(
-    row: Patronage, policy: Policy, asked: Iterable[Fact], *, today: int, local: LocalTime, rfm: Mapping[str, str]
+    row: Patronage,
+    policy: Policy,
+    asked: Iterable[Fact],
+    *,
+    today: int,
+    local: LocalTime,
+    rfm: Mapping[str, str],
+    joined: Joined = NOTHING_JOINED,
 ) -> Facts:
     """Return the facts about one customer on the evening of a day.
 
@@ -179,9 +220,10 @@ def customer_facts(
         today: The ordinal of the day.
         local: The business's days and months.
         rfm: The name of each customer's RFM segment, if a condition needs it.
+        joined: The facts that are read from other views or opened, of the facts asked for.
     """
-    one = _Customer(row, policy, today, local, rfm)
-    return {fact: _FACTS[fact](one) for fact in asked}
+    one = _Customer(row, policy, today, local, rfm, joined)
+    return {fact: FACTS_OF_ONE[fact](one) for fact in asked}
 
 
 def customer_segments(facts: Facts, segments: Sequence[Segment]) -> tuple[str, ...]:
@@ -194,7 +236,13 @@ def customer_segments(facts: Facts, segments: Sequence[Segment]) -> tuple[str, .
 
 
 def members(
-    rows: Sequence[Patronage], policy: Policy, segments: Sequence[Segment], *, today: int, local: LocalTime
+    rows: Sequence[Patronage],
+    policy: Policy,
+    segments: Sequence[Segment],
+    *,
+    today: int,
+    local: LocalTime,
+    joined: Joined = NOTHING_JOINED,
 ) -> dict[str, list[Patronage]]:
     """Return the members of some segments, by the segment's name.
 
@@ -204,19 +252,26 @@ def members(
         segments: The segments.
         today: The ordinal of the day.
         local: The business's days and months.
+        joined: The facts that are read from other views or opened.
     """
     asked = asked_facts(segments)
     rfm = rfm_segments(rows, policy.lifecycle.rfm, policy.currency, today=today) if "rfm" in asked else {}
     found: dict[str, list[Patronage]] = {segment.name: [] for segment in segments}
     for row in rows:
-        facts = customer_facts(row, policy, asked, today=today, local=local, rfm=rfm)
+        facts = customer_facts(row, policy, asked, today=today, local=local, rfm=rfm, joined=joined)
         for name in customer_segments(facts, segments):
             found[name].append(row)
     return found
 
 
 def segment_figures(
-    rows: Sequence[Patronage], policy: Policy, *, today: int, local: LocalTime, page: Page[str]
+    rows: Sequence[Patronage],
+    policy: Policy,
+    *,
+    today: int,
+    local: LocalTime,
+    page: Page[str],
+    joined: Joined = NOTHING_JOINED,
 ) -> list[SegmentFigure]:
     """Return a figure for every segment of the policy, in its order.
 
@@ -226,9 +281,10 @@ def segment_figures(
         today: The ordinal of the day.
         local: The business's days and months.
         page: The part of each segment's customers to list.
+        joined: The facts that are read from other views or opened.
     """
     segments = policy.lifecycle.segments
-    found = members(rows, policy, segments, today=today, local=local)
+    found = members(rows, policy, segments, today=today, local=local, joined=joined)
     return [
         SegmentFigure(
             name=segment.name,

@@ -12,8 +12,9 @@ lifetime value, which leave out whatever was refunded.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import ClassVar, get_args
 
 import numpy as np
@@ -28,11 +29,15 @@ from relations.policies.value import Segment, ValueGrade
 from relations.projections.arguments import Page, checked_choice, checked_month
 from relations.projections.columns import Array, Codes, Columns
 from relations.projections.explained_figures import ExplainableFigure
+from relations.projections.loyalty.standings import member_standings
+from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.projection import Projection
+from relations.projections.repair.view import RepairView, relation_states
 from relations.projections.retention.acquisition import AcquisitionFigure, acquisition_figures
 from relations.projections.retention.churn import ChurnReport, churn_report
 from relations.projections.retention.cohorts import Cohort
 from relations.projections.retention.columns.facts import Members, listed_segments
+from relations.projections.retention.columns.joined import JOINED_FACTS, JoinedFacts
 from relations.projections.retention.columns.kinds import listed_kinds
 from relations.projections.retention.columns.lives import lifecycle_counts, listed_stages, losses, rates_of
 from relations.projections.retention.columns.money import (
@@ -52,11 +57,17 @@ from relations.projections.retention.loyalty_kinds import (
     LoyaltyKind,
     customer_kind,
 )
-from relations.projections.retention.patronage import PROJECTION, Patronage
+from relations.projections.retention.patronage import PROJECTION, Patronage, SealedWord
 from relations.projections.retention.purchases import CustomerProfile, customer_profile
 from relations.projections.retention.revenue import CohortRevenue, RevenueRetention, cohort_revenue
 from relations.projections.retention.rfm import RfmReport, RfmScore
-from relations.projections.retention.segments import SegmentFigure, asked_facts, customer_facts, customer_segments
+from relations.projections.retention.segments import (
+    Facts,
+    SegmentFigure,
+    asked_facts,
+    customer_facts,
+    customer_segments,
+)
 from relations.projections.retention.stages import (
     PERIODS,
     STAGES,
@@ -70,7 +81,7 @@ from relations.projections.retention.value_grades import CustomerGrade, GradesRe
 from relations.projections.retention.worth.fits import ModelFits, RecordedFit, newest_fit
 from relations.projections.retention.worth.lifetime_value import CustomerWorth, WorthReport, valued, worth_of_one
 from relations.projections.running.aliases import combined
-from relations.projections.view import View
+from relations.projections.view import View, ViewContext
 
 __all__ = ["RetentionView"]
 
@@ -94,6 +105,17 @@ class RetentionView(View):
     projection: ClassVar[Projection] = PROJECTION
     explainable: ClassVar[tuple[ExplainableFigure, ...]] = FIGURES
     keeps_answers: ClassVar[bool] = True
+    reads: ClassVar[tuple[type[View], ...]] = (LoyaltyView, RepairView)
+
+    def __init__(self, context: ViewContext, loyalty: LoyaltyView, repair: RepairView) -> None:
+        super().__init__(context)
+        self._joining = loyalty, repair
+
+    def _parts(self) -> Iterator[View]:
+        """Yield the views that answer together: the others only if a segment of the policy asks for their facts."""
+        yield from super()._parts()
+        if asked_facts(self.policy.lifecycle.segments).intersection(JOINED_FACTS):
+            yield from self._joining
 
     # --- who stays --------------------------------------------------------------------------------------------------
 
@@ -547,13 +569,12 @@ class RetentionView(View):
         checked_choice(segment, known, "segment", needed=True)
         wanted = known[segment]
         if _compares_customers(wanted):
-            return tuple(sorted({*self._members(today).names(wanted)} & {*customers}))
+            members = self.keep(("in segment", wanted, today), lambda: frozenset(self._members(today).names(wanted)))
+            return tuple(sorted(members.intersection(customers)))
         ids = [name for each in customers for name in aliases.ids(each)]
-        asked = asked_facts((wanted,))
+        rows = combined(self.rows_as_recorded(Patronage, ids), aliases)
         return tuple(
-            row.customer
-            for row in combined(self.rows_as_recorded(Patronage, ids), aliases)
-            if customer_segments(customer_facts(row, policy, asked, today=today, local=self.local, rfm={}), (wanted,))
+            row.customer for row, facts in self._facts(rows, (wanted,), today) if customer_segments(facts, (wanted,))
         )
 
     def segments_of(self, customer: str, *, as_of: datetime | None = None) -> tuple[str, ...]:
@@ -567,7 +588,7 @@ class RetentionView(View):
             members = self._members(today)
             place = bisect_left(members.columns.names, found[0].customer)
             return tuple(segment.name for segment in segments if members.of(segment)[place])
-        facts = customer_facts(found[0], policy, asked_facts(segments), today=today, local=self.local, rfm={})
+        ((_, facts),) = self._facts(found, segments, today)
         return customer_segments(facts, segments)
 
     def acquisition(
@@ -617,7 +638,30 @@ class RetentionView(View):
         return self.columns(Patronage, patronage_groups)
 
     def _members(self, today: int) -> Members:
-        return Members(self._columns(), self._codes(), self.policy, today, self.local)
+        return Members(self._columns(), self._codes(), self.policy, today, self.local, self._joined)
+
+    def _facts(
+        self, rows: Sequence[Patronage], segments: Iterable[Segment], today: int
+    ) -> Iterator[tuple[Patronage, Facts]]:
+        """Yield customers with the facts that the conditions of segments ask for."""
+        asked, policy, local = asked_facts(segments), self.policy, self.local
+        joined = self._joined.of(asked, [row.customer for row in rows], today)
+        for row in rows:
+            yield row, customer_facts(row, policy, asked, today=today, local=local, rfm={}, joined=joined)
+
+    @property
+    def _joined(self) -> JoinedFacts:
+        loyalty, repair = self._joining
+        standings = self._unkept(partial(member_standings, loyalty))
+        states = self._unkept(partial(relation_states, repair))
+        return JoinedFacts(self._sealed, self._open_words, standings, states, self.local)
+
+    def _sealed(self, customers: Sequence[str] | None) -> Iterable[tuple[str, Mapping[str, SealedWord]]]:
+        """Return the sealed birthdays and genders of some customers; None stands for all."""
+        if customers is None:
+            names, (personal,) = self._fetch_all(Patronage, ("personal",))
+            return zip(names, personal, strict=True)
+        return [(row.customer, row.personal) for row in self.rows_of_some(Patronage, customers)]
 
     def _codes(self) -> Codes:
         return self.codes(Patronage)

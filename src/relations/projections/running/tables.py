@@ -224,6 +224,15 @@ class RowTable:
             raise self._damaged(error) from error
         return self.row(*decoded)
 
+    def decode_all(self, values: Sequence[Sequence[Any]]) -> list[Any]:
+        """Return the rows of many encoded rows, decoded column by column, which is faster than row by row.
+
+        Raises:
+            StoreError: A stored row is damaged.
+        """
+        columns = map(self.decode_column, self.names, zip(*values, strict=True))
+        return list(map(self.row, *columns)) if values else []
+
     def decode_column(self, name: str, values: Sequence[Any]) -> Sequence[Any]:
         """Return the values of one column of many rows.
 

@@ -15,6 +15,7 @@ from relations.report.html.figures import Section
 from relations.report.html.sections import (
     board,
     care,
+    contact,
     desk,
     due,
     loyalty,
@@ -40,6 +41,7 @@ _SECTIONS: tuple[Callable[[Asked], Section], ...] = (
     value.section,
     repair.section,
     loyalty.section,
+    contact.section,
     due.section,
     care.section,
 )

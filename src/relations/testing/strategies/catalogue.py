@@ -359,9 +359,12 @@ def _tenders_suit(values: dict[str, Any], given: dict[str, Any]) -> dict[str, An
 
 
 def _need_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    if "need" in given or "trait" in given:
+    if "trait" in given:
         return {}
-    return {"need": (values["need"] or "emotional") if values["trait"] == "need" else None}
+    return {
+        "need": given.get("need", (values["need"] or "emotional") if values["trait"] == "need" else None),
+        "value": given.get("value", values["value"] if values["trait"] == "attribute" else None),
+    }
 
 
 def _something_is_noted(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

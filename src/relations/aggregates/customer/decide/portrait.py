@@ -35,11 +35,18 @@ _NOTHING_ERASED = "Note nothing about an erased customer"
 def _note_trait(state: Customer, command: NoteTrait) -> list[Event]:
     refuse_if_erased(state, command, None, _NOTHING_ERASED)
     changes = state.traits.get(trait_key(command.trait, command.about), ())
-    change = (command.at, command.need or "")
+    change = (command.at, command.need or command.value or "")
     # Words cannot be compared, because the state holds none; a retry at the same business time adds nothing.
     if change in changes or (command.words is None and changes_nothing(changes, change)):
         return []
-    event = TraitNoted(trait=command.trait, about=command.about, words=command.words, need=command.need, at=command.at)
+    event = TraitNoted(
+        trait=command.trait,
+        about=command.about,
+        words=command.words,
+        need=command.need,
+        at=command.at,
+        value=command.value,
+    )
     return making_known(state, command, event, None)
 
 

@@ -62,6 +62,7 @@ def _register(state: Customer, command: RegisterCustomer) -> list[Event]:
             source=command.source,
             at=command.at,
             kind=command.kind,
+            gender=command.gender,
         )
     ]
 

@@ -16,9 +16,11 @@ import numpy as np
 from relations.months import month_number, month_of
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime
-from relations.policies.value import Condition, Fact, Segment
+from relations.policies.facts import NUMBER_FACTS, Fact
+from relations.policies.value import Condition, Segment
 from relations.projections.arguments import Page
 from relations.projections.columns import Array, Codes, Columns, Ints, grouped_sums
+from relations.projections.retention.columns.joined import JOINED_FACTS, JoinedFacts
 from relations.projections.retention.columns.kinds import kinds_of
 from relations.projections.retention.columns.lives import known_stages
 from relations.projections.retention.columns.money import GRADES, grades_of, rfm_of
@@ -26,6 +28,7 @@ from relations.projections.retention.columns.patrons import (
     KINDS_OF_SCORE,
     bought_in,
     buyers,
+    campaigns,
     first_days_known,
     net_amounts,
 )
@@ -34,7 +37,7 @@ from relations.projections.retention.patronage import trait_words
 from relations.projections.retention.segments import SegmentFigure
 from relations.projections.retention.stages import STAGES
 
-__all__ = ["Members", "listed_segments"]
+__all__ = ["FACTS_OF_ALL", "Members", "listed_segments"]
 
 
 class _Number(NamedTuple):
@@ -73,6 +76,7 @@ class Members:
         policy: The rules.
         today: The ordinal of the day.
         local: The business's days.
+        joined: The facts that are read from other views or opened.
     """
 
     columns: Columns
@@ -80,6 +84,7 @@ class Members:
     policy: Policy
     today: int
     local: LocalTime
+    joined: JoinedFacts
 
     def of(self, segment: Segment) -> Array:
         """Return for each customer whether they meet all conditions of a segment."""
@@ -94,7 +99,7 @@ class Members:
         return [names[place] for place in np.flatnonzero(self.of(segment)).tolist()]
 
     def _meets(self, condition: Condition) -> Array:
-        fact = _FACTS[condition.fact](self)
+        fact = FACTS_OF_ALL[condition.fact](self)
         met = _number_meets(fact, condition) if isinstance(fact, _Number) else self._words_meet(fact, condition)
         return np.asarray(met != condition.otherwise)
 
@@ -252,7 +257,59 @@ def _traits(sort: str) -> Callable[[Members], _Words]:
     return read
 
 
-_FACTS: dict[Fact, Callable[[Members], _Number | _Words]] = {
+def _mean_amount(one: Members) -> _Number:
+    did = one.columns.part("activity")
+    did = did.where((did["month"] <= month_number(one.month)) & (did["currency"] == one.currency[1]))
+    purchases = grouped_sums(did["purchases"], did.owner, len(one.columns))
+    known = purchases > 0
+    mean = np.zeros(len(purchases))
+    mean[known] = (grouped_sums(did["bought"], did.owner, len(one.columns))[known] / purchases[known]).astype(
+        np.float64
+    )
+    return _Number(mean, known)
+
+
+def _complaints(one: Members) -> _Number:
+    filed = one.columns.part("complaints")
+    filed = filed.where(filed["day"] <= one.today)
+    return _Number(grouped_sums(filed["count"], filed.owner, len(one.columns)), _everywhere(one))
+
+
+def _contact_days(one: Members) -> _Number:
+    reached = one.columns.part("reached")
+    reached = reached.where(reached["day"] <= one.today)
+    last = np.zeros(len(one.columns), np.int64)
+    np.maximum.at(last, reached.owner, reached["day"])
+    return _Number(one.today - last, last > 0)
+
+
+def _campaign(one: Members) -> _Words:
+    found = campaigns(one.columns, one.today, one.local)
+    names = sorted({campaign for _, campaign in found})
+    number = {campaign: place for place, campaign in enumerate(names)}
+    owner = np.array([owner for owner, _ in found], np.int64)
+    return _named(owner, np.array([number[campaign] for _, campaign in found], np.int64), names)
+
+
+def _joined(fact: Fact) -> Callable[[Members], _Number | _Words]:
+    """Return a reader of a fact that is computed for one customer after the other."""
+
+    def read(one: Members) -> _Number | _Words:
+        values = one.joined.values(fact, None, one.today)
+        found = [values[name] for name in one.columns.names]
+        if fact in NUMBER_FACTS:
+            known = np.array([value is not None for value in found], np.bool_)
+            return _Number(np.array([value or 0 for value in found], object), known)
+        entries = [(owner, words) for owner, words in enumerate(found) if isinstance(words, frozenset)]
+        kinds = sorted({words for _, words in entries}, key=sorted)
+        number = {words: place for place, words in enumerate(kinds)}
+        owners = np.array([owner for owner, _ in entries], np.int64)
+        return _Words(owners, np.array([number[words] for _, words in entries], np.int64), kinds.__getitem__)
+
+    return read
+
+
+FACTS_OF_ALL: dict[Fact, Callable[[Members], _Number | _Words]] = {
     "purchases": lambda one: _Number(_purchases(one), _everywhere(one)),
     "purchase_days": lambda one: _Number(buyers(one.columns, one.today).days, _everywhere(one)),
     "net_amount": _net_amount,
@@ -278,6 +335,12 @@ _FACTS: dict[Fact, Callable[[Members], _Number | _Words]] = {
     "preference": _traits("preference"),
     "habit": _traits("habit"),
     "taboo": _traits("taboo"),
+    "attribute": _traits("attribute"),
+    "mean_amount": _mean_amount,
+    "complaints": _complaints,
+    "contact_days": _contact_days,
+    "campaign": _campaign,
+    **{fact: _joined(fact) for fact in JOINED_FACTS},
 }
 
 

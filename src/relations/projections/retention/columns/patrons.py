@@ -32,6 +32,7 @@ from relations.projections.columns import (
     offsets_of,
 )
 from relations.projections.known import Known
+from relations.projections.purchase_days import days_of
 from relations.projections.retention.acquisition import Acquired
 from relations.projections.retention.activity import Activity, Departure, Opinion
 from relations.projections.retention.churn import Departing
@@ -43,6 +44,7 @@ __all__ = [
     "acquired",
     "bought_in",
     "buyers",
+    "campaigns",
     "departing",
     "first_days_known",
     "kept_amounts",
@@ -84,6 +86,8 @@ def patronage_groups(codes: Codes, local: LocalTime) -> Iterable[tuple[tuple[str
         (("channels",), FieldGroup(("channels",), partial(_firsts, codes, "channels"))),
         (("categories",), FieldGroup(("categories",), partial(_firsts, codes, "categories"))),
         (("acquisition",), FieldGroup(("acquisition",), _acquisition)),
+        (("complaints",), FieldGroup(("complaints",), _complaints)),
+        (("reached",), FieldGroup(("reached",), _reached)),
     )
 
 
@@ -137,6 +141,22 @@ def _contact(local: LocalTime, contact_at: Sequence[int | None]) -> Parts:
     known = [n for n, at in enumerate(contact_at) if at is not None]
     days = [local.day(at) for at in contact_at if at is not None]
     return {"contact": ColumnPart(np.array(known, np.int64), {"day": np.array(days, np.int64)})}
+
+
+def _complaints(complaints: Sequence[Mapping[str, int]]) -> Parts:
+    days = list(chain.from_iterable(complaints))
+    ordinals = {day: date.fromisoformat(day).toordinal() for day in set(days)}
+    values: dict[str, Array] = {
+        "day": np.array([ordinals[day] for day in days], np.int64),
+        "count": np.array([count for each in complaints for count in each.values()], np.int64),
+    }
+    return {"complaints": ColumnPart(numbered(list(map(len, complaints))), values)}
+
+
+def _reached(reached: Sequence[Mapping[str, int]]) -> Parts:
+    days = [days_of(each.items(), date.max.toordinal()) for each in reached]
+    listed = np.array(list(chain.from_iterable(days)), np.int64)
+    return {"reached": ColumnPart(numbered(list(map(len, days))), {"day": listed})}
 
 
 def _objects(name: str, entries: Sequence[Sequence[object]]) -> Parts:
@@ -270,6 +290,23 @@ def _by_owner(part: ColumnPart) -> Iterator[tuple[int, list[Any]]]:
     pairs = zip(part.owner.tolist(), part["entry"].tolist(), strict=True)
     for owner, entries in groupby(pairs, key=itemgetter(0)):
         yield owner, [entry for _, entry in entries]
+
+
+def campaigns(columns: Columns, until: int, local: LocalTime) -> list[tuple[int, str]]:
+    """Return each customer's number with a campaign that won them, or won them back, up to a day."""
+    won = [
+        (owner, campaign)
+        for owner, entries in _by_owner(columns.part("acquisition"))
+        for _, _, campaign, _, _ in costs_until(entries, until)
+        if campaign
+    ]
+    back = [
+        (owner, each.why)
+        for owner, entries in _by_owner(columns.part("departures"))
+        for each in entries
+        if each.back and each.why and local.day(each.at) <= until
+    ]
+    return sorted({*won, *back})
 
 
 def first_days_known(columns: Columns, until: int) -> Ints:
