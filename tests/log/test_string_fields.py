@@ -126,6 +126,11 @@ KINDS: dict[str, Kind] = {
 
 BY_TOPIC: dict[tuple[str, str], Kind] = {
     ("complaint.escalated", "to"): "code",
+    ("model.fitted", "buying"): "form",
+    ("model.fitted", "currency"): "code",
+    ("model.fitted", "model"): "code",
+    ("model.fitted", "spending"): "form",
+    ("model.fitted", "through"): "form",
     ("campaign.ended", "reason"): "note",
     ("campaign.cost_cancelled", "cost"): "id",
     ("campaign.cost_recorded", "cost"): "id",

@@ -48,10 +48,11 @@ class CostLine(msgspec.Struct, array_like=True, order=True, gc=False):
     what: str = ""
 
 
-class ReachLine(msgspec.Struct, array_like=True, gc=False):
-    """A platform's last report about a campaign.
+class ReachLine(msgspec.Struct, array_like=True, order=True, gc=False):
+    """A platform's latest report about a campaign.
 
     Attributes:
+        at: Business time, UTC microseconds.
         platform: The platform.
         impressions: How often it was shown.
         reactions: Likes, comments and the like.
@@ -59,6 +60,7 @@ class ReachLine(msgspec.Struct, array_like=True, gc=False):
         followers: The followers won.
     """
 
+    at: int
     platform: str
     impressions: int = 0
     reactions: int = 0
@@ -101,7 +103,7 @@ class PlannedCampaign(CustomerRow, gc=False):
         counted: The customers in its audience then.
         ended_at: When it ended; None if it has not.
         costs: Its costs, the earliest first.
-        reach: The last report under each id.
+        reach: The latest report under each id.
     """
 
     table: ClassVar[str] = "campaigns"
@@ -249,10 +251,11 @@ def campaign_cost_cancelled(rows: Rows, event: CampaignCostCancelled, envelope: 
 
 @PROJECTION.on(CampaignReachRecorded)
 def campaign_reach_recorded(rows: Rows, event: CampaignReachRecorded, envelope: Envelope) -> None:
-    """Keep a platform's last report under an id."""
-    line = ReachLine(event.platform, event.impressions, event.reactions, event.shares, event.followers)
-    row = _campaign(rows, envelope)
-    row.reach = dict(sorted({**row.reach, event.reach: line}.items()))
+    """Keep the report under an id with the latest business time, whatever the order of recording."""
+    at, row = envelope.occurred_at, _campaign(rows, envelope)
+    line = ReachLine(at, event.platform, event.impressions, event.reactions, event.shares, event.followers)
+    latest = max(line, row.reach.get(event.reach, line))
+    row.reach = dict(sorted({**row.reach, event.reach: latest}.items()))
 
 
 @PROJECTION.on(OfferSent)
