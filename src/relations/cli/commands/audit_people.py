@@ -81,7 +81,9 @@ def access_command(
             write_text(output, forms[form or _SUFFIXES.get(output.suffix.lower(), PageFormat.MARKDOWN)]())
             written = [output]
         document = {"customer": customer, "events": len(report.events), "files": [str(path) for path in written]}
-        said = f"{len(report.events):,} events of {customer} are in {', '.join(map(str, written))}."
+        from relations.cli.show import counted
+
+        said = f"{counted(len(report.events), 'event')} of {customer} are in {', '.join(map(str, written))}."
         screen.result(document, lambda screen: screen.print(said))
 
 

@@ -87,11 +87,12 @@ def audience_command(
             listed = list(found)
             screen.result({"audience": listed}, lambda screen: screen.print(page.show_audience(listed)))
             return
+        from relations.cli.show import counted
         from relations.exchange.frames.people import write_people
 
         count = write_people(found, output)
         document = {"file": str(output), "customers": count}
-        screen.result(document, lambda screen: screen.say(f"Wrote {count:,} customers to {output}."))
+        screen.result(document, lambda screen: screen.say(f"Wrote {counted(count, 'customer')} to {output}."))
 
 
 def care_command(

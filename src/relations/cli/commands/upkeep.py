@@ -119,7 +119,7 @@ def rebuild(
     safe = "The old views are unchanged and still in use."
     with running(json=json, verbose=verbose, safe=safe) as screen:
         from relations.cli.progress import progress_bar
-        from relations.cli.show import number
+        from relations.cli.show import counted
 
         names = checked_views(views)
         with open_engine(database, access="fold") as engine:
@@ -129,7 +129,7 @@ def rebuild(
             position = engine.status().position
         document = {"views": names, "position": position, "seconds": round(seconds, 3)}
         rate = f", {position / seconds:,.0f} a second" if seconds > 0 else ""
-        said = f"Rebuilt {', '.join(names)} from {number(position)} events in {seconds:.1f} s{rate}."
+        said = f"Rebuilt {', '.join(names)} from {counted(position, 'event')} in {seconds:.1f} s{rate}."
         screen.result(document, lambda screen: screen.print(said))
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from relations.cli.pages.history import line
 from relations.cli.pages.report.repair import duration
-from relations.cli.show import ABSENT, headline, local_minute, number, percent, section, table, words
+from relations.cli.show import ABSENT, counted, headline, local_minute, number, percent, section, table, words
 from relations.messages import ID_PATTERN
 from relations.policies.calendars import time_zone
 from relations.projections.care.profiles import CustomerPlan
@@ -250,7 +250,7 @@ def _due(file: CustomerFile, zone: str) -> RenderableType | None:
         return None
     made = table("Due", "What", "Of", "", title="What is due", grow=3)
     for item in file.due[:_ROWS]:
-        points = f"{number(item.points)} points" if item.points else ""
+        points = counted(item.points, "point") if item.points else ""
         made.add_row(
             Text(local_minute(item.due_at, zone), style="red" if item.due_at < file.as_of else ""),
             _plain(item.kind),
@@ -307,7 +307,7 @@ def show_found(found: list[FoundCustomer], asked: str) -> RenderableType:
 
 def show_audience(found: list[Addressee]) -> RenderableType:
     """Return the customers who may be addressed, one a line."""
-    title = headline("Audience", f"{number(len(found))} customers who may be addressed now")
+    title = headline("Audience", f"{counted(len(found), 'customer')} who may be addressed now")
     if not found:
         return Group(title, section(words("Nobody may be addressed.")))
     made = table("Customer", "Name", "Address", "Language", "Taboos", grow=1)
@@ -346,11 +346,13 @@ def show_contacts(
     else:
         yield section(words("No contact is recorded."))
     for code, contacts in breaches.items():
-        yield words(f"{number(contacts)} recorded contacts broke the rule {code}.")
+        yield words(f"{counted(contacts, 'recorded contact')} broke the rule {code}.")
     if not silent:
-        yield section(words(f"Everybody was contacted within {days} days."))
+        yield section(words(f"Everybody was contacted within {counted(days, 'day')}."))
         return
-    made = table("Customer", "Last contacted by us", "Days", title=f"{number(count)} without contact in {days} days")
+    made = table(
+        "Customer", "Last contacted by us", "Days", title=f"{number(count)} without contact in {counted(days, 'day')}"
+    )
     for customer in silent:
         since = f"{customer.since:%Y-%m-%d}" if customer.contacted else "never"
         made.add_row(customer.customer, since, number(customer.days))

@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from relations.cli.show import ABSENT, headline, local_minute, number, section, table, words
+from relations.cli.show import ABSENT, counted, headline, local_minute, number, section, table, words
 from relations.messages import Event, Money, RecordedEvent, from_micros
 
 __all__ = ["as_dict", "details", "field_text", "line", "show", "timeline"]
@@ -68,7 +68,7 @@ def timeline(found: list[RecordedEvent], zone: str, *, title: str | None = None,
             made.add_row(str(recorded.position), when, what, Text.assemble(f"{said}\n" if said else "", (by, "dim")))
         else:
             made.add_row(when, what, said)
-    lines = [words(f"{number(len(found))} events. Times are in {zone}.")]
+    lines = [words(f"{counted(len(found), 'event')}. Times are in {zone}.")]
     if late:
         lines.append(words("* recorded more than a day after it occurred"))
     return Group(made, *lines)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from relations.cli.pages.policy import show_findings
-from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, table, words
+from relations.cli.show import ABSENT, bar, counted, headline, local_minute, number, percent, section, table, words
 from relations.policies.calendars import time_zone
 from relations.policies.loyalty.check import ProgrammeReport
 from relations.projections.loyalty.view import (
@@ -119,7 +119,7 @@ def show_liability(owed: Liability, unused: BreakageReport, zone: str) -> Render
         state = "overdue" if month.overdue else ""
         made.add_row(month.month or "for ever", number(month.points), bar(month.points / most if most else None), state)
     made.add_row(Text("in all", "bold"), number(owed.points), "", "")
-    lines: list[RenderableType] = [words(f"Members owe {number(owed.debt)} points.")] if owed.debt else []
+    lines: list[RenderableType] = [words(f"Members owe {counted(owed.debt, 'point')}.")] if owed.debt else []
     if any(month.overdue for month in owed.months):
         lines.append(
             words("Overdue points have expired, which is not recorded yet; run `relations run --advance-time`.")

@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from relations.cli.show import headline, number, section, table, words
+from relations.cli.show import counted, headline, number, section, table, words
 from relations.engine import Problem, Status, Verification
 
 __all__ = ["show_status", "show_verification"]
@@ -27,7 +27,7 @@ def show_status(found: Status) -> Iterator[RenderableType]:
             state = Text(f"stopped at position {view.failed_at}, {view.failed_stream}: {view.failure}", "red")
         made.add_row(view.name, number(view.version), number(view.position), number(view.behind), state)
     yield headline("Status", found.database)
-    yield section(Text(f"{number(found.position)} events"), Text(f"digest {found.digest}"))
+    yield section(Text(counted(found.position, "event")), Text(f"digest {found.digest}"))
     yield section(made)
     if found.consumers:
         consumers = table("Consumer", "Position", "Behind", "State", right=(1, 2), grow=3)
@@ -49,7 +49,7 @@ def show_verification(found: Verification) -> Iterator[RenderableType]:
         yield from _problems(found)
         return
     yield Text("The log is good.", style="bold green")
-    yield Text(f"{number(found.events)} events: the chain is unbroken, without gaps, and every event can be read.")
+    yield Text(f"{counted(found.events, 'event')}: the chain is unbroken, without gaps, and every event can be read.")
     compared = f"Views equal to the log: {', '.join(found.views)}." if found.views else "No view was folded so far."
     others = "Snapshots and seals" if any("keys" in each for each in found.unchecked) else "Keys, snapshots and seals"
     yield words(f"{others} match the log. {compared}")

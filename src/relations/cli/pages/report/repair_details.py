@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 
 from relations.cli.pages.report.question import Question
 from relations.cli.pages.report.repair import duration
-from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, table, words
+from relations.cli.show import ABSENT, bar, counted, headline, local_minute, number, percent, section, table, words
 from relations.past.questions import Questions
 from relations.projections.repair.lessons import CausesBy
 from relations.projections.repair.view import (
@@ -183,9 +183,8 @@ def show_one(page: RelationPage, zone: str, limit: int) -> RenderableType:
     """One customer's relation."""
     standing, account = page.relation.standing, page.account
     since = "" if standing.since is None else f" since {local_minute(standing.since, zone)}"
-    lines = [
-        f"{standing.state.replace('_', ' ')}{since}; {standing.complaints} complaints, {standing.relapses} relapses"
-    ]
+    troubles = f"{counted(standing.complaints, 'complaint')}, {counted(standing.relapses, 'relapse')}"
+    lines = [f"{standing.state.replace('_', ' ')}{since}; {troubles}"]
     lines += [
         f"{each.complaint}: a failure after a failure ({each.kind.replace('_', ' ')}), after {duration(each.interval)}"
         for each in page.relation.deviations
