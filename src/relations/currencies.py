@@ -1,12 +1,12 @@
 """Currencies and the digits of their minor units, pinned so that recorded amounts never change their meaning.
 
 ISO removes a currency from its list when it is withdrawn, and packages follow. So the codes known when this version was
-released are listed here, the withdrawn ones with the last day on which they could be paid with. The package `iso4217`
+released are listed here. The withdrawn ones have the last day on which they could be paid with. The package `iso4217`
 is asked only for codes that are newer.
 
-Sources: ISO 4217 list one with amendments until 2026-01-01, its earlier editions for the digits of withdrawn
-currencies; for last days the currency data of Unicode CLDR, and the published end of dual circulation
-where that is later.
+Sources: ISO 4217 list one with amendments until 2026-01-01, and its earlier editions for the digits of withdrawn
+currencies. Last days are from the currency data of Unicode CLDR, and from the published end of dual circulation where
+that is later.
 """
 
 from __future__ import annotations

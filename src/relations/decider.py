@@ -1,9 +1,9 @@
 """Deciders: the whole behaviour of one kind of aggregate as plain values.
 
-After the Decider of Jérémie Chassaing (thinkbeforecoding.com, "Functional Event Sourcing Decider", 2021): an initial
-state, `decide` from a command to events, and `evolve` from an event to the next state. Both functions are pure: they
-use no clock, no id generator, no input and no output. `evolve` never refuses an event that it knows, because what is
-recorded has happened.
+After the Decider of Jérémie Chassaing (thinkbeforecoding.com, "Functional Event Sourcing Decider", 2021). It has an
+initial state, `decide` from a command to events, and `evolve` from an event to the next state. Both functions are pure:
+they use no clock, no id generator, no input and no output. `evolve` never refuses an event that it knows, because what
+is recorded has happened.
 """
 
 from __future__ import annotations

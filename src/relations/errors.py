@@ -138,9 +138,9 @@ class InvalidInput(RelationsError):
 class NoFit(InvalidInput):
     """There is no fit of a model to these customers.
 
-    The code says why: `no_customers`, `no_repeat_customers` (nobody came back), `no_repeat_spending` (they did, and
-    spent nothing), `fit_not_converged` (the likelihood has no summit) or `infinite_mean` (there is a fit, and what it
-    expects is infinite).
+    The code says why: `no_customers`, `no_repeat_customers` (nobody came back) or `no_repeat_spending` (they did, and
+    spent nothing). Two further codes are `fit_not_converged` (the likelihood has no summit) and `infinite_mean` (there
+    is a fit, and what it expects is infinite).
     """
 
     code = "no_fit"

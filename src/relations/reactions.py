@@ -4,9 +4,9 @@ The engine calls `react` for every event that it records and decides the command
 transaction. It gives them their ids, actor and cause. A reaction is pure. Its commands are decided by rules that answer
 "nothing to do" with no events, because an event that has happened is not refused afterwards.
 
-There is one exception. What two streams agree on happens in both or in neither: a merge of customers, accounts or
-complaints, points given to another member, points promised for a complaint, a referral, a reward in limited supply.
-Where the second stream refuses, the command that began it is refused.
+There is one exception. What two streams agree on happens in both or in neither. That holds for merges of customers,
+accounts or complaints, and for points given to another member. It also holds for points promised for a complaint, a
+referral, and a reward in limited supply. Where the second stream refuses, the command that began it is refused.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class AsyncRelations:
 
     Commands run in one thread on SQLite, where writers take turns in any case, and in several on PostgreSQL. Everything
     else runs in other threads. A task that is cancelled while it awaits a command leaves it recorded as a whole or not
-    at all: send it again with its `command_id` to learn which.
+    at all. Send it again with its `command_id` to learn which.
 
     Open it with `AsyncRelations.open`, or give it an engine, and use it as an asynchronous context manager to close it.
 
@@ -159,9 +159,9 @@ class AsyncRelations:
             connection: The host's own SQLAlchemy connection for asyncio, with the driver aiosqlite, psycopg or
                 asyncpg: the events commit or vanish with the host's rows. The work is then done in the event loop.
             expected_version: Refuse unless the command's stream is at this version.
-            also: A plain function that writes rows of the host's own in a thread, given the connection on which the
-                events are recorded, and the receipt; see `Relations.execute`. Commands of several tasks then share a
-                commit, which a `connection` does not allow.
+            also: A plain function that writes rows of the host's own in a thread. It is given the connection on which
+                the events are recorded, and the receipt; see `Relations.execute`. Commands of several tasks then share
+                a commit, which a `connection` does not allow.
 
         Raises:
             CommandRefused: A rule of the domain forbids it.
@@ -206,8 +206,8 @@ class AsyncRelations:
     ) -> BatchReport:
         """Execute many commands, one transaction for each batch. Refused ones are reported, the others recorded.
 
-        Each command is all or nothing as in `execute`; a crash loses at most the batch under way, and sending all of
-        it again records only what is missing, where commands have ids. Other commands may run between two batches.
+        Each command is all or nothing as in `execute`. A crash loses at most the batch under way, and sending all of it
+        again records only what is missing, where commands have ids. Other commands may run between two batches.
 
         Args:
             commands: Any iterable; it is read a batch at a time, in a thread.

@@ -2,8 +2,8 @@
 
 In both models, an active customer buys at random at a rate of their own, gamma distributed over customers with shape r
 and rate alpha. At a purchase the customer leaves for good with a probability of their own, beta distributed with a and
-b. In BG/NBD that can happen at every repeat purchase, in MBG/NBD already at the first one: there a customer who never
-came back may have left.
+b. In BG/NBD that can happen at every repeat purchase, in MBG/NBD already at the first one. In the latter, a customer
+who never came back may have left.
 
 Sources: P. S. Fader, B. G. S. Hardie, K. L. Lee, "'Counting your customers' the easy way: an alternative to the
 Pareto/NBD model", Marketing Science 24 (2005) 275-284; the same, "Computing P(alive) using the BG/NBD model" (2008).
@@ -11,8 +11,8 @@ E. P. Batislam, M. Denizel, A. Filiztekin, "Empirical validation and comparison 
 International Journal of Research in Marketing 24 (2007) 201-209; U. Wagner, D. Hoppe, "Erratum on the MBG/NBD model",
 the same 25 (2008) 225-226.
 
-With n the occasions to leave so far (x in BG/NBD, x + 1 in MBG/NBD), R = r + x, A = alpha + T and B = b + n the two
-models are one formula each; `docs/explanation/lifetime-value.md` has them all.
+Let n be the occasions to leave so far: x in BG/NBD, x + 1 in MBG/NBD. With R = r + x, A = alpha + T and B = b + n, the
+two models are one formula each. `docs/explanation/lifetime-value.md` has them all.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class BuyingModel(BaseModel):
     def _expected(self, x: Any, recency: Any, age: Any, *, days: float, yearly_rate: float = 0.0) -> Any:
         """Integrate the rate of purchases, (R / A) 2F1(R + 1, a; a + B; -s / A), discounted, over time.
 
-        Without discounting, the paper's closed form gives the same, but it is 0 / 0 at a = 1, and multiplies a huge
+        Without discounting, the paper's closed form gives the same. But it is 0 / 0 at a = 1, and multiplies a huge
         number by a tiny one for good customers. The rate falls like a power of A + s, so the Gauss-Legendre nodes are
         spread evenly over the logarithm of A + s.
         """

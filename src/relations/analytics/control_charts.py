@@ -3,7 +3,7 @@
 Two charts. The p-chart is for shares (CSAT): limits at three standard errors around the overall share, each month's by
 its own number of answers (W. A. Shewhart, "Economic control of quality of manufactured product", 1931; D. C.
 Montgomery, "Introduction to statistical quality control", chapter on charts for attributes). For net promoter scores
-each answer is +1, 0 or -1; the limits follow the variance of those, p + d - (p - d)^2, pooled over all months, over the
+each answer is +1, 0 or -1. The limits follow the variance of those, p + d - (p - d)^2, pooled over all months, over the
 month's number of answers.
 
 Signals are the tests of L. S. Nelson, "The Shewhart control chart: tests for special causes", Journal of Quality
@@ -69,7 +69,7 @@ class ControlPoint(BaseModel):
         value: The figure, in the chart's unit.
         low: The lower limit for this number of answers.
         high: The upper limit for this number of answers.
-        deviation: The distance of the value from the centre in standard errors, negative below it; None if all answers
+        deviation: The distance of the value from the centre in standard errors, negative below it. None if all answers
             of all periods are equal, which leaves no error to measure by.
         signals: The tests that this point completes; empty if chance alone explains it.
     """

@@ -2,9 +2,10 @@
 
 Shares are those of R. H. Lindeman, P. F. Merenda and R. Z. Gold, "Introduction to bivariate and multivariate analysis"
 (1980), also known as LMG or Shapley values of R squared (U. Groemping, "Relative importance for linear regression in R:
-the package relaimpo", Journal of Statistical Software 17 (2006) 1): how much a driver adds to R squared, averaged over
-all orders in which drivers can be entered. They are never negative and sum to R squared, even if drivers are correlated
-with each other. No figure shows which of two correlated drivers "really" matters; `collinear` names them.
+the package relaimpo", Journal of Statistical Software 17 (2006) 1). A share is how much a driver adds to R squared,
+averaged over all orders in which drivers can be entered. Shares are never negative and sum to R squared, even if
+drivers are correlated with each other. No figure shows which of two correlated drivers "really" matters; `collinear`
+names them.
 
 Pure Python: all regressions of up to twelve drivers come from one matrix of correlations.
 """
@@ -116,8 +117,8 @@ def driver_report(outcome: str, values: Sequence[float], drivers: Mapping[str, S
         drivers: The values of each driver by its name, one for each observation.
 
     Raises:
-        InvalidInput: There are no drivers or more than twelve, columns differ in length, the outcome never varies, or
-            there are fewer than two observations more than drivers.
+        InvalidInput: There are no drivers or more than twelve, columns differ in length, or the outcome never varies.
+            Or there are fewer than two observations more than drivers.
     """
     n = len(values)
     if any(len(column) != n for column in drivers.values()):

@@ -1,9 +1,9 @@
 """Gauss's hypergeometric function as a mean: E (1 + p z)^-e for a beta distributed p is 2F1(e, a; a + b; -z).
 
-By Pfaff's transformation it is (1 + z)^-a 2F1(a + b - e, a; a + b; w) with w = z / (1 + z) < 1, whose parameters stay
-small together where e and b grow together. Near w = 1 scipy continues the series by a formula that is undefined where
-e - a is a whole number (it gives NaN) and poor near it; there the mean is integrated instead. So it is where a is so
-large that the first factor vanishes and the second overflows.
+By Pfaff's transformation it is (1 + z)^-a 2F1(a + b - e, a; a + b; w) with w = z / (1 + z) < 1. The parameters of 2F1
+then stay small together where e and b grow together. Near w = 1 scipy continues the series by a formula. The formula is
+undefined where e - a is a whole number (it gives NaN), and poor near it. There the mean is integrated instead. So it is
+where a is so large that the first factor vanishes and the second overflows.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def mean_power(a: float, b: Any, e: Any, z: Any) -> Any:
 def _integrated(a: float, b: Any, e: Any, z: Any, np: Any, special: Any) -> Any:
     """Integrate by the trapezoidal rule over the logit of p, which is exact to the last digits for a smooth function.
 
-    The line between the function's values at p = 0 and p = 1 is subtracted and its mean added again: the rest vanishes
+    The line between the function's values at p = 0 and p = 1 is subtracted and its mean added again. The rest vanishes
     at both ends, however flat the distribution is there.
     """
     last = np.exp(-e * np.log1p(z))

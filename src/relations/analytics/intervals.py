@@ -59,8 +59,8 @@ class NetPromoters(BaseModel):
 
     Attributes:
         score: 100 x (promoters - detractors) / answers, as commonly reported.
-        adjusted: The same after 3/4 of a promoter, 3/4 of a detractor and 1 1/2 passives are added; the centre of the
-            interval before it is cut at -100 and 100, and the better estimate from few answers.
+        adjusted: The same after 3/4 of a promoter, 3/4 of a detractor and 1 1/2 passives are added. It is the centre of
+            the interval before that is cut at -100 and 100, and the better estimate from few answers.
         interval: The adjusted-Wald interval.
     """
 
@@ -256,11 +256,11 @@ def net_promoters(
 ) -> NetPromoters | None:
     """Return the net promoter score with its adjusted-Wald interval; None if nobody answered.
 
-    Add 3 to n and 3/4 each to promoters and detractors, then take the normal interval of the difference of two shares
-    of one sample, whose variance is `p + d - (p - d)^2`, cut at -100 and 100.
+    Add 3 to n and 3/4 each to promoters and detractors. Then take the normal interval of the difference of two shares
+    of one sample, cut at -100 and 100. The variance of the difference is `p + d - (p - d)^2`.
 
     Sources: B. Rocks, "Interval estimation for the 'net promoter score'", The American Statistician 70 (2016) 365-372
-    (arXiv:1601.07235), where it is among the best of six by coverage and width; J. Lewis and J. Sauro, "Confidence
+    (arXiv:1601.07235). There it is among the best of six by coverage and width. J. Lewis and J. Sauro, "Confidence
     intervals for net promoter scores" (measuringu.com, 2021), who found the same on two real data sets.
 
     Raises:

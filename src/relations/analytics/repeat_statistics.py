@@ -1,8 +1,8 @@
 """The statistics of a customer that the models of repeat buying need: four numbers, however long the history.
 
-The conventions are those of the literature (P. S. Fader, B. G. S. Hardie, K. L. Lee, "'Counting your customers' the
-easy way", Marketing Science 24 (2005) 275-284, and their spreadsheet note): the first purchase makes somebody a
-customer and is not counted; several purchases on one day are one; time runs from the first purchase day.
+The conventions are those of the literature. The first purchase makes somebody a customer and is not counted. Several
+purchases on one day are one. Time runs from the first purchase day. Source: P. S. Fader, B. G. S. Hardie, K. L. Lee,
+"'Counting your customers' the easy way", Marketing Science 24 (2005) 275-284, and their spreadsheet note.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A customer's amounts scatter around a mean of their own (gamma with shape p). The means scatter over customers (the
 gamma's rate is itself gamma, with shape q and rate v). The expected amount is then a weighted mean of the customer's
-own amounts and those of everybody: the more purchases, the more weight their own have. The model assumes that the
+own amounts and those of everybody. The more purchases, the more weight their own have. The model assumes that the
 amount is independent of how often a customer buys.
 
 Sources: P. S. Fader, B. G. S. Hardie, "The Gamma-Gamma model of monetary value" (brucehardie.com, note 025, 2013);

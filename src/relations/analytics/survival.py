@@ -133,9 +133,9 @@ def time_to_loss(
     """Return the days from the first purchase until the customer was first lost; None without any purchase.
 
     Hardly any customer gives notice, so leaving is a silence. A customer is lost on the first day on which the last
-    sign of life is longer ago than the policy's limit, or on the day of a recorded departure. The clock stops on that
-    day, not at the last purchase, since it could not be known earlier. Customers within the limit are censored, so no
-    future purchase changes today's figure. A later return does not undo the loss.
+    sign of life is longer ago than the policy's limit. The day of a recorded departure counts as such a day. The clock
+    stops on that day, not at the last purchase, since it could not be known earlier. Customers within the limit are
+    censored, so no future purchase changes today's figure. A later return does not undo the loss.
 
     Args:
         days: The ordinals of the purchase days, ascending, none after `today`.

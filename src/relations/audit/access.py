@@ -1,8 +1,8 @@
 """Everything that is held on one person, for a request of access: readable, and as JSON.
 
-The report covers all ids that were merged, and everything in the database that belongs to them: events with their words
-opened, keys, rows of views, snapshots, and where the events of others name one of the ids. After an erasure it shows
-what remains.
+The report covers all ids that were merged, and everything in the database that belongs to them. That is events with
+their words opened, keys, rows of views, snapshots, and where the events of others name one of the ids. After an erasure
+it shows what remains.
 """
 
 from __future__ import annotations

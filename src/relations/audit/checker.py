@@ -6,10 +6,10 @@ This file stands alone: copy it to a machine that has never seen the log's softw
     python checker.py inclusion PROOF --policy POLICY --leaf HEX
     python checker.py consistency REQUEST OLD_CHECKPOINT --policy POLICY
 
-It reads the public formats of C2SP (https://c2sp.org): checkpoints as signed notes (`tlog-checkpoint`, `signed-note`),
-Ed25519 and ML-DSA-44 signatures (`tlog-cosignature`), inclusion proofs (`tlog-proof@v1`), consistency proofs as witness
-requests (`tlog-witness`), and trust policies (`tlog-policy`). Merkle proofs are verified by the algorithms of RFC 9162,
-sections 2.1.3.2 and 2.1.4.2.
+It reads the public formats of C2SP (https://c2sp.org). Checkpoints are signed notes (`tlog-checkpoint`, `signed-note`)
+with Ed25519 and ML-DSA-44 signatures (`tlog-cosignature`). Inclusion proofs are `tlog-proof@v1`, consistency proofs are
+witness requests (`tlog-witness`), and trust policies are `tlog-policy`. Merkle proofs are verified by the algorithms of
+RFC 9162, sections 2.1.3.2 and 2.1.4.2.
 
 The exit code is 0 if everything holds, 1 if something does not, and 2 if the command line is wrong.
 """

@@ -1,8 +1,8 @@
 """Certificates of erasure: which words were made unreadable, when, on whose word, and how to check it later.
 
 An erasure destroys the customer's key. It is an event like any other, so the chain of digests covers it. A certificate
-names the event and the digests before and after it. Anybody with the log can check later that the event is still there,
-that its link in the chain matches, and that the key is gone.
+names the event and the digests before and after it. Anybody with the log can check later that the event is still there
+and that its link in the chain matches. They can also check that the key is gone.
 
 A signature says who vouches for a certificate. It is a checkpoint like a seal's: of a tree whose only leaf is the
 certificate, under the log's name with `/erasures` after it. So nobody can present it as a seal of the log.

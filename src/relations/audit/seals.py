@@ -1,8 +1,8 @@
 """Seal the log, and prove afterwards what was sealed.
 
 A seal is a signed statement of the log's size and of the root of the Merkle tree over its digests. Handed to somebody
-else, it shows any later change of what was sealed: also a removed tail, and a chain recomputed after an edit, which
-the digest chain alone cannot show.
+else, it shows any later change of what was sealed. That includes a removed tail, and a chain recomputed after an edit,
+which the digest chain alone cannot show.
 
 For each seal, the database keeps its checkpoint and the O(log n) hashes from which the next one goes on. They are a
 convenience: what proves anything is the checkpoint that somebody else holds.

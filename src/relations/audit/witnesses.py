@@ -1,7 +1,7 @@
 """Cosignatures of witnesses, after C2SP's `tlog-witness`.
 
 A witness remembers the last checkpoint of a log that it has seen, and cosigns another only if that one continues it. So
-a log cannot show one history to an auditor and another one to somebody else: a policy that asks for a quorum of
+a log cannot show one history to an auditor and another one to somebody else. A policy that asks for a quorum of
 witnesses refuses a checkpoint that they have not cosigned.
 """
 

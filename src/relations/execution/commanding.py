@@ -86,8 +86,8 @@ class Commanding:
     ) -> BatchReport:
         """Execute many commands, one transaction for each batch. Refused ones are reported, the others recorded.
 
-        Each command is all or nothing as in `execute`; a crash loses at most the batch under way, and sending all of
-        it again records only what is missing, where commands have ids.
+        Each command is all or nothing as in `execute`. A crash loses at most the batch under way, and sending all of it
+        again records only what is missing, where commands have ids.
 
         Args:
             commands: Any iterable; it is read a batch at a time.

@@ -21,7 +21,7 @@ _MEASURED_FROM = 8
 class StateCache(MutableMapping[str, State]):
     """States by stream. What was used longest ago is forgotten first.
 
-    Sizes are estimates. To measure a state costs as much as to store it, so that is done seldom; in between, a state is
+    Sizes are estimates. To measure a state costs as much as to store it, so that is done seldom. In between, a state is
     taken to grow with its version.
 
     Args:

@@ -1,8 +1,8 @@
 """The digest chain, which reveals any later change of the log.
 
-`digest = SHA-256(previous digest ‖ MessagePack array of the row's other columns)`, in the order of the table's columns,
-each value in MessagePack's shortest form: integers as int, text as str, bytes as bin, absent as nil. The digest before
-position 1 is 32 zero bytes. An auditor can compute the chain in any language.
+`digest = SHA-256(previous digest ‖ MessagePack array of the row's other columns)`, in the order of the table's columns.
+Each value is in MessagePack's shortest form: integers as int, text as str, bytes as bin, absent as nil. The digest
+before position 1 is 32 zero bytes. An auditor can compute the chain in any language.
 """
 
 from __future__ import annotations

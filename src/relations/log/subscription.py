@@ -1,6 +1,6 @@
 """Subscriptions, which read the log and then wait for new events at almost no cost.
 
-SQLite does not announce commits, so it is polled: `PRAGMA data_version` on one open connection changes whenever any
+SQLite does not announce commits, so it is polled. `PRAGMA data_version` on one open connection changes whenever any
 other connection, of this process or another, has committed. A poll takes microseconds and reads no table. It runs every
 millisecond while the log is busy, and ten times a second when it is quiet. On PostgreSQL an append sends a notification
 in its transaction, and the operating system waits for it. If a notification is lost, a slow poll finds the events.

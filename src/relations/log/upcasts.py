@@ -1,7 +1,7 @@
 """Upcasts, which turn old forms of bodies into the next form: pure functions from dictionary to dictionary.
 
-When an event's form changes, its class raises `schema` by one, and the step from the old form goes here under the
-event's topic and the *old* schema. Bytes as they were stored are kept in `tests/recorded/`, and are never edited.
+When an event's form changes, its class raises `schema` by one. The step from the old form goes here under the event's
+topic and the *old* schema. Bytes as they were stored are kept in `tests/recorded/`, and are never edited.
 """
 
 from __future__ import annotations

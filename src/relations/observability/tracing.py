@@ -1,8 +1,8 @@
 """Spans of OpenTelemetry for commands, folds and the store.
 
-The spans of the store follow the stable conventions for databases: their name is the operation and the table, and they
-have `db.system.name`, `db.namespace`, `db.collection.name`, `db.operation.name` and the address of the server. Only
-the API of OpenTelemetry is needed: the host chooses the SDK, the sampler and the exporter.
+The spans of the store follow the stable conventions for databases. Their name is the operation and the table, and they
+have `db.system.name`, `db.namespace`, `db.collection.name`, `db.operation.name` and the address of the server. Only the
+API of OpenTelemetry is needed: the host chooses the SDK, the sampler and the exporter.
 """
 
 from __future__ import annotations

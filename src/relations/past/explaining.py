@@ -142,7 +142,7 @@ class EventExplanation(msgspec.Struct, frozen=True):
         settings: The parts of the policy that the rule reads, as they were.
         policy: The version of the policy that applied; 0 if none was adopted.
         pinned: True if the stream follows this version for all its life.
-        causes: The chain of events that led to it, the nearest first; the last one was recorded for a command from
+        causes: The chain of events that led to it, the nearest first. The last one was recorded for a command from
             outside, or because time had passed.
         effects: The events that followed from it directly.
         together: The other events of the same command in the same stream.

@@ -80,7 +80,7 @@ class _PastViews(Views):
 class Past(Questions):
     """An engine's log and views as they stood: read-only, with the engine's questions. Create it with `engine.as_of`.
 
-    A past knows the policies that were recorded by then, and its present is the moment that was asked for: the business
+    A past knows the policies that were recorded by then. Its present is the moment that was asked for: the business
     time if one was given, otherwise the time of recording. Personal words of customers who were erased since are erased
     here, too. Two ids that were known to be one customer are one customer at every business time.
 

@@ -2,7 +2,7 @@
 
 A view as of any position begins with the nearest kept state before it, so that not all of the log is folded each time.
 States are kept at round positions (marks) that a fold passes, and at the positions that were asked for. The oldest are
-removed when there are too many. A state holds what the log's own rows say, in rows of views: personal words are sealed
+removed when there are too many. A state holds what the log's own rows say, in rows of views. Personal words are sealed
 in it as they are in the log, and unreadable once the customer was erased.
 """
 

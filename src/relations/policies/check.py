@@ -1,7 +1,8 @@
 """Check a policy as a whole, from a value or from the text of a file.
 
-`Policy` refuses values that make no sense by themselves. This module reports everything that is wrong at once, and what
-shows only in the whole, such as an instrument that cannot be read or a loyalty programme with contradictory rules.
+`Policy` refuses values that make no sense by themselves. This module reports everything that is wrong at once. It also
+reports what shows only in the whole, such as an instrument that cannot be read or a loyalty programme with
+contradictory rules.
 """
 
 from __future__ import annotations

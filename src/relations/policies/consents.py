@@ -1,7 +1,7 @@
 """Consents of one person under several merged ids.
 
 A merge must not cause anybody to receive more messages than they asked for. So consents recorded under separate ids
-before the merge are combined strictly: a consent withdrawn under one id counts as withdrawn, even if it was given later
+before the merge are combined strictly. A consent withdrawn under one id counts as withdrawn, even if it was given later
 under another. After the merge, the newest statement holds.
 """
 

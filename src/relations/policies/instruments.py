@@ -80,10 +80,10 @@ class Instrument(Checked):
 
     Attributes:
         id: Its id, which answers refer to.
-        kind: `nps` (0 to 10), `csat` (1 to 5), `ces` (effort; its scale and method are declared), `likert` (2 to 11
-            points, one statement or several), `semantic_differential` (pairs of opposites, -3 to 3), `servqual` (items
-            in dimensions, each with an expected and a perceived score), `review` (stars and words), `interview`,
-            `panel`, `observation` (notes coded to themes, without scores).
+        kind: `nps` (0 to 10), `csat` (1 to 5) or `ces` (effort; its scale and method are declared). Or `likert` (2 to
+            11 points, one statement or several) or `semantic_differential` (pairs of opposites, -3 to 3). Or `servqual`
+            (items in dimensions, each with an expected and a perceived score). Or `review` (stars and words),
+            `interview`, `panel` or `observation` (notes coded to themes, without scores).
         lowest: The lowest point of the scale; absent if there is no scale.
         highest: The highest point.
         higher_is_better: False if a high score is a bad one. If it is not given, an effort score follows its method:

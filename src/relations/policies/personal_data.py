@@ -24,9 +24,9 @@ class PersonalData(Checked):
         erase_after_months: Customers are due for erasure this many months after their last event. None: never.
         erased_by: `person`: the erasure is an item of the agenda for people. `advance_time`: the engine erases when
             time is advanced. An erasure cannot be undone, so people are the default.
-        terms: The allowed terms by field: the `subject` of a complaint, what a trait is `about`, the `value` of an
-            attribute, the `topics` of an interaction, a root `cause`, and likewise for the other fields that hold a
-            term. Terms are stored unencrypted for ever, and nothing can recognise a name in a text; a list keeps free
+        terms: The allowed terms by field, such as the `subject` of a complaint, what a trait is `about`, or the `value`
+            of an attribute. Likewise for the `topics` of an interaction, a root `cause`, and the other fields that hold
+            a term. Terms are stored unencrypted for ever, and nothing can recognise a name in a text; a list keeps free
             text out. A field without a list takes any term.
     """
 

@@ -1,8 +1,8 @@
 """Figures that a view computes of each customer alone, brought up to date by the customers who changed.
 
-An answer over all customers often begins with something that depends on one customer at a time: the state of a
-relation, the answers of a respondent. It is kept by customer. When new events were folded, it is computed again only
-for the customers with new events, and for those whose ids were merged or parted since.
+An answer over all customers often begins with something that depends on one customer at a time. Examples are the state
+of a relation and the answers of a respondent. It is kept by customer. After new events, it is computed again only for
+their customers, and for those whose ids were merged or unmerged since.
 """
 
 from __future__ import annotations

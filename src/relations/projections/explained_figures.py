@@ -60,7 +60,7 @@ class ExplainableFigure:
         rule: The rule that computes it, in a sentence.
         value: Computes it from the sums; None if it is undefined.
         ask: Returns the figure: `(view, of) -> answer`. `of` selects which one, such as `{"month": "2024-05"}`.
-        events: The events that make a part, each with the field that names what it is about; None for an event that is
+        events: The events that make a part, each with the field that names what it is about. None for an event that is
             named by its place.
         of: The names that `of` may have.
         settings: The parts of the policy that the rule reads, such as `surveys.minimum_answers`.

@@ -1,8 +1,8 @@
 """Projections: a name, a version, tables, and pure folds from events into rows.
 
 The same folds serve live catch-up, rebuild, rebuild in shards and reading as of any point. That works because every
-row belongs to one customer (a `CustomerRow`) or is a tally that adds up (a `Tally`), and because a fold sees nothing
-but its rows, the event, and the event's envelope. Folds change their rows in place: the runner owns them.
+row belongs to one customer (a `CustomerRow`) or is a tally that adds up (a `Tally`). It also works because a fold sees
+nothing but its rows, the event, and the event's envelope. Folds change their rows in place: the runner owns them.
 """
 
 from __future__ import annotations

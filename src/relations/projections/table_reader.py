@@ -53,7 +53,7 @@ class TableReader(ABC):
     ) -> list[R]:
         """Return the rows that meet all conditions.
 
-        Where several rows of one customer are combined, they are found if any of them meets the conditions, and come
+        Several rows of one customer may be combined. Then they are found if any of them meets the conditions, and come
         where the first of them would.
 
         Args:

@@ -1,6 +1,6 @@
 """The base of views: typed queries over a projection's tables.
 
-Rows are kept by the customer as recorded. A view answers for the surviving id of customers who were merged: `rows`
+Rows are kept by the customer as recorded. A view answers for the surviving id of customers who were merged. `rows`
 gives rows under that id, and combines those of one customer by the rule that their class declares. Conditions and
 orders are written on the table as if its column `customer` held the surviving id. While nobody is merged, the SQL is as
 if there were no merges.
@@ -96,7 +96,7 @@ class ViewContext:
 class View(TableReader):
     """Typed queries over one projection's tables. Subclasses name their `projection` and add questions as methods.
 
-    A question about a `customer` without any recorded event is refused, whatever the view: an answer would look like
+    A question about a `customer` without any recorded event is refused, whatever the view. An answer would look like
     one about a customer without any trouble.
 
     Answers are kept for as long as they hold, if the class says so with `keeps_answers`. Its questions may then depend

@@ -97,7 +97,7 @@ def check_laws(
     - Folding the same events again changes nothing.
     - The rows as of a position are those of live folding up to it.
     - Another process gives the same rows, whatever its `PYTHONHASHSEED`.
-    - Two commands of one stream that could be recorded in either order give the same rows in both: the latest by
+    - Two commands of one stream that could be recorded in either order give the same rows in both. The latest by
       business time counts, not the last recorded.
 
     Args:
@@ -115,8 +115,8 @@ def check_laws(
 
     Raises:
         LawBroken: The projection breaks a law; the error names the law and the row.
-        ValueError: The commands lead to no event that the projection folds, no aggregate decides one of the commands,
-            or the folds cannot be sent to another process.
+        ValueError: The commands lead to no event that the projection folds, or no aggregate decides one of them. Or the
+            folds cannot be sent to another process.
     """
     named = _named(commands, aggregates)
     with Relations.open(url, aggregates=aggregates, reactions=reactions, follow=False) as engine:

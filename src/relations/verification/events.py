@@ -1,7 +1,7 @@
 """The check of every event, in one pass over the log in order of position.
 
 The chain is checked for every row. The bodies, causes, policies and receipts are checked for the rows that are events
-of relations; another application's events on the same log are covered by the chain alone.
+of relations. Another application's events on the same log are covered by the chain alone.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ class KeyProblem(JsonForm, msgspec.Struct, frozen=True):
 
     Attributes:
         code: `key_unreadable` (damaged, or wrapped for somebody else), `key_wrong` (it does not open the customer's
-            words), `key_missing`, `key_emptied` (destroyed without an erasure), `key_restored` (present although the
-            customer was erased), `key_misdated` (not created with the customer's first words) or `key_unused` (of a
+            words), `key_missing` or `key_emptied` (destroyed without an erasure). Or `key_restored` (present although
+            the customer was erased), `key_misdated` (not created with the customer's first words) or `key_unused` (of a
             customer without events).
         customer: The customer's id; empty for the key of digests.
         reason: A sentence for people.

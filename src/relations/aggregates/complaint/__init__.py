@@ -10,8 +10,8 @@ again. If the policy has promises for them, `next_response` starts with a messag
 `follow_up` starts with the resolution. Each clock ends in one of three ways. It is met before its deadline. It is
 missed at the deadline or later: when the answering command or `CheckDeadlines` is recorded, whichever comes first. It
 is cancelled when the complaint is withdrawn, merged or reopened before. A recorded miss stays in the log; figures
-use the times of the steps. The first answer is anything that answers the customer: an acknowledgement, an apology, an
-offer, a question, a message, a holding reply, a remedy carried out or the resolution.
+use the times of the steps. The first answer is anything that answers the customer. It can be an acknowledgement, an
+apology, an offer, a question, a message, a holding reply, a remedy carried out or the resolution.
 
 **Kinds.** A case may also be an enquiry, a request or a suggestion. It has the same life on the same desk, with the
 service level of its kind. Only complaints affect the state of the relation. A suggestion is resolved as `adopted` or

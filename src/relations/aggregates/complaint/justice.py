@@ -1,7 +1,7 @@
 """The kind of justice that each repair action serves.
 
 Customers judge a recovery by the compensation (distributive), the process (procedural) and the treatment
-(interactional): Tax, Brown and Chandrashekaran, "Customer evaluations of service complaint experiences",
+(interactional). Source: Tax, Brown and Chandrashekaran, "Customer evaluations of service complaint experiences",
 *Journal of Marketing* 62, 1998, pages 60 to 76.
 """
 

@@ -1,8 +1,8 @@
 """The table of moves: the commands that each state of a complaint allows, and the state after them.
 
 A complaint that was answered stays `acknowledged` while the work continues. Each remedy, improvement and question to
-the customer has its own state. Anything that answers the customer is a first answer: an acknowledgement, an apology, an
-offer, a question, a message, a holding reply or a remedy carried out. Lessons may be recorded in any state.
+the customer has its own state. Anything that answers the customer is a first answer. It can be an acknowledgement, an
+apology, an offer, a question, a message, a holding reply or a remedy carried out. Lessons may be recorded in any state.
 `CheckDeadlines` is legal in every state: it checks the running clocks and changes no state.
 """
 

@@ -247,8 +247,8 @@ class FeedbackGiven(Event, frozen=True):
         items: The answers to the items of a questionnaire.
         themes: The policy's themes of the comment, if it was coded when it was recorded.
         language: The language of the comment (BCP 47).
-        answer_by: The time by which the business has to reply, UTC microseconds, if the policy at the time counts the
-            answer as low or promises an answer on its platform.
+        answer_by: The time by which the business has to reply, UTC microseconds. Given if the policy at the time counts
+            the answer as low or promises an answer on its platform.
         platform: The platform on which it was posted in public.
         link: The address of the post.
     """
@@ -333,8 +333,8 @@ class SentimentScored(Event, frozen=True):
         score: Thousandths, from -1000 (unfavourable) to 1000 (favourable).
         scorer: The model.
         scorer_version: The version of the model, as versions may differ on the same comment.
-        answer_by: The time by which the business has to reply, UTC microseconds, if the answer has no score of its own
-            and the policy at the time counts this one as low.
+        answer_by: The time by which the business has to reply, UTC microseconds. Given if the answer has no score of
+            its own and the policy at the time counts this one as low.
     """
 
     topic: ClassVar[str] = "customer.sentiment_scored"

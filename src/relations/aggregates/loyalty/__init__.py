@@ -10,21 +10,21 @@ first. Purchases, refunds and the passing of time are for all of them.
 **Lots.** The balance is the sum of the open lots less the debt. A lot is pending until its `active_from` and expires at
 its end. Intervals are half-open: a lot that expires at the moment of a redemption cannot be spent by it.
 
-**Time.** Before a command is decided, everything that fell due by its time is done first, each thing at its own moment
-and by the policy of that moment. See `decide.time` and `docs/explanation/points-and-time.md`.
+**Time.** Before a command is decided, everything that fell due by its time is done first. Each thing is done at its own
+moment and by the policy of that moment. See `decide.time` and `docs/explanation/points-and-time.md`.
 
 **Debts.** A debt is repaid from whatever is credited next. Only a merge can leave an account with both lots and a debt,
 and then the next decision repays first. No lot falls below zero, and no points are dropped silently.
 
-**Refunds** take points back by the running total for each purchase: from the purchase's own lot, pending or not, and
-then from other lots, pending ones first. Points of the purchase that had already expired are not taken back. What is
-missing becomes a debt, or is recorded as a shortfall. Later earnings are not set against a shortfall, but points that
-come back from a redemption made before it are.
+**Refunds** take points back by the running total for each purchase. They come from the purchase's own lot, pending or
+not, and then from other lots, pending ones first. Points of the purchase that had already expired are not taken back.
+What is missing becomes a debt, or is recorded as a shortfall. Later earnings are not set against a shortfall, but
+points that come back from a redemption made before it are.
 
 **Reversals.** What a purchase earns, a refund and a redemption can be reversed: a refund reverses the earning,
 `ReverseRefund` the refund, and `ReverseRedemption` the redemption. Such a pair leaves nothing in any figure. A reversed
 refund gives back what it took, to the lots that it took it from. The tier that it cost and the referral that it revoked
-are as before. Other commands have counter-commands instead, and both entries stand in the figures: an adjustment is
+are as before. Other commands have counter-commands instead, and both entries stand in the figures. An adjustment is
 corrected by an adjustment the other way, a credit by an adjustment, a transfer by a transfer back. `ReopenAccount`
 opens a closed account again, but brings back none of its points.
 

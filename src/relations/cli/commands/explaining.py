@@ -72,8 +72,8 @@ def explain(
 
     With VIEW and CUSTOMER: each event of the customer that changed a row of the view, and what it changed. With VIEW,
     --tally and --key: the customers and events that a tally sums up. With VIEW, --figure and --of: the rule, the policy
-    and the customers behind a figure that is computed, or the reason why it is not shown. With --event: the rule, the
-    policy and the causes of one event.
+    and the customers behind a computed figure, or the reason why it is not shown. With --event: the rule, the policy
+    and the causes of one event.
     """
     with running(json=json, verbose=verbose) as screen:
         kinds = [event is not None, tally is not None, figure is not None, customer is not None]

@@ -1,8 +1,8 @@
 """Rejected rows: a JSON Lines file to correct and import again.
 
 A line is `{"row": 17, "code": "not_a_time", "reason": "…", "field": "date", "hint": null, "command": null,
-"recorded": 0, "source": "cdnow", "raw": {"date": "19970230", …}}`. The row number and the source make the command ids,
-so a row that is corrected in `raw` and imported again is recorded as the row that it is.
+"recorded": 0, "source": "cdnow", "raw": {"date": "19970230", …}}`. The row number and the source make the command ids.
+So a row that is corrected in `raw` and imported again is recorded as the row that it is.
 
 The rows may hold personal words in clear. An import can leave their values out; to correct such a row, put its
 values into `raw`.

@@ -1,8 +1,8 @@
 """The form of an import mapping, which turns the rows of one kind of file into commands.
 
 A mapping is a TOML file; `Mapping.model_json_schema()` is its JSON Schema. Its parts are `[source]` (the format),
-`[group]` (consecutive rows that belong together), `[values.*]` (named values of a row), `[[reject]]` and `[[note]]`
-(rejected rows, and accepted rows to list), `[[match]]` (references to an earlier row) and `[[command]]` (the commands).
+`[group]` (consecutive rows that belong together) and `[values.*]` (named values of a row). `[[reject]]` and `[[note]]`
+are rejected rows, and accepted rows to list. `[[match]]` is a reference to an earlier row, and `[[command]]` a command.
 A name stands for a value of `[values]`, otherwise for a column. `row` and `source` are reserved: the row's number and
 the import's name.
 """
@@ -114,8 +114,8 @@ class Source(_Part):
     """The format of the file. Gzip is recognised by its first bytes; a byte order mark is removed.
 
     Attributes:
-        format: `csv`, `tsv`, `columns` (separated by blanks), `fixed` (by position), `jsonl` (one object a line; fields
-            of inner objects are `outer.inner`) or `xes` (one event a row; attributes of its trace are `case:…`).
+        format: `csv`, `tsv`, `columns` (separated by blanks) or `fixed` (by position). Or `jsonl` (one object a line;
+            fields of inner objects are `outer.inner`) or `xes` (one event a row; attributes of its trace are `case:…`).
         encoding: The encoding of the text. XML names its own.
         header: The first row names the columns (`csv`, `tsv`, `columns`).
         columns: The columns' names where the first row does not name them.
@@ -247,8 +247,8 @@ class Value(_Part):
         false: The words for false.
         nonzero: Read a boolean from a number: 0 is false, any other number is true.
         blank: The treatment of a missing value: `reject` the row, or `absent` (the command goes without).
-        unreadable: The treatment of a value that cannot be read or that its command does not accept: `reject` the row,
-            or `absent` (the command goes without, and the row gets the note `<name>_left_out`).
+        unreadable: The treatment of a value that cannot be read or that its command does not accept. `reject` rejects
+            the row. With `absent` the command goes without, and the row gets the note `<name>_left_out`.
         default: The text to use instead of a blank.
     """
 

@@ -1,7 +1,7 @@
 """Rows into commands, by the rules of a mapping.
 
-For each row: values that count are counted, rules that reject are tested, references to earlier rows are resolved,
-notes are taken, and commands are made. Counts and references depend on the order of the rows. The same file always
+For each row, values that count are counted, rules that reject are tested, and references to earlier rows are resolved.
+Notes are taken, and commands are made. Counts and references depend on the order of the rows. The same file always
 gives the same commands with the same ids.
 """
 

@@ -1,7 +1,7 @@
 """Write an object-centric event log as a bundle of Parquet files: one zip archive with one table for each type.
 
-The archive has `ocel-meta.json`, which declares the files and the types of attributes, `events/`, `objects/` and
-`object_changes/` with a file for each type, and `relations/` with the relations of events to objects and of objects to
+The archive has `ocel-meta.json`, which declares the files and the types of attributes. `events/`, `objects/` and
+`object_changes/` have a file for each type. `relations/` has the relations of events to objects and of objects to
 objects. Times, whole numbers, amounts and booleans are typed columns.
 """
 

@@ -208,7 +208,7 @@ class Consumer(Iterator[T], Generic[T]):
 
         Args:
             position: Acknowledge only up to this position of a batch.
-            connection: The host's own connection to the log's database: the position moves if the host's transaction
+            connection: The host's own connection to the log's database. The position moves if the host's transaction
                 commits, so what the host writes in it is written exactly once.
 
         Raises:

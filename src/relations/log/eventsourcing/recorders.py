@@ -1,6 +1,6 @@
 """Recorders for eventsourcing, which store the events of any eventsourcing application in the log.
 
-Events of such an application are stored unchanged: the originator id is the stream, the topic is the one from
+Events of such an application are stored unchanged. The originator id is the stream, the topic is the one from
 eventsourcing, and the body is the output of its mapper. The schema is 0, `FOREIGN`, and the event belongs to no
 customer. The engine never decodes these bodies.
 

@@ -1,8 +1,8 @@
 """The differences between eventsourcing 9.5 and 10, in one place.
 
-Version 9.5 is supported and pinned. Version 10 is in alpha: it moved the errors, made its records keyword-only, added
+Version 9.5 is supported and pinned. Version 10 is in alpha. It moved the errors, made its records keyword-only, added
 an id and metadata to stored events, and renamed a field of trackings. What it adds is kept in columns of the log that
-its events do not need otherwise: the id in the command id, the metadata in the cause. Both are covered by the chain.
+its events do not need otherwise. The id is in the command id, the metadata in the cause. Both are covered by the chain.
 """
 
 from __future__ import annotations

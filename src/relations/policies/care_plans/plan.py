@@ -100,7 +100,7 @@ class CareStep(Checked):
         on: The anchor: the day on which the round `begin`s, the customer's `birthday`, or each `festival` of their
             culture in the round. A birthday on 29 February is kept on 28 February in other years.
         days_valid: The number of days on which it can be done, the due day included. A step on a birthday is due on
-            these days; its lapse is recorded at the end of the round, so that no time in the log gives the birthday.
+            these days. Its lapse is recorded at the end of the round, so that no time in the log gives the birthday.
         minutes: How long it should take.
         sells: True if it tries to sell something. Its consent is then that for selling.
         owner_role: The role that should do it, in the host's words.
@@ -160,10 +160,10 @@ class CarePlan(Checked):
 
     Attributes:
         id: Its id.
-        begins: What begins it: the customer is `registered` or makes the `first_purchase` or any `purchase`, enters a
-            `stage` of the lifecycle, gets a `value_grade`, reaches a tier, a complaint is resolved, or somebody begins
-            it `by_hand`. It begins with the first moment of the next local day. A trigger while the plan is in progress
-            is ignored.
+        begins: What begins it: the customer is `registered`, makes the `first_purchase` or any `purchase`, enters a
+            lifecycle `stage`, gets a `value_grade` or reaches a tier. Or a complaint is resolved, or somebody begins it
+            `by_hand`. It begins with the first moment of the next local day. A trigger while the plan is in progress is
+            ignored.
         of: The stages, grades or tiers that begin it; empty for any tier.
         meant_for: Conditions that the customer meets on the evening of the trigger's day. Empty for everybody.
         repeats_months: The months after which the next round begins. None: there is one round.

@@ -5,8 +5,8 @@ your business promises more. Questions to the customer pause none of these clock
 those of your country, for instance from `public_holidays`.
 
 Sources: Directive (EU) 2015/2366, Article 101(2); the CFPB's Company Portal Manual, section 8.1; 14 CFR 259.7(c);
-Regulation (EU) No 1177/2010, Article 24(2), whose months are counted by Regulation (EEC, Euratom) No 1182/71. None of
-this is legal advice.
+Regulation (EU) No 1177/2010, Article 24(2). The months of the last one are counted by Regulation (EEC, Euratom) No
+1182/71. None of this is legal advice.
 """
 
 from __future__ import annotations

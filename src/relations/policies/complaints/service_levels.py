@@ -1,8 +1,8 @@
 """Service levels: the promised times to answer and resolve complaints, by severity and the customer's grade.
 
 The defaults suit a business that people visit. A critical complaint (safety, health, no room for the night) is answered
-within two hours and resolved within a day; a small annoyance is answered within two days and resolved within two
-weeks. They are stricter than most regulations, and meant to be changed.
+within two hours and resolved within a day. A small annoyance is answered within two days and resolved within two weeks.
+They are stricter than most regulations, and meant to be changed.
 
 Without a calendar a duration is elapsed time: nights and holidays count. With one it is working time. A promise may
 also be counted in days or months of the calendar, as laws do. Only `ServiceLevels.within` turns promises into amounts
@@ -221,8 +221,8 @@ class ServiceLevels(Checked):
             1 day.
         grades: The levels of customer grades that differ.
         kinds: The levels of cases that are not complaints. By default an enquiry is answered in 4 hours and resolved in
-            1 day, a request in 4 hours and 2 days, a suggestion in 2 days and 30 days. A kind without a level of its
-            own follows severity and grade, as complaints do.
+            1 day. For a request it is 4 hours and 2 days, for a suggestion 2 days and 30 days. A kind without a level
+            of its own follows severity and grade, as complaints do.
         calendar: The working hours of the desk; None means always.
         paused_by_questions: The clocks that are paused while a question to the customer is open.
         escalations: The escalations before a clock is missed, and when it is.

@@ -1,8 +1,8 @@
 """Check a loyalty programme as a whole.
 
-A `Programme` refuses values that make no sense by themselves, and stops at the first. This module reads TOML, reports
-everything that it finds, and finds what shows only in the whole: gaps between tiers, rewards that nobody can ever have,
-rules that contradict each other.
+A `Programme` refuses values that make no sense by themselves, and stops at the first. This module reads TOML and
+reports everything that it finds. It also finds what shows only in the whole: gaps between tiers, rewards that nobody
+can ever have, rules that contradict each other.
 """
 
 from __future__ import annotations

@@ -61,8 +61,8 @@ class Terms:
     """A programme in whole numbers, for fast decisions.
 
     Attributes:
-        ratios: By currency, category (None: any other) and tier (None: none): the fraction of points for a minor
-            unit, and the fraction of what qualifies, as two numerators and denominators.
+        ratios: Two fractions by currency, category (None: any other) and tier (None: none). They are the points for a
+            minor unit, and what qualifies, each as a numerator and a denominator.
         categories: The categories with a factor of their own.
         names: The tiers' names, ascending.
         thresholds: Their thresholds, ascending.
@@ -145,7 +145,7 @@ class Programme(Checked):
         campaigns: Additional points for a time.
         pending_days: Points of a purchase can be spent from the start of the day this many days after it.
         months_to_expiry: Points can be spent to the end of the day this many calendar months after they were earned,
-            in the policy's zone; None means for ever. Where that month has no such day, its last day counts. Given
+            in the policy's zone. None means for ever. Where that month has no such day, its last day counts. Given
             together with `expiry`, both hold: it becomes the `latest_months_count` of that rule.
         expiry: Another rule: the end of a period, or the member's inactivity. With it, points have no other expiry
             unless `months_to_expiry` or the rule's `latest_months_count` is given.
@@ -162,8 +162,8 @@ class Programme(Checked):
         grace_days: The days that a tier is kept after it is no longer earned.
         warning_days: The days before the loss of a tier at which the member is warned; None means never.
         refund_shortfall: If a refund takes back more points than the account has: `debt` (later earnings repay it) or
-            `recorded` (the shortfall is recorded and not owed; points that come back from a redemption made before
-            it are set against it).
+            `recorded` (the shortfall is recorded and not owed). Points that come back from a redemption made before a
+            recorded shortfall are set against it.
         reversal_after_expiry: Points that come back to a lot that has expired since: they `expire`, or have a `grace`.
         reversal_grace_days: The grace, to the end of the day this many days after the reversal.
         transfers: True if members may give points to each other.
@@ -398,8 +398,8 @@ class Programme(Checked):
         """Return when points earned at an instant expire at the latest, UTC microseconds; None means never.
 
         Points that lapse with inactivity may expire before that. Months are counted as in Regulation (EEC, Euratom) No
-        1182/71, Article 3: to the end of the day with the same date, or of the last day of a month that has no such
-        date. So points of 29 February 2024 that last twelve months can be spent all through 28 February 2025.
+        1182/71, Article 3. They run to the end of the day with the same date, or of the last day of a month that has no
+        such date. So points of 29 February 2024 that last twelve months can be spent all through 28 February 2025.
         """
         expiry = self.expiry
         months = self.months_to_expiry if expiry is None else expiry.latest_months_count

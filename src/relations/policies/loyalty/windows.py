@@ -100,8 +100,8 @@ class Expiry(Part):
     """A rule of expiry.
 
     Attributes:
-        latest_months_count: Points expire at the latest this many months after they were earned, at the end of the
-            day; None means that only the rule itself holds.
+        latest_months_count: Points expire at the latest this many months after they were earned, at the end of the day.
+            None means that only the rule itself holds.
     """
 
     latest_months_count: Annotated[int, Field(strict=True, ge=1, le=1_200)] | None = None

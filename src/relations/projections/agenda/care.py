@@ -124,8 +124,8 @@ def _close(row: CareRound, name: str) -> None:
 def person_rounds(rows: Iterable[CareRound]) -> list[CareRound]:
     """Return the rounds that count for each person.
 
-    If the same plan is in progress under several merged ids, the person is in it once: under the surviving id, or else
-    under the first of the others. The other rounds rest until the merge is reversed.
+    If the same plan is in progress under several merged ids, the person is in it once. That is under the surviving id,
+    or else under the first of the others. The other rounds rest until the merge is reversed.
 
     Args:
         rows: All rounds of each customer, under the surviving id.

@@ -53,8 +53,8 @@ class AgendaItem(BaseModel):
         customer: The customer; for merged customers the surviving id.
         stream: The stream: `complaint-<id>`, `loyalty-<customer>` or `customer-<customer>`. For merged customers it
             names the id under which the item was recorded, because the command that ends it must go there.
-        detail: The lot, tier, coupon, invitation or answer, or the round of a care plan and its step; `automatic` for
-            an erasure without a person; empty otherwise, and for points that lapse with inactivity.
+        detail: The lot, tier, coupon, invitation or answer, or the round of a care plan and its step. `automatic` for
+            an erasure without a person. Empty otherwise, and for points that lapse with inactivity.
         points: The points that are activated or expire; None for other kinds.
         programme: The loyalty programme; empty for complaints.
         again: The log position of the event that made it due, if it may have been due before.
@@ -188,10 +188,10 @@ def tier_review(member: Member, rules: InForce, until: int | None = None) -> Age
 def commands_due(items: Iterable[AgendaItem]) -> Iterator[Command]:
     """Return the commands that these items require, each dated at its due time.
 
-    Follow-ups, reminders, replies and contacts of care plans are work for people and require no command, and so are
-    erasures unless the policy leaves them to the engine. One command ends all items of its kind
-    that are due at the same time in one complaint, or in one programme of an account. The command ids are derived from
-    the items, so the same items give commands that are recorded only once.
+    Follow-ups, reminders, replies and contacts of care plans are work for people and require no command. So are
+    erasures, unless the policy leaves them to the engine. One command ends all items of its kind that are due at the
+    same time in one complaint, or in one programme of an account. The command ids are derived from the items, so the
+    same items give commands that are recorded only once.
     """
     asked: set[tuple[str, str, str, datetime]] = set()
     for item in items:

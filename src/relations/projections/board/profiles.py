@@ -208,7 +208,7 @@ class BoardFigure(BaseModel):
         month: The figure in the month asked for.
         previous: The figure in the month before.
         change: The difference between the two; None if one of them is absent.
-        signal: `above` or `below` if the month lies outside the limits of the twelve months before it; None if it does
+        signal: `above` or `below` if the month lies outside the limits of the twelve months before it. None if it does
             not, or if fewer than six of them have a value.
         target: The value to reach; None without a goal.
         light: `green` at the target, `amber` at the least acceptable value, `red` below; None without a goal or value.

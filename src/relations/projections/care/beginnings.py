@@ -1,7 +1,7 @@
 """The beginnings of care plans: which trigger of which customer begins which plan.
 
 A trigger is a day: the day of a registration, of a purchase, of the entry into a stage. The plan begins with the first
-moment of the next local day, by the policy in force then, if the customer meets its conditions on the evening of the
+moment of the next local day, by the policy in force then. The customer must meet its conditions on the evening of the
 trigger's day. So it makes no difference when time is advanced.
 """
 

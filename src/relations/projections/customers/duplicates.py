@@ -58,8 +58,8 @@ class Evidence(BaseModel):
 
     Attributes:
         kind: `email`, `phone`, `name_and_birthday`, or `external_id`: another system has the same id for both.
-        value: The shared value in its normal form: an address in lower case, a number in E.164, a name with its parts
-            in alphabetical order, a source and an id.
+        value: The shared value in its normal form. That is an address in lower case, a number in E.164, a name with its
+            parts in alphabetical order, or a source and an id.
     """
 
     model_config = ConfigDict(frozen=True)

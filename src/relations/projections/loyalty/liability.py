@@ -144,9 +144,9 @@ class GoalProgress(BaseModel):
 
     Attributes:
         goal: Its id.
-        metric: What is counted: members (joined less left), points_earned (less points taken back by refunds or used
-            to repay debts, on the day on which that happened), points_redeemed and redemptions (less those reversed),
-            referrals (made), rewards_used.
+        metric: What is counted: members (joined less left), points_earned, points_redeemed and redemptions (less those
+            reversed), referrals (made), rewards_used. Points taken back by refunds or used to repay debts are deducted
+            from points_earned on the day on which that happened.
         target: The value to reach.
         starts: The first local day.
         ends: The local day after the last.

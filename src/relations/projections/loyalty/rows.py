@@ -190,9 +190,9 @@ class RedemptionRow(CustomerRow, gc=False):
 class Movement(Tally, gc=False):
     """The points that moved on one local day, in lots that expire in one month. Sums of such rows read the same.
 
-    Points that came (`earned`, `restored`, `given_back`, `received`, `raised`, `shifted_in`) less points that went
-    (`redeemed`, `expired`, `reversed`, `repaid`, `sent`, `forfeited`, `lowered`, `shifted_out`) are the growth of the
-    points in open lots. Every column only grows, so no row has only zeros.
+    Points that came are `earned`, `restored`, `given_back`, `received`, `raised` and `shifted_in`. Points that went are
+    `redeemed`, `expired`, `reversed`, `repaid`, `sent`, `forfeited`, `lowered` and `shifted_out`. The first less the
+    second are the growth of the points in open lots. Every column only grows, so no row has only zeros.
 
     Attributes:
         programme: Whose.

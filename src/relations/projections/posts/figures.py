@@ -1,9 +1,9 @@
 """Figures of posts: counts by day with the limits of the days before, and the answers by platform.
 
 The number of posts a day is compared with an individuals chart of the 28 days before: mean ± 2.66 mean moving ranges
-(D. Wheeler, "Understanding Variation", 1993). The negative share of a day is compared with a p-chart: the share of the
-28 days before ± 3 standard errors of the day's own number of posts (W. A. Shewhart, 1931). One post of each kind is
-added to that share, so that days without any negative post do not turn the first one into an alarm.
+(D. Wheeler, "Understanding Variation", 1993). The negative share of a day is compared with a p-chart (W. A. Shewhart,
+1931). Its limits are the share of the 28 days before ± 3 standard errors of the day's own number of posts. One post of
+each kind is added to that share. So days without any negative post do not turn the first one into an alarm.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ _SHOWN = timedelta(days=BASELINE_DAYS)
 class PostsView(View):
     """Public posts about the business. Days are local.
 
-    A post is negative if its score is low on its instrument, or if a sentiment of its words is as low as the policy's
-    `low_sentiment`.
+    A post is negative if its score is low on its instrument. It is also negative if a sentiment of its words is as low
+    as the policy's `low_sentiment`.
     """
 
     projection: ClassVar[Projection] = PROJECTION

@@ -75,10 +75,10 @@ class CaseStep(msgspec.Struct, array_like=True, gc=False):
         at: Its time, UTC microseconds.
         version: Its event's version in the complaint's stream.
         what: The step: filed, acknowledged, apologised, asked, received, held, awaiting, proposed, approved, refused,
-            accepted,
-            declined, carried_out, resolved, followed_up, closed, withdrawn, merged, reopened; assessed, categorised,
-            assigned, transferred, investigated, escalated, cause_named, recognised; message_received, message_sent,
-            promise_kept, promise_broken; resumed if an import recorded work after the end as a reopening.
+            accepted, declined, carried_out, resolved, followed_up, closed, withdrawn, merged, reopened. Or else:
+            assessed, categorised, assigned, transferred, investigated, escalated, cause_named, recognised;
+            message_received, message_sent, promise_kept, promise_broken. Or resumed, if an import recorded work after
+            the end as a reopening.
         due: The deadlines to acknowledge and to resolve, for filed, reopened and resumed.
         detail: The severity of assessed, the category of categorised, the cause of cause_named, the
             promise of promise_kept and promise_broken.

@@ -18,7 +18,7 @@ class FunnelStep(BaseModel):
     """One step of the funnel.
 
     Attributes:
-        step: The step. `acknowledged` is the first answer of any kind, `carried_out` a remedy, `restored` the
+        step: The step. `acknowledged` is the first answer of any kind, and `carried_out` a remedy. `restored` is the
             customer's own evidence that the relation is restored, whether or not it lasted.
         reached: The number of complaints that reached it or a later step: never more than at the step before.
         taken: The number of these in which it was taken; the others skipped it.

@@ -1,10 +1,10 @@
 """Satisfaction before a complaint and after its settlement, of the same customers.
 
 Customers may be more satisfied after a good recovery than before the failure: the service recovery paradox (McCollough
-and Bharadwaj, 1992). A meta-analysis found it for satisfaction, but not for the intention to buy again (de Matos,
-Henrique and Rossi, "Service recovery paradox", *Journal of Service Research* 10, 2007, pages 60 to 77). So it is tested
-on the business's own answers, pair by pair, with an interval. It does not count towards retention, because a satisfied
-customer may still leave.
+and Bharadwaj, 1992). A meta-analysis found it for satisfaction, but not for the intention to buy again. So the paradox
+is tested on the business's own answers, pair by pair, with an interval. It does not count towards retention, because a
+satisfied customer may still leave. Source of the meta-analysis: de Matos, Henrique and Rossi, "Service recovery
+paradox", *Journal of Service Research* 10, 2007, pages 60 to 77.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class BeforeAfter(BaseModel):
         better: The number of pairs with a higher score after.
         same: The number of pairs with the same score.
         worse: The number of pairs with a lower score after.
-        paradox: `shown` if the whole interval is above 0, so that complainants are more satisfied than before;
+        paradox: `shown` if the whole interval is above 0, so that complainants are more satisfied than before.
             `refuted` if its high end is not above 0; `unclear` otherwise.
         suppressed: True if there were too few pairs.
     """

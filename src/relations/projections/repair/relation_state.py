@@ -5,10 +5,10 @@ relapsed, withdrawn, lapsed and won back. The state of a complaint is that of th
 last reopened, in any order of the steps. The state of the relation is that of its least repaired complaint. Nothing is
 stored: the same times give the same state, in whatever order they were recorded.
 
-Resolving or closing a complaint leads to verifying, no further. Restored needs evidence from the customer: a follow-up
-score at or above the policy's threshold, or a purchase on a later local day than the resolution. After a low follow-up
-score, only a better score or another round restores the relation. A withdrawn complaint is settled without any repair;
-a later purchase restores the relation, too.
+Resolving or closing a complaint leads to verifying, no further. Restored needs evidence from the customer. That is a
+follow-up score at or above the policy's threshold, or a purchase on a later local day than the resolution. After a low
+follow-up score, only a better score or another round restores the relation. A withdrawn complaint is settled without
+any repair; a later purchase restores the relation, too.
 
 A former buyer with a damaged relation has lapsed after the policy's time without a purchase, a complaint or a message.
 That is inferred. If they buy again after that, and the purchase restores the relation, they are won back.

@@ -69,8 +69,8 @@ def acquisition_figures(
 ) -> list[AcquisitionFigure]:
     """Return costs and value by channel, or by channel and campaign.
 
-    Every cost counts where it was spent. What a customer brings is credited to their first cost by business time; of
-    several on one day, to the highest, then to the first by name.
+    Every cost counts where it was spent. What a customer brings is credited to their first cost by business time. Of
+    several on one day it is the highest, then the first by name.
 
     Args:
         customers: The customers with a recorded cost.

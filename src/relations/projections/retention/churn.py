@@ -167,7 +167,7 @@ def _outcomes(departed: Sequence[_Departed]) -> dict[str, int]:
 def _departures(customer: Departing, today: int, local: LocalTime) -> list[_Departed]:
     """Return every departure of a customer with its outcome.
 
-    A purchase ends a departure only if no return is recorded before the next lapse: a customer who was won back usually
+    A purchase ends a departure only if no return is recorded before the next lapse. A customer who was won back usually
     buys first, and the return is recorded later.
     """
     known = [each for each in customer.departures if local.day(each.at) <= today]

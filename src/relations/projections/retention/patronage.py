@@ -100,10 +100,10 @@ class Patronage(CustomerRow, gc=False):
             from which the refund counts: `2024-05-17EUR2024-07-02`.
         channels: The channels through which they bought, each with the ordinal of the first day.
         categories: The categories that they bought, likewise.
-        profile: Language and region as last known, the channel of registration, and from the culture the languages
+        profile: Language and region as last known, and the channel of registration. From the culture, the languages
             (separated by commas), the preferred channel and the preferred pace.
-        traits: Traits by kind and subject, such as `need quiet`, as last noted: the kind of need, `=` and the value of
-            an attribute, or `yes`; empty once dropped.
+        traits: Traits by kind and subject, such as `need quiet`, as last noted. Each is the kind of need, `=` and the
+            value of an attribute, or `yes`; empty once dropped.
         acquisition: Amounts spent to win them, in minor units, by day, currency, channel and campaign:
             `2024-05-17EUR|social|spring`.
         departures: Recorded departures and returns, in order of business time.
@@ -277,7 +277,7 @@ class Patronage(CustomerRow, gc=False):
     def repeat_statistics(self, currency: str, through: int) -> RepeatStatistics | None:
         """Return the input of the models of buying and spending; None if everything bought was returned by then.
 
-        Refunds count as if the goods had not been bought: they lower the amount of the purchase's day, and a day
+        Refunds count as if the goods had not been bought. They lower the amount of the purchase's day, and a day
         refunded in full is not a purchase day.
 
         Args:

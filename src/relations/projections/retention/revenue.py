@@ -2,7 +2,7 @@
 
 Customers who joined since do not count. Net revenue retention counts everything that the earlier customers spend now.
 Gross revenue retention counts at most what each of them spent before, so that one customer's growth does not hide
-another's departure. A refund lowers the month in which it happens, in both figures alike: a customer who only got money
+another's departure. A refund lowers the month in which it happens, in both figures alike. A customer who only got money
 back in the later span counts with a negative amount. So gross never exceeds net.
 """
 

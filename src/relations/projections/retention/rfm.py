@@ -1,9 +1,9 @@
 """RFM: recency, frequency and money, each graded from 1 to 5, and the segments that the grades make.
 
 Quintiles treat equal values alike. The grade comes from the middle of a customer's ranks. Of n customers, let b
-have a lower value and t the same one (including the customer): the grade is 1 + floor(5 (2 b + t) / (2 n)).
+have a lower value and t the same one (including the customer). Then the grade is 1 + floor(5 (2 b + t) / (2 n)).
 
-Where many values are equal, that alone would leave grades empty: if 80 of 100 customers bought once, all of them would
+Where many values are equal, that alone would leave grades empty. If 80 of 100 customers bought once, all of them would
 get a 3 for frequency. So no grade is skipped while there are different values for it. From one value to the next higher
 one the grade rises by at most 1, the lowest value has grade 1 and the highest 5. Fewer than five different values are
 spread over the grades: 1 and 5; 1, 3 and 5; 1, 2, 3 and 5. Without ties these are plain quintiles. If all values are

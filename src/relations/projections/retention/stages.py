@@ -1,8 +1,8 @@
 """Lifecycle stages and retention rates, inferred from purchase days and from recorded departures and returns.
 
 Without a contract hardly any customer gives notice. So a customer counts as active for as long after the last purchase
-as the policy allows (the recency rule of Bendle, Farris, Pfeifer and Reibstein, *Marketing Metrics*, 3rd ed. 2016,
-chapter 5). From a recorded departure on they count as lost, until they buy again or their return is recorded. A
+as the policy allows. This is the recency rule of Bendle, Farris, Pfeifer and Reibstein (*Marketing Metrics*, 3rd ed.
+2016, chapter 5). From a recorded departure on they count as lost, until they buy again or their return is recorded. A
 recorded return counts as a sign of life like a purchase. Over a period that makes four numbers:
 
 * S: customers active at its start, that is on the evening before its first day.

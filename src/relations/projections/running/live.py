@@ -141,7 +141,7 @@ _ROWS_KEPT = 100_000
 class LiveFolding:
     """Several projections folded together, stretch after stretch: one scan of the log and one decode for all.
 
-    Rows stay in memory between stretches. That is right as long as nobody else folds: each stretch begins by moving the
+    Rows stay in memory between stretches. That is right as long as nobody else folds. Each stretch begins by moving the
     checkpoints from where this folding left them, and fails if they have moved.
 
     Args:

@@ -27,7 +27,7 @@ _GAP_MAX = 2_000
 class Rebuild:
     """One rebuild of some projections, in fresh tables of its own.
 
-    Interrupted at any point it leaves the tables in use as they were; what it has begun is dropped by itself or, after
+    Interrupted at any point it leaves the tables in use as they were. What it has begun is dropped by itself or, after
     a crash, by the next one. Where two overlap, the one that began last wins.
 
     Args:

@@ -22,8 +22,8 @@ def new_token() -> str:
 def has_ended(token: str) -> bool:
     """Return True if the process that made a token has certainly ended.
 
-    That is so if it ran on this machine since it was started, saw the same processes as this one, and there is no
-    process with its number any more. Of all others nothing is known.
+    That is so on three conditions. It ran on this machine since the machine's start, saw the same processes as this
+    one, and no process has its number any more. Of all others nothing is known.
     """
     machine, number = token[:_MACHINE], token[_MACHINE + _RANDOM :]
     if machine != _machine() or not number:

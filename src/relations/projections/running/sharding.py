@@ -1,9 +1,9 @@
 """Folding the whole log into fresh tables, customer by customer: in this process, or in ranges over several.
 
 A row belongs to one customer or is a tally that adds up, so it does not matter whose events come first. All of one
-customer's are folded one after the other: their rows are at hand in the processor's cache, are written once nothing
-more can change them, in the order of their keys, and are forgotten. So memory does not grow with the log, nor with the
-customers in it, only with one customer's events and the tallies.
+customer's are folded one after the other, with their rows at hand in the processor's cache. The rows are written once
+nothing more can change them, in the order of their keys, and forgotten. So memory does not grow with the log, nor with
+the customers in it, only with one customer's events and the tallies.
 """
 
 from __future__ import annotations

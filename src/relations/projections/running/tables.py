@@ -84,8 +84,8 @@ class RowTable:
         suffix: Added to the table's name; a rebuild fills tables next to those in use.
 
     Raises:
-        TypeError: The class has a float column, a tally a column that does not add up, a row no customer, or a class
-            with one row a customer no `absorb`.
+        TypeError: The class has a float column, a tally has a column that does not add up, or a row has no customer. Or
+            a class with one row a customer has no `absorb`.
     """
 
     _shared: ClassVar[dict[tuple[str, str, str, type[Row]], RowTable]] = {}

@@ -1,14 +1,14 @@
 """The decision which figures may be shown together, so that no combination of them is about too few people.
 
-A figure sums up the answers of a group. A reader of several figures can add and subtract them: a whole less its parts,
-a month less a place that was only asked in it, items less their dimension. Everything that can be computed like this is
-a linear combination of the figures. It is about the answers whose coefficients do not cancel out.
+A figure sums up the answers of a group. A reader of several figures can add and subtract them. Examples are a whole
+less its parts, a month less a place that was only asked in it, and items less their dimension. Everything that can be
+computed like this is a linear combination of the figures. It is about the answers whose coefficients do not cancel out.
 
 **The rule.** Respondents are dealt into as many hands as the smallest number of them that may be shown. Figures are
-shown together if the answers of *each hand alone* tell them apart: no combination of them vanishes on all answers of a
-hand without vanishing on all answers. **Why that is enough:** a combination about fewer respondents than there are
-hands leaves out at least one hand. On that hand it vanishes, so it vanishes everywhere and says nothing. This holds for
-every combination at once, however many cuts overlap.
+shown together if the answers of *each hand alone* tell them apart. That is, no combination of them vanishes on all
+answers of a hand without vanishing on all answers. **Why that is enough:** a combination about fewer respondents than
+there are hands leaves out at least one hand. On that hand it vanishes, so it vanishes everywhere and says nothing. This
+holds for every combination at once, however many cuts overlap.
 
 The rule only errs on the safe side: another deal might let more figures be shown. The same holds for means, counts by
 score, sums of squares and gaps, since all of these are sums over the same answers.

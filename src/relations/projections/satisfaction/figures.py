@@ -1,7 +1,7 @@
 """Figures of satisfaction: NPS, CSAT, other scales, questionnaires.
 
 A group with too few respondents shows their number and nothing else. So does a group whose figure would disclose such a
-group together with the others: see `disclosure` for the rule, and `cuts` for what is decided together.
+group together with the others. See `disclosure` for the rule, and `cuts` for what is decided together.
 """
 
 from __future__ import annotations

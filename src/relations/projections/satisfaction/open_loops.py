@@ -34,8 +34,8 @@ class OpenLoop(BaseModel):
         touchpoint: The touchpoint; absent if unknown.
         given_at: The time of the answer.
         due_at: The time by which the business has to reply, as decided with the answer. Absent for an answer recorded
-            before replies had deadlines, or low only by a policy adopted for its time later: no reply was promised, and
-            the agenda does not list it.
+            before replies had deadlines, or low only by a policy adopted for its time later. No reply was promised
+            then, and the agenda does not list it.
         overdue: True if that time has passed.
     """
 

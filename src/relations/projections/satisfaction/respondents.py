@@ -4,7 +4,7 @@ The language is that of the answer, if it has one, or else the respondent's. Inv
 respondent's language and region are those last known, not those at the time: a correction corrects all figures.
 
 The complaint outcome is the present standing of the complaint that an answer is about, or else of the last one filed
-before it; `none` without a complaint.
+before it. Without a complaint it is `none`.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class ResponseRate(BaseModel):
         sent: The number of invitations sent.
         respondents: The number of people who received one.
         suppressed: True if these are fewer than the policy's `minimum_answers`, or if the figure would disclose such a
-            group; all counts and rates below are then absent.
+            group. All counts and rates below are then absent.
         complete: False if the group's month is not over yet.
         seen: The number known to have been seen; one that was answered or declined has been.
         answered: The number answered; by instrument, with that instrument, otherwise with any.

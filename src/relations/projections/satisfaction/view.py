@@ -293,7 +293,7 @@ class SatisfactionView(View):
 
         Args:
             outcome: An instrument with one score.
-            drivers: Names such as `csat`, `servqual.empathy` (a dimension) or `mood.cold-warm` (an item) that were
+            drivers: Names such as `csat`, `servqual.empathy` (a dimension) or `mood.cold-warm` (an item). They were
                 asked on the same invitation, or about the same thing, as the outcome. Empty: all that usually were.
             since: The first month.
             until: The month after the last one.
@@ -302,8 +302,8 @@ class SatisfactionView(View):
             as_of: Only answers given by then; all by default.
 
         Raises:
-            InvalidInput: Too few respondents answered everything, nothing varies, there are more than twelve drivers, a
-                dimension is unknown, a bound is not a month, or the time has no zone.
+            InvalidInput: Too few respondents answered everything, nothing varies, there are more than twelve drivers,
+                or a dimension is unknown. Or a bound is not a month, or the time has no zone.
         """
         self._instrument(outcome)
         found = self._respondents(tuple(where or ()), since, until, segments, where)

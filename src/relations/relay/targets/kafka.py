@@ -30,8 +30,8 @@ class KafkaTarget:
     """A topic of Kafka, written by an idempotent producer with `acks=all`.
 
     The key of a message is its customer. A key's partition is that of Java's clients, of Kafka Streams and of ksqlDB,
-    which all use murmur2, so topics that are keyed by customer can be joined. librdkafka's own default is another one:
-    give `settings={"partitioner": "consistent_random"}` for a topic that was written with that.
+    which all use murmur2. So topics that are keyed by customer can be joined. The default of librdkafka itself is
+    another one: give `settings={"partitioner": "consistent_random"}` for a topic that was written with that.
 
     In binary mode the attributes are headers `ce_…`, as the Kafka binding of CloudEvents has them.
 

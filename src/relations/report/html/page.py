@@ -61,7 +61,7 @@ def render_html(
     Args:
         engine: The engine to ask.
         lang: `en`, or `zh` for simplified Chinese.
-        as_of: The moment asked about; now by default. Nothing on the page is dated later: for a past moment, figures by
+        as_of: The moment asked about; now by default. Nothing on the page is dated later. For a past moment, figures by
             month end with the last full month, and figures known only for the present are left out.
         currency: The currency whose amounts count; the policy's by default.
         ahead: How far ahead to look for what is due.

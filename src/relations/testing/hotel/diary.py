@@ -1,6 +1,6 @@
 """The days of a simulation: the commands recorded on each, in order, and the guests to plan.
 
-A queue by days instead of a heap: appending is cheap, a day is sorted once when its turn comes, and a day that is over
+A queue by days instead of a heap: appending is cheap. A day is sorted once when its turn comes, and a day that is over
 is freed. So only guests who may still come, and what they have begun, take memory.
 """
 

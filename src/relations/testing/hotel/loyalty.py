@@ -1,6 +1,6 @@
 """A lower bound of a member's points, so that the simulation only redeems what is there.
 
-It never counts more than the real account has: tier multipliers and points given as remedies are left out, and a refund
+It never counts more than the real account has. Tier multipliers and points given as remedies are left out, and a refund
 takes half as much again as in the real account.
 """
 

@@ -1,9 +1,9 @@
 """Two years of a hotel group as commands, for demonstrations, benchmarks, and tests that need a realistic log.
 
 There are eight hotels, four kinds of guests, seasons and weekdays, and guests who lapse and come back. The history also
-has what tidy examples lack: purchases and complaints recorded long after they happened, partial refunds, complaints
-that are reopened, withdrawn or forgotten, missed deadlines, points that expire, clerks' mistakes, and messages sent
-twice. The same seed and arguments give the same history, to the last command id.
+has what tidy examples lack: purchases and complaints recorded long after they happened, partial refunds, missed
+deadlines and points that expire. Complaints are reopened, withdrawn or forgotten, clerks make mistakes, and messages
+are sent twice. The same seed and arguments give the same history, to the last command id.
 
     >>> from relations.testing import simulate
     >>> first, second, *_ = simulate(seed=1, customers=10)

@@ -1,7 +1,7 @@
 """A ledger that is slow and obviously right: every point is a coin of its own.
 
 An oracle for the account's rules. It shares no code with them: it does its own arithmetic with fractions and its own
-calendar with `datetime`, knows nothing of lots, and finds the next coin to spend by comparing every coin with every
+calendar with `datetime`. It knows nothing of lots, and finds the next coin to spend by comparing every coin with every
 other. For tiers it goes through the days one by one and looks at the calendar on each. It decides every command by
 itself, refusals included, and never looks at an event.
 """

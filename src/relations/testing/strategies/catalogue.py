@@ -1,8 +1,8 @@
 """Hypothesis strategies for everything that travels: ids, moments, money, commands, policies, whole histories.
 
-Ids come from small pools (`c1` to `c3`, `p1` to `p4` …), so that the commands of one example meet each other: a
-refund names a purchase that was made, a remedy is accepted that was proposed. Every command drawn is valid, that is,
-it went through its model; whether it is *legal* depends on what went before, and that is what tests are about.
+Ids come from small pools (`c1` to `c3`, `p1` to `p4` …), so that the commands of one example meet each other. A refund
+names a purchase that was made, a remedy is accepted that was proposed. Every command drawn is valid, that is, it went
+through its model. Whether it is *legal* depends on what went before, and that is what tests are about.
 """
 
 from __future__ import annotations

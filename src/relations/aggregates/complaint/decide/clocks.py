@@ -1,8 +1,8 @@
 """A complaint's clocks: the time they have used, their deadlines, and their events.
 
 Everything is computed from the start of a clock, the latest severity, and the times at which questions to the customer
-were open; never from a running total. So the order in which these were recorded does not matter, time used never
-shrinks, and only the working time of a pause is deducted.
+were open. Nothing is computed from a running total. So the order in which these were recorded does not matter, time
+used never shrinks, and only the working time of a pause is deducted.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def join(draft: Draft, at: int, policy: Policy) -> None:
 def close(state: Account, command: CloseAccount, policy: Policy) -> list[Event]:
     """Leave a programme: points are forfeited, the debt is written off, and unused rewards become void.
 
-    A closing settles the account. A customer who comes back starts with nothing: refunds of earlier purchases take
+    A closing settles the account. A customer who comes back starts with nothing. Refunds of earlier purchases take
     nothing back, earlier redemptions cannot be reversed, and nothing from before counts towards a tier.
     """
     if state.merged_into is None and state.ledger(command.programme).closed_at is not None:

@@ -300,7 +300,7 @@ def receive(state: Account, command: ReceivePoints, policy: Policy) -> list[Even
     """Take in points from another member. Customers who have not joined are enrolled.
 
     A closed or full account refuses the points. They can be spent from the time of their arrival, even if the sender
-    could spend them before: a late redemption cannot spend points that the member did not have yet.
+    could spend them before. A late redemption cannot spend points that the member did not have yet.
     """
     ledger = state.ledger(command.programme)
     if f"from/{command.source}/{command.transfer}" in ledger.done:

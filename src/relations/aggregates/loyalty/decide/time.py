@@ -1,8 +1,8 @@
 """Everything that falls due in an account by time alone: lots become active or expire, tiers are reviewed, rewards end.
 
-Before a command is decided, everything that fell due by its time is done first, in order, each thing at its own moment
-and by the rules of that moment (`relations.decider.due_before`). So a decision does not depend on how often time was
-advanced.
+Before a command is decided, everything that fell due by its time is done first, in order
+(`relations.decider.due_before`). Each thing is done at its own moment and by the rules of that moment. So a decision
+does not depend on how often time was advanced.
 """
 
 from __future__ import annotations
