@@ -6,6 +6,7 @@ import re
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,12 +29,13 @@ def lines_of(guide: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def folder(_played: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(_hotel: Path, played: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh folder with a hotel's log, a customer who was erased, and a copy of the log."""
+    assert played
     found = tmp_path_factory.mktemp("auditor")
     (found / "key").write_text("ab" * 32)
     for name in ("hotel.db", "copy.db"):
-        (found / name).write_bytes(_played.read_bytes())
+        (found / name).write_bytes(_hotel.read_bytes())
         with Relations.open(f"sqlite:///{found / name}") as engine:
             now = datetime(2025, 12, 30, tzinfo=UTC)
             engine.execute(RegisterCustomer(customer="anna", name="Anna Lind", occurred_at=now))

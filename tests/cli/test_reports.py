@@ -383,3 +383,20 @@ def test_a_campaign_is_shown_with_its_results(run: Run, tmp_path: Path) -> None:
     assert (document["result"]["sent"], document["result"]["control"]) == (1, 1)
     assert run("campaigns", "autumn", "-d", path).code == 2
     assert run("campaigns", "-d", path, "--since", "2026-04-01", "--json").json["campaigns"] == []
+
+
+def test_a_fit_is_recorded_and_used_by_the_file_of_a_customer(run: Run, group: Path, tmp_path: Path) -> None:
+    path = tmp_path / "group.db"
+    path.write_bytes(group.read_bytes())
+    with Relations.open(f"sqlite:///{path}", access="read") as engine:
+        last = datetime(2025, 12, 31, tzinfo=UTC)
+        customer = engine.views.retention.lifetime_values(as_of=last, limit=1).customers[0].customer
+    assert run("customer", customer, "-d", path, *AS_OF, "--json").json["worth"]["expected_purchases"] is None
+    fitted = run("fit", "-d", path, *AS_OF, "--json").json
+    assert (fitted["model"], fitted["through"], fitted["events"]) == ("bg_nbd", "2025-12-31", 1)
+    assert run("fit", "-d", path, *AS_OF, "--json").json["events"] == 0
+    worth = run("customer", customer, "-d", path, *AS_OF, "--json").json["worth"]
+    assert worth["expected_purchases"] > 0
+    assert "Fitted bg_nbd" in run("fit", "-d", path, "--as-of", "2025-06-30").out
+    assert run("fit", "-d", path, "--model", "other").code == 2
+    assert run("fit", "-d", path, "--currency", "JPY").code == 2

@@ -154,7 +154,10 @@ REFUSALS: Mapping[str, str] = {}
 
 
 def decide(state: FittedModel, command: Command, _policy: Policy) -> list[Event]:
-    """Return the event that records the fit, unless it is the newest one already."""
+    """Return the event that records the fit, unless the newest one says the same of the same days.
+
+    The position alone makes no new fit: recording one moves the head of the log.
+    """
     assert isinstance(command, RecordFit)  # noqa: S101 - the engine routes by class
     fit = FittedModel(
         command.through.isoformat(),
@@ -163,7 +166,7 @@ def decide(state: FittedModel, command: Command, _policy: Policy) -> list[Event]
         command.buying.model_dump_json(),
         command.spending.model_dump_json(),
     )
-    if fit == state:
+    if msgspec.structs.replace(fit, position=state.position) == state:
         return []
     return [ModelFitted(model=command.model, currency=command.currency, **msgspec.structs.asdict(fit))]
 

@@ -222,6 +222,7 @@ _BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "str | None": st.none() | ids,
     "int | None": st.none() | st.integers(-5, 50),
     "Personal | None": st.none() | ids,
+    "SealedSince": ids,
     "SealedSince | None": st.none() | ids,
 }
 

@@ -463,7 +463,7 @@ def test_every_shipped_mapping_compiles_and_says_its_rules() -> None:
     assert {"cdnow", "helpdesk", "online_retail"} <= set(names)
     for name in names:
         rules = load_mapping(name)
-        assert Transform(rules).name == name
+        assert Transform(rules, digest=lambda text: str(len(text))).name == name
         assert len(rules.about) > 100
 
 
