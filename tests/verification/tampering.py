@@ -116,9 +116,7 @@ def _where(table: Table, row: dict[str, Any]) -> Any:
 def changed(value: Any, column: Any = None) -> Any:
     """Return another value of the same kind."""
     if value is None:
-        value = (
-            0 if column is None or column.type.python_type is int else b"" if column.type.python_type is bytes else ""
-        )
+        value = 0 if column is None else column.type.python_type()
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
