@@ -75,9 +75,9 @@ class Service:
 
     @property
     def workers(self) -> list[int]:
-        """The process ids of its workers."""
+        """The process ids of its workers that have not ended."""
         found = psutil.Process(self._process.pid).children(recursive=True)
-        return [each.pid for each in found if "spawn_main" in " ".join(each.cmdline())]
+        return [each.pid for each in found if _is_worker(each)]
 
     def kill_a_worker(self) -> int:
         """Kill a worker as the system does when memory is short, and return its process id."""
@@ -124,6 +124,14 @@ def service(app: str, database: str, *, workers: int = 2, key: str = "example", 
             os.kill(pid, signal.SIGKILL)
         process.kill()
         process.wait()
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    """Return whether a process is a worker. One that has ended is none, even if nobody has waited for it yet."""
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # a zombie as well
+        return False
 
 
 def _free_port() -> int:

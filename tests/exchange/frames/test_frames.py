@@ -169,6 +169,7 @@ def engine() -> Iterator[Relations]:
             common: dict[str, Any] = {"customer": each.customer, "feedback": each.event.feedback, "occurred_at": AFTER}
             engine.execute(ScoreSentiment(score=300, scorer="test", scorer_version="1", **common))
             engine.execute(CodeFeedback(themes=("breakfast", "noise"), coder="li", **common))
+        engine.fit_models(as_of=AFTER)
         yield engine
 
 
