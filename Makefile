@@ -80,6 +80,7 @@ types: $(DEV) ## check types
 	$(BIN)/mypy
 	$(BIN)/mypy tests
 	$(BIN)/mypy examples
+	$(BIN)/mypy benchmarks
 
 docs: $(DEV) ## write the reference and the public modules from the code
 	$(BIN)/python docs/generate.py

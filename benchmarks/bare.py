@@ -28,7 +28,7 @@ class BareTable:
 
     def insert_each(self, transactions: Iterable[Sequence[tuple[Any, ...]]]) -> None:
         """Insert and commit one transaction after another."""
-        execute, insert = self._cursor.execute, self._log.insert_sql
+        execute, insert = self._cursor.execute, self._log.insertion.sql
         for rows in transactions:
             execute("BEGIN IMMEDIATE")
             if len(rows) == 1:

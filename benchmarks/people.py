@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 from benchmarks.harness import Line, Workspace
 from benchmarks.histories import open_log
@@ -70,14 +71,15 @@ def _commands(customers: int) -> Iterator[Command]:
 def _found(relations: Relations, customers: int) -> Iterator[Line]:
     people = [person(number) for number in Random(7).sample(range(customers), _ASKED)]
     find = relations.views.customers.find
-    for what, asked in (
+    questions: tuple[tuple[str, list[dict[str, Any]]], ...] = (
         ("a full name", [{"name": name} for name, _, _ in people]),
         ("a family name", [{"name": name.split()[1]} for name, _, _ in people]),
         ("a first name, the first 50", [{"name": name.split()[0]} for name, _, _ in people]),
         ("an e-mail address", [{"email": email} for _, email, _ in people]),
         ("a telephone number", [{"phone": phone} for _, _, phone in people]),
         ("the last four digits of a number, the first 50", [{"phone": phone[-4:]} for _, _, phone in people]),
-    ):
+    )
+    for what, asked in questions:
         times = []
         for words in asked:
             begun = perf_counter()
