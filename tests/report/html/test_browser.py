@@ -186,6 +186,8 @@ def marks_asked_for(engine: Relations) -> dict[str, int]:
         "tickets": 0,
         "posts": len(views.posts.days(as_of=AS_OF)),
         "unanswered": 0,
+        "contacts": 2 * len([each for each in views.contacts.figures() if each.kind and each.outbound]),
+        "silent": 0,
     }
 
 
@@ -205,6 +207,7 @@ def test_every_chart_is_drawn_as_its_figures_ask(
             assert box["left"] <= mark["left"] <= mark["right"] <= box["right"] + 0.5, name
             assert box["top"] <= mark["top"] <= mark["bottom"] <= box["bottom"] + 0.5, name
     assert drawn["next"]["rows"] > 3
+    assert drawn["silent"]["rows"] == len(group.views.contacts.silent(days=90, limit=10, as_of=AS_OF)) > 3
     kinds = {each["kind"] for each in drawn.values()}
     assert kinds == {"bars", "plot", "heat", "grid", "tiles", ""}
 
@@ -243,7 +246,7 @@ def test_marks_are_as_long_as_high_and_as_dark_as_their_figures(
         else:
             continue
         seen.add(name)
-    assert len(seen) == len(drawn) - 5, "all but the board, the curve of survival and the three lists"
+    assert set(drawn) - seen == {"board", "survival", "next", "tickets", "unanswered", "silent"}, "all but the lists"
     [curve] = drawn["survival"]["marks"]
     assert curve["width"] > 200
     assert curve["height"] > 20
