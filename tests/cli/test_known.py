@@ -20,7 +20,7 @@ REPORTS: dict[str, tuple[str, ...]] = {
     "audience": ("--channel", "email", "--purpose", "surveys"),
     "audit explain": ("loyalty", "c1"),
     "campaigns": (),
-    "care": ("due",),
+    "care": (),
     "complaint": ("k1",),
     "complaints": (),
     "contacts": (),
@@ -36,7 +36,7 @@ REPORTS: dict[str, tuple[str, ...]] = {
 }
 """Every command that shows what is in the views or the history, with its arguments."""
 OF_THE_PRESENT = {
-    *("demo", "record", "import", "score", "policy adopt", "board measure", "fit"),  # they record
+    *("demo", "record", "import", "score", "fit", "policy adopt", "board measure"),  # they record
     *("rebuild", "run", "index", "migrate", "backup", "restore", "outbox-view"),  # they keep a database in order
     *("relay", "dead-letters", "fleet status", "fleet run", "fleet rebuild", "fleet verify", "fleet relay"),
     *("status", "verify", "export", "audit export"),  # they are about the log itself

@@ -124,6 +124,9 @@ def test_the_customers_nobody_contacted(database_url: str) -> None:
         assert view.count_silent(days=60) == 5
         assert [each.customer for each in view.silent(days=60, limit=2)] == ["c5", "c6"]
         assert [each.customer for each in view.silent(days=60, limit=2, after="c6")] == ["c1", "c3"]
+        then = view.silent(days=60, as_of=day(80))
+        assert [(each.customer, each.days) for each in then] == [("c5", 80), ("c6", 77), ("c1", 71), ("c3", 70)]
+        assert view.count_silent(days=60, as_of=day(80)) == len(then)
         engine.execute(MergeCustomer(customer="c5", into="c2", occurred_at=day(91)))
         engine.execute(EraseCustomer(customer="c6", occurred_at=day(91)))
         assert [each.customer for each in view.silent(days=60)] == ["c1", "c3", "c4"]

@@ -23,6 +23,8 @@ from tests.report.conftest import AS_OF
 
 PHONE, SCREEN, PAPER = 390, 1280, 703
 """Widths in pixels. Paper is A4 less its margins of 12 mm, at 96 pixels an inch."""
+SHEET = 1031
+"""The height of a sheet of A4 less its margins, in pixels."""
 SMALLEST_PIXELS = 12.0
 SMALLEST_POINTS = 7.5
 
@@ -86,6 +88,20 @@ return [...document.querySelectorAll("figure")].map((figure) => {
 """
 TOUCHING = 1.5
 """Pixels by which the boxes of two lines of letters may overlap: fonts reach beyond what is drawn of them."""
+
+READ_LISTS = """
+return [...document.querySelectorAll("figure table.rows th, figure table.rows td")].flatMap((cell) => {
+  const node = cell.firstChild;
+  if (!node) return [];
+  return [...node.textContent.matchAll(/[A-Za-z]+/g)].map((word) => {
+    const range = document.createRange();
+    range.setStart(node, word.index);
+    range.setEnd(node, word.index + word[0].length);
+    return [word[0], range.getClientRects().length];
+  });
+});
+"""
+"""Every word in the lists of figures, and the number of lines on which it stands."""
 
 READ_GROUPS = """
 const boxes = (found) => [...found].filter((each) => each.getClientRects().length).map((each) => {
@@ -186,6 +202,8 @@ def marks_asked_for(engine: Relations) -> dict[str, int]:
         "tickets": 0,
         "posts": len(views.posts.days(as_of=AS_OF)),
         "unanswered": 0,
+        "contacts": 2 * len([each for each in views.contacts.figures() if each.kind and each.outbound]),
+        "silent": 0,
     }
 
 
@@ -205,6 +223,7 @@ def test_every_chart_is_drawn_as_its_figures_ask(
             assert box["left"] <= mark["left"] <= mark["right"] <= box["right"] + 0.5, name
             assert box["top"] <= mark["top"] <= mark["bottom"] <= box["bottom"] + 0.5, name
     assert drawn["next"]["rows"] > 3
+    assert drawn["silent"]["rows"] == len(group.views.contacts.silent(days=90, limit=10, as_of=AS_OF)) > 3
     kinds = {each["kind"] for each in drawn.values()}
     assert kinds == {"bars", "plot", "heat", "grid", "tiles", ""}
 
@@ -243,7 +262,7 @@ def test_marks_are_as_long_as_high_and_as_dark_as_their_figures(
         else:
             continue
         seen.add(name)
-    assert len(seen) == len(drawn) - 5, "all but the board, the curve of survival and the three lists"
+    assert set(drawn) - seen == {"board", "survival", "next", "tickets", "unanswered", "silent"}, "all but the lists"
     [curve] = drawn["survival"]["marks"]
     assert curve["width"] > 200
     assert curve["height"] > 20
@@ -339,3 +358,24 @@ def test_the_page_prints_on_a_few_sheets(browser: Any, files: dict[str, Path], l
     assert printed.startswith(b"%PDF")
     sheets = len(re.findall(rb"/Type\s*/Page\b", printed))
     assert 4 <= sheets <= 11, "the board takes one"
+    [board] = [each for each in browser.execute_script(READ_MARKS) if each["name"] == "board"]
+    assert board["box"]["bottom"] <= SHEET, "the whole board is on the first sheet"
+
+
+@pytest.mark.parametrize("width", [SCREEN, PAPER])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_word_of_a_list_is_broken(browser: Any, files: dict[str, Path], language: str, width: int) -> None:
+    show(browser, files[language], width)
+    words = browser.execute_script(READ_LISTS)
+    assert len(words) > 15
+    assert [word for word, lines in words if lines > 1] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_tables_on_paper_stand_whole(browser: Any, files: dict[str, Path], language: str) -> None:
+    show(browser, files[language], PAPER)
+    broken = browser.execute_script(
+        "return [...document.querySelectorAll('#tables table')].filter("
+        "(table) => getComputedStyle(table).breakInside !== 'avoid').map((table) => table.id)"
+    )
+    assert broken == [], "a heading at the foot of a column has no table below it"

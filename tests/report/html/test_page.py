@@ -564,7 +564,8 @@ def test_two_kinds_of_customers_do_not_share_a_name_in_chinese() -> None:
 
 def test_the_page_shows_what_contact_sells_and_the_customers_nobody_contacted() -> None:
     calls = [("c1", 10, True), ("c1", 20, False), ("c2", 30, False), ("c3", 200, False)]
-    with Relations.open("sqlite://", clock=lambda: AS_OF) as engine:
+    clock = [AS_OF]
+    with Relations.open("sqlite://", clock=lambda: clock[0]) as engine:
         for number in range(1, 5):
             engine.execute(RegisterCustomer(customer=f"c{number}", occurred_at=AS_OF - timedelta(days=300)))
         for customer, days, sells in calls:
@@ -576,6 +577,8 @@ def test_the_page_shows_what_contact_sells_and_the_customers_nobody_contacted() 
             )  # fmt: skip
         page, chinese = render_html(engine), render_html(engine, "zh")
         past = render_html(engine, as_of=AS_OF - timedelta(days=60))
+        clock[0] += timedelta(days=365)
+        later = render_html(engine, as_of=AS_OF)
     assert "Of 4 contacts that the business began, 75% sell nothing." in words(page, "contacts")
     assert "short call" in words(page, "contacts")
     silent = words(page, "silent")
@@ -586,6 +589,7 @@ def test_the_page_shows_what_contact_sells_and_the_customers_nobody_contacted() 
     assert "75%" in words(chinese, "contacts")
     assert "从未" in words(chinese, "silent")
     assert "only known for the present" in words(past, "silent")
+    assert words(later, "silent") == silent, "days count up to the moment asked about"
 
 
 @pytest.mark.parametrize(
@@ -605,3 +609,5 @@ def test_care_is_a_section_where_the_policy_has_plans(lang: str, title: str, kin
         page = render_html(engine, lang)
         assert f"<td>bea</td><td>{kind}</td><td>support</td>" in page
         assert 'data-figure="care-kept" data-kind="bars"' in page
+        past = words(render_html(engine, lang, as_of=AS_OF - timedelta(days=1)), "care-next")
+        assert {"en": "only known for the present", "zh": "该项只有当前数据"}[lang] in past

@@ -149,7 +149,9 @@ class ContactsView(View):
         query = select(columns.code, func.sum(columns.contacts)).group_by(columns.code).order_by(columns.code)
         return {code: int(count) for code, count in self.execute(query)}
 
-    def silent(self, *, days: int = 90, limit: int | None = 50, after: str | None = None) -> list[SilentCustomer]:
+    def silent(
+        self, *, days: int = 90, limit: int | None = 50, after: str | None = None, as_of: datetime | None = None
+    ) -> list[SilentCustomer]:
         """Return the customers that the business did not contact for some days, the longest silence first.
 
         A customer who was never contacted counts from their registration. Erased customers are left out.
@@ -158,11 +160,13 @@ class ContactsView(View):
             days: The least number of days.
             limit: At most this many; None for all.
             after: Only those after this customer in the list.
+            as_of: The moment up to which days count; now by default. Whoever was contacted since is left out.
 
         Raises:
             InvalidInput: `days` or `limit` is negative, or the list has no customer `after`.
         """
-        bound = self._silent_before(days)
+        moment = self.moment(as_of)
+        bound = _silent_before(moment, days)
         page = Page(limit, after)
         columns = self.table(Contacted).c
         since = case((columns.reached_at > 0, columns.reached_at), else_=columns.known_since)
@@ -172,7 +176,7 @@ class ContactsView(View):
         while limit is None or after is not None or len(found) < limit:
             rows = self.rows(Contacted, *conditions, order_by=(since, columns.customer), limit=size, offset=start)
             for row in rows:
-                silence = self._silence(row)
+                silence = _silence(row, moment)
                 if silence is not None and row.customer not in found and not row.erased_at:
                     found[row.customer] = silence
             if size is None or len(rows) < size:
@@ -181,41 +185,22 @@ class ContactsView(View):
         ordered = [each for each in found.values() if each.days >= days]
         return page.of_ranks(ordered, lambda each: each.customer)
 
-    def count_silent(self, *, days: int = 90) -> int:
+    def count_silent(self, *, days: int = 90, as_of: datetime | None = None) -> int:
         """Return the number of customers that the business did not contact for some days.
 
         Args:
             days: The least number of days.
+            as_of: The moment up to which days count; now by default. Whoever was contacted since is left out.
 
         Raises:
             InvalidInput: `days` is negative.
         """
         if self.aliases:
-            return len(self.silent(days=days, limit=None))
+            return len(self.silent(days=days, limit=None, as_of=as_of))
         columns = self.table(Contacted).c
         since = case((columns.reached_at > 0, columns.reached_at), else_=columns.known_since)
-        return self.count(Contacted, columns.erased_at == 0, since > 0, since <= self._silent_before(days))
-
-    def _silent_before(self, days: int) -> int:
-        if days < 0:
-            raise InvalidInput(
-                "a silence cannot last a negative number of days",
-                code="invalid_days",
-                field="days",
-                hint="Give 0 or more",
-            )
-        return self.now - days * _DAY
-
-    def _silence(self, row: Contacted) -> SilentCustomer | None:
-        since = row.reached_at or row.known_since
-        if not since or since > self.now:
-            return None
-        return SilentCustomer(
-            customer=row.customer,
-            since=from_micros(since),
-            days=(self.now - since) // _DAY,
-            contacted=row.reached_at > 0,
-        )
+        bound = _silent_before(self.moment(as_of), days)
+        return self.count(Contacted, columns.erased_at == 0, since > 0, since <= bound)
 
 
 def quiet_times(view: View, ids: Sequence[str]) -> dict[str, int]:
@@ -228,6 +213,29 @@ def quiet_times(view: View, ids: Sequence[str]) -> dict[str, int]:
     care = view.policy.care
     rows = combined(view.rows_as_recorded(Contacted, ids), view.aliases)
     return {row.customer: until for row in rows if (until := row.quiet_until(care))}
+
+
+def _silent_before(moment: int, days: int) -> int:
+    if days < 0:
+        raise InvalidInput(
+            "a silence cannot last a negative number of days",
+            code="invalid_days",
+            field="days",
+            hint="Give 0 or more",
+        )
+    return moment - days * _DAY
+
+
+def _silence(row: Contacted, moment: int) -> SilentCustomer | None:
+    since = row.reached_at or row.known_since
+    if not since or since > moment:
+        return None
+    return SilentCustomer(
+        customer=row.customer,
+        since=from_micros(since),
+        days=(moment - since) // _DAY,
+        contacted=row.reached_at > 0,
+    )
 
 
 def _moment(at: int) -> datetime | None:

@@ -22,7 +22,9 @@ def section(asked: Asked) -> Section:
 
 def _next(asked: Asked) -> Figure:
     say, title = asked.say, asked.say("care.next")
-    found = [] if asked.is_past else asked.engine.views.care.due(as_of=asked.at, limit=_LISTED)
+    if asked.is_past:
+        return asked.empty("care-next", title, "present_only")
+    found = asked.engine.views.care.due(as_of=asked.at, limit=_LISTED)
     if not found:
         return asked.empty("care-next", title, "no_care_due")
     headings = [

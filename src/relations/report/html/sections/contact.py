@@ -57,7 +57,7 @@ def _silent(asked: Asked) -> Figure:
     title = say("contact.silent", days=days)
     if asked.is_past:
         return asked.empty("silent", title, "present_only")
-    count = view.count_silent(days=_SILENT_DAYS)
+    count = view.count_silent(days=_SILENT_DAYS, as_of=asked.at)
     if not count:
         return asked.empty("silent", title, "nobody_silent", days=days)
     rows = [
@@ -67,7 +67,7 @@ def _silent(asked: Asked) -> Figure:
             say.number(each.days),
             say("contact.again" if each.contacted else "contact.never"),
         ]
-        for each in view.silent(days=_SILENT_DAYS, limit=_LISTED)
+        for each in view.silent(days=_SILENT_DAYS, limit=_LISTED, as_of=asked.at)
     ]
     said = [say("contact.count", customers=say.count("customers", count), days=days)]
     listing = asked.table("customer", "since", "days", "contacted", rows=rows, numbers=len(rows[0]))
