@@ -160,7 +160,7 @@ class ContactsView(View):
             days: The least number of days.
             limit: At most this many; None for all.
             after: Only those after this customer in the list.
-            as_of: The moment up to which days count; now by default. Whoever was contacted since is left out.
+            as_of: The moment up to which days count; now by default. Those contacted since are left out.
 
         Raises:
             InvalidInput: `days` or `limit` is negative, or the list has no customer `after`.
@@ -190,7 +190,7 @@ class ContactsView(View):
 
         Args:
             days: The least number of days.
-            as_of: The moment up to which days count; now by default. Whoever was contacted since is left out.
+            as_of: The moment up to which days count; now by default. Those contacted since are left out.
 
         Raises:
             InvalidInput: `days` is negative.
