@@ -40,6 +40,7 @@ __all__ = [
     "RECORDED",
     "Channel",
     "Checked",
+    "ClearText",
     "Command",
     "Envelope",
     "Event",
@@ -123,6 +124,11 @@ Term = Annotated[Label, AfterValidator(without_personal_data), AfterValidator(_n
 It is a code, not words about a person. Text that looks like an address, a telephone number or a sentence is refused.
 """
 Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=_NO_NUL)]
+ClearText = Annotated[Text, AfterValidator(without_personal_data)]
+"""Text about no customer, which is stored unencrypted.
+
+Text that looks like an address or a telephone number is refused.
+"""
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NO_NUL)]
 
 Personal = Annotated[str, msgspec.Meta(extra={"personal": True})]

@@ -17,6 +17,7 @@ from relations.audit.what_if import OtherDecision, what_if
 from relations.audit.what_if.facts import OutsideFact, Restated, Rewriter, facts_of, with_restated
 from relations.commands import (
     AssessComplaint,
+    EarnPoints,
     EnrolMember,
     EscalateComplaint,
     FileComplaint,
@@ -115,6 +116,20 @@ def test_the_same_policy_makes_no_difference(life: list[Command], days: int) -> 
         with what_if(engine) as found:
             assert list(found.outcomes()) == []
             assert found.refusals == {}
+
+
+@pytest.mark.parametrize("command_id", [None, "w1"])
+def test_points_that_enrol_somebody_first_are_credited_again(command_id: str | None) -> None:
+    """Given points for a remedy of somebody who is no member, what-if enrols them and credits the points."""
+    owed = EarnPoints(
+        customer="c3", lot="l1", points=1, reason="remedy", source="k1", occurred_at=day(12), command_id=command_id
+    )
+    with lived([*LIFE, owed]) as engine, what_if(engine) as found:
+        assert list(found.outcomes()) == []
+        assert found.refusals == {}
+        topics = [event.topic for event in found.engine.history("c3") if event.stream == "loyalty-c3"]
+        assert topics[0] == "loyalty.member_enrolled"
+        assert "loyalty.points_earned" in topics
 
 
 @pytest.mark.parametrize("command_id", [None, "w1"])

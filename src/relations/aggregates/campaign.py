@@ -21,12 +21,14 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec.structs import replace
 from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from relations.aggregates.maps import EMPTY, with_item
 from relations.decider import Aggregate, Decider
 from relations.errors import CommandRefused
 from relations.messages import (
     Channel,
+    ClearText,
     Command,
     Event,
     Id,
@@ -34,8 +36,6 @@ from relations.messages import (
     Money,
     PolicyNumber,
     Term,
-    Text,
-    without_personal_data,
 )
 from relations.policies import Policy
 
@@ -172,14 +172,12 @@ class CampaignEnded(Event, frozen=True):
 
 # --- commands -------------------------------------------------------------------------------------------------------
 
-Words = Annotated[Text, AfterValidator(without_personal_data)]
 Count = Annotated[int, Field(strict=True, ge=0, le=_COUNT_MAX)]
 
 
 def _not_negative(amount: Money) -> Money:
     if amount.amount < 0:
-        msg = "the amount must not be negative"
-        raise ValueError(msg)
+        raise PydanticCustomError("negative_amount", "the cost or budget of a campaign must not be negative")
     return amount
 
 
@@ -212,7 +210,7 @@ class PlanCampaign(CampaignCommand):
     kind: CampaignKind
     starts: date
     ends: date
-    objective: Words | None = None
+    objective: ClearText | None = None
     audience: Label | None = None
     channels: Annotated[tuple[Channel, ...], Field(max_length=20)] = ()
     budget: Spent | None = None
@@ -269,7 +267,7 @@ class RecordCampaignReach(CampaignCommand):
 class EndCampaign(CampaignCommand):
     """End the campaign. One that has not started is given up."""
 
-    reason: Words | None = None
+    reason: ClearText | None = None
 
 
 # --- state ----------------------------------------------------------------------------------------------------------

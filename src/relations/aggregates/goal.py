@@ -17,7 +17,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from relations.decider import Aggregate, Decider
 from relations.errors import CommandRefused
-from relations.messages import Command, Event, Id, Label, Text, to_micros, without_personal_data
+from relations.messages import ClearText, Command, Event, Id, Label, to_micros
 from relations.policies import Policy
 from relations.policies.indicators import INDICATORS, indicator_named
 
@@ -148,7 +148,6 @@ class GoalEnded(Event, frozen=True):
 
 # --- commands -------------------------------------------------------------------------------------------------------
 
-Words = Annotated[Text, AfterValidator(without_personal_data)]
 Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 Target = Annotated[Decimal, Field(allow_inf_nan=False, ge=-(10**15), le=10**15, decimal_places=_DECIMALS)]
 
@@ -247,16 +246,16 @@ class SetGoal(GoalCommand):
 class ReviewGoal(GoalCommand):
     """Record a review of the goal. The words must not be about a person."""
 
-    finding: Words
-    root_cause: Words | None = None
-    decision: Words | None = None
+    finding: ClearText
+    root_cause: ClearText | None = None
+    decision: ClearText | None = None
 
 
 class RaiseGoalImprovement(GoalCommand):
     """Plan an improvement that should help to reach the goal."""
 
     improvement: Id
-    what: Words
+    what: ClearText
     owner: Id | None = None
     due_at: AwareDatetime | None = None
 
@@ -278,7 +277,7 @@ class MeasureGoalImprovement(GoalCommand):
 class EndGoal(GoalCommand):
     """Stop pursuing the goal."""
 
-    reason: Words | None = None
+    reason: ClearText | None = None
 
 
 # --- state ----------------------------------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ _POLICY_FREE = frozenset({"customer", "programme", "policy"})
 _BY_POLICY = frozenset({"GiveFeedback", "ScoreSentiment", "CodeFeedback"})
 _OWN = frozenset({"occurred_at", "command_id", "actor"})
 _TIMES = frozenset((datetime, AwareDatetime))
+_ON_THE_WAY = frozenset({"loyalty.member_enrolled"})
+"""Events that a command may need first: an enrolment is a command's own event only where no other event can be."""
 _STEM = 3
 """Letters that a verb has in all its forms."""
 _DROPPED_MAX = 2
@@ -183,7 +185,7 @@ class Rewriter:
         """Return the command that led to a fact, or one that records its events as they were."""
         first = fact.events[0]
         kind = first.stream.partition("-")[0]
-        for event in fact.events:
+        for event in sorted(fact.events, key=lambda each: each.topic in _ON_THE_WAY):
             if getattr(event.event, "lenient", False):
                 continue  # it let a command pass, and is never that command's own event
             for command in self._candidates(self._aggregates[kind], event):

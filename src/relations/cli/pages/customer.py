@@ -144,7 +144,7 @@ def _relation(file: CustomerFile, zone: str) -> Facts:
 
 
 def _counted(count: int, what: str) -> str | None:
-    return f"{number(count)} {what}{'s' if count > 1 else ''}" if count else None
+    return counted(count, what) if count else None
 
 
 def _points(file: CustomerFile, zone: str) -> Facts:

@@ -29,6 +29,7 @@ from relations.projections.view import View
 __all__ = ["CampaignProfile", "CampaignRecipient", "CampaignResult", "CampaignsView", "Lift"]
 
 _NO_REACTION = "bounced"
+_PAGE = 1_000
 
 
 class CampaignsView(View):
@@ -138,13 +139,22 @@ class CampaignsView(View):
         self._planned(campaign)
         checked_choice(answer, OFFER_ANSWERS, "answer")
         page = Page(limit, after)
-        rows = self.rows(Recipient, self.table(Recipient).c.campaign == campaign)
-        found = [
-            recipient_of(row)
-            for row in rows
-            if (control is None or row.is_control == control) and (answer is None or row.answered(answer))
-        ]
-        return page.of_names(sorted(found, key=lambda each: each.customer), lambda each: each.customer)
+        found: list[CampaignRecipient] = []
+        rows = self._audience(campaign, after or "")
+        while rows and (page.limit is None or len(found) < page.limit):
+            found += [
+                recipient_of(row)
+                for row in rows
+                if (control is None or row.is_control == control) and (answer is None or row.answered(answer))
+            ]
+            rows = self._audience(campaign, rows[-1].customer)
+        return page.of_names(found, lambda each: each.customer)
+
+    def _audience(self, campaign: str, after: str) -> list[Recipient]:
+        """Return the next customers in a campaign's audience, by id."""
+        columns = self.table(Recipient).c
+        wanted = (columns.campaign == campaign, columns.customer > after)
+        return self.rows(Recipient, *wanted, order_by=(columns.customer,), limit=_PAGE)
 
     def _planned(self, campaign: str) -> PlannedCampaign:
         found = self.rows(PlannedCampaign, self.table(PlannedCampaign).c.campaign == campaign)
