@@ -47,7 +47,6 @@ _STRETCH = 16_384
 _LIVE_COST = 3
 """How many times longer an event takes to fold into existing rows than in a fold from the beginning."""
 _SLICE = 500
-_LOAD = 20_000
 _EVERYBODY = Shard(None, None)
 _POSITION, _TOPIC, _CUSTOMER, _OCCURRED = (COLUMNS.index(n) for n in ("position", "topic", "customer", "occurred_at"))
 

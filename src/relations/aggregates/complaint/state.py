@@ -201,16 +201,6 @@ class Complaint(msgspec.Struct, frozen=True, gc=False):
             found = status
         return found
 
-    def judged_at(self, field: str, at: int) -> str | None:
-        """Return a field of the assessment as of a business time; None if it was not assessed by then."""
-        changes = self.severities if field == "severity" else self.judged.get(field, ())
-        found = changes[0][1] if field == "severity" and changes else None
-        for moment, value in changes:
-            if moment > at:
-                break
-            found = value
-        return found
-
     def in_this_round(self, at: int) -> bool:
         """Return whether a step at that time belongs to the present round."""
         return self.reopened_at is None or at >= self.reopened_at

@@ -282,12 +282,8 @@ def measure(
 def campaigns_command(
     database: Database,
     campaign: Annotated[str | None, typer.Argument(metavar="CAMPAIGN", help="Show what came of this campaign.")] = None,
-    since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only campaigns on this day or later.")
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only campaigns before this day.")
-    ] = None,
+    since: Annotated[datetime | None, typer.Option(formats=[_DAY], help="Only campaigns on this day or later.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=[_DAY], help="Only campaigns before this day.")] = None,
     as_of: AsOf = None,
     known: Known = None,
     json: Json = False,

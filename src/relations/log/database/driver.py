@@ -138,12 +138,6 @@ class DriverAccess:
         return self.engine.dialect.loaded_dbapi
 
     @property
-    def driver_error(self) -> type[Exception]:
-        """The base class of the driver's errors."""
-        error: type[Exception] = self._dbapi.Error
-        return error
-
-    @property
     def integrity_error(self) -> type[Exception]:
         """The errors that the log's own driver raises if a unique key exists already."""
         return self.integrity_error_of(self.engine.dialect)

@@ -187,11 +187,7 @@ def _graded(row: Patronage, policy: Policy, grades: set[str], last: int) -> list
     active = {month for month, _, _ in row.entries()}
     found = []
     for month in sorted({*active, *(months_after(each, rules.months) for each in active)}):
-        graded = [
-            customer_grade(row, rules, currency=policy.currency, month=each)
-            for each in (month, months_after(month, -1))
-        ]
-        now, before = (None if each is None else each.grade for each in graded)
+        now, before = (_grade(row, policy, each) for each in (month, months_after(month, -1)))
         if last_day(month) <= last and now in grades and before not in grades:
             found.append(last_day(month))
     return found

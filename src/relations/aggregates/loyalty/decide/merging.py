@@ -329,11 +329,6 @@ def _own_lot(named: N, prefix: str) -> N:
     return named if named.lot is None else replace(named, lot=named.lot.removeprefix(prefix))
 
 
-def _own_takings(ledger: Ledger, prefix: str) -> dict[str, tuple[Taking, ...]]:
-    takings = _of(ledger.takings, prefix)
-    return {lot: tuple(_own_shares(each, prefix) for each in taken) for lot, taken in takings.items()}
-
-
 def _own_shares(taking: Taking, prefix: str) -> Taking:
     """Return what a refund took of the other account's own lots. The rest goes to the earning's own lot."""
     theirs = (share for share in taking.lots if share.lot.startswith(prefix))

@@ -36,7 +36,6 @@ _CELLS = 1_000_000
 """Cells of a table of customers and months that are computed at a time."""
 _TRUE, _LATENT, _SPURIOUS, _NONE = range(4)
 _NOT_ASKED = -1
-_COUNTED = ("days", "purchases", "discounted", "satisfied", "answers", "promoters", "detractors")
 
 
 class Kinds(NamedTuple):
