@@ -144,6 +144,14 @@ from relations.aggregates.loyalty import (
 from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
 from relations.aggregates.policy import AdoptPolicy
 from relations.aggregates.programme import ReturnStock, SetProgrammeGoal, TakeStock
+from relations.aggregates.staff import (
+    ChangeStaffRole,
+    CompleteStaffTraining,
+    JoinStaff,
+    LeaveStaff,
+    PlanStaffTraining,
+    RecogniseStaff,
+)
 from relations.messages import Command, Money, Tender
 
 __all__ = [
@@ -165,6 +173,7 @@ __all__ = [
     "CancelAcquisitionCost",
     "CancelCampaignCost",
     "CarryOutRemedy",
+    "ChangeStaffRole",
     "CheckDeadlines",
     "CloseAccount",
     "CloseComplaint",
@@ -172,6 +181,7 @@ __all__ = [
     "Command",
     "CompleteGoalImprovement",
     "CompleteImprovement",
+    "CompleteStaffTraining",
     "CorrectProfile",
     "Coupon",
     "CreditPurchase",
@@ -201,8 +211,10 @@ __all__ = [
     "IssueReward",
     "ItemAnswer",
     "JoinClub",
+    "JoinStaff",
     "JudgePromise",
     "LeaveClub",
+    "LeaveStaff",
     "LinkIdentity",
     "LostTier",
     "Lot",
@@ -219,6 +231,7 @@ __all__ = [
     "NoteCulture",
     "NoteTrait",
     "PlanCampaign",
+    "PlanStaffTraining",
     "ProposeRemedy",
     "RaiseGoalImprovement",
     "RaiseImprovement",
@@ -228,6 +241,7 @@ __all__ = [
     "ReceivePoints",
     "ReceiveReferral",
     "RecogniseComplaint",
+    "RecogniseStaff",
     "RecordAcquisitionCost",
     "RecordCampaignCost",
     "RecordCampaignReach",
