@@ -38,6 +38,7 @@ from relations.aggregates.customer import (
     ItemAnswer,
     NoteCulture,
     NoteTrait,
+    PurchaseLine,
     RecordAcquisitionCost,
     RecordInteraction,
     RecordPurchase,
@@ -251,6 +252,9 @@ _INSTRUMENTS = ("nps", "csat", "nps", "csat", "ces", "review", "servqual", "inte
 _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (RecordPurchase, "amount"): moneys,
     (RecordPurchase, "tenders"): lambda: _tenders(),  # noqa: PLW0108 - it is defined further down
+    (RecordPurchase, "lines"): lambda: st.lists(st.tuples(labels(), st.integers(1, 9)), max_size=3).map(tuple),
+    (RecordPurchase, "rest"): st.none,
+    (RecordPurchase, "cost"): lambda: st.none() | moneys(),
     (CreditPurchase, "tenders"): lambda: _tenders(),  # noqa: PLW0108 - it is defined further down
     (RefundPurchase, "amount"): lambda: moneys(smallest=1),
     (MergeComplaint, "into"): lambda: ids(among=["k1", "k2", "k3"]),
@@ -359,6 +363,21 @@ def _tenders_suit(values: dict[str, Any], given: dict[str, Any]) -> dict[str, An
     return {"tenders": tuple(Tender(kind, Money(part, amount.currency)) for kind in kinds) if part > 0 else ()}
 
 
+def _purchase_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Divide the amount among tenders and lines; what is left after equal lines is the rest."""
+    corrected, amount = _tenders_suit(values, given), values["amount"]
+    if values["cost"] is not None and "cost" not in given:
+        corrected["cost"] = Money(values["cost"].amount, amount.currency)
+    if "lines" in given:
+        return corrected
+    drawn = values["lines"]
+    each = Money(amount.amount // len(drawn), amount.currency) if drawn else amount
+    corrected["lines"] = tuple(PurchaseLine(product, each, quantity) for product, quantity in drawn)
+    left = amount.amount - each.amount * len(drawn)
+    corrected["rest"] = Money(left, amount.currency) if drawn and left else None
+    return corrected
+
+
 def _need_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     if "trait" in given:
         return {}
@@ -407,7 +426,7 @@ def _somebody_hears(values: dict[str, Any], given: dict[str, Any]) -> dict[str, 
 
 
 _CORRECTIONS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]] = {
-    RecordPurchase: _tenders_suit,
+    RecordPurchase: _purchase_suits,
     CreditPurchase: _tenders_suit,
     GiveFeedback: _answer_suits,
     NoteTrait: _need_suits,
