@@ -169,6 +169,14 @@ from relations.aggregates.loyalty import (
 from relations.aggregates.model import ModelFitted
 from relations.aggregates.policy import PolicyAdopted
 from relations.aggregates.programme import ProgrammeGoalSet, StockReturned, StockTaken
+from relations.aggregates.staff import (
+    StaffJoined,
+    StaffLeft,
+    StaffRecognised,
+    StaffRoleChanged,
+    StaffTrainingCompleted,
+    StaffTrainingPlanned,
+)
 from relations.messages import Envelope, Event, Money, RecordedEvent, Tender
 
 __all__ = [
@@ -320,6 +328,12 @@ __all__ = [
     "RewardUsed",
     "RootCauseNamed",
     "SentimentScored",
+    "StaffJoined",
+    "StaffLeft",
+    "StaffRecognised",
+    "StaffRoleChanged",
+    "StaffTrainingCompleted",
+    "StaffTrainingPlanned",
     "StepLapsed",
     "StepSkipped",
     "StockReturned",

@@ -155,6 +155,14 @@ from relations.aggregates.loyalty import (
 from relations.aggregates.model import ModelFitted
 from relations.aggregates.policy import PolicyAdopted
 from relations.aggregates.programme import ProgrammeGoalSet, StockReturned, StockTaken
+from relations.aggregates.staff import (
+    StaffJoined,
+    StaffLeft,
+    StaffRecognised,
+    StaffRoleChanged,
+    StaffTrainingCompleted,
+    StaffTrainingPlanned,
+)
 from relations.log import Codec
 from relations.messages import Tender
 from relations.policies import Policy
@@ -977,8 +985,35 @@ GOALS: dict[str, Event] = {
         '"unit_amount":100.0,"customers":2518,"left_out":0}',
     ),
 }
+TEAM: dict[str, Event] = {
+    "staff.joined.1.full": StaffJoined(
+        role="concierge",
+        department="front desk",
+        languages=("de", "zh-Hant"),
+        skills=("conflict",),
+        interests=("hiking", "opera"),
+        at=AT,
+    ),
+    "staff.role_changed.1.full": StaffRoleChanged(
+        role="house manager",
+        department="front desk",
+        languages=("de", "en", "zh-Hant"),
+        skills=("conflict", "rooms"),
+        interests=("hiking",),
+        at=AT,
+    ),
+    "staff.training_planned.1.full": StaffTrainingPlanned(
+        training="listening-2024", about=("tone", "waiting time"), due_at=AT
+    ),
+    "staff.training_completed.1.full": StaffTrainingCompleted(
+        training="listening-2024", about=("tone", "waiting time"), score=88, at=AT
+    ),
+    "staff.recognised.1.full": StaffRecognised(recognition="r1", reason="praised by a guest", at=AT),
+    "staff.left.1.full": StaffLeft(reason="retired", at=AT),
+}
 MEANT |= COMPLAINTS
 MEANT |= GOALS
+MEANT |= TEAM
 FILES = sorted(HERE.glob("*.json"))
 
 

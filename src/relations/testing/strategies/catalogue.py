@@ -71,6 +71,7 @@ from relations.aggregates.loyalty import (
 from relations.aggregates.loyalty.commands import Prefix
 from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
 from relations.aggregates.programme import SetProgrammeGoal
+from relations.aggregates.staff import ChangeStaffRole
 from relations.messages import Channel, Command, Id, Label, Money, Tender, Term, Text
 from relations.policies import Policy, Surveys
 from relations.policies.indicators import INDICATORS
@@ -103,7 +104,7 @@ _POOLS = {"customer": "c", "complaint": "k", "purchase": "p", "refund": "r", "re
           "invitation": "s", "interaction": "i", "redemption": "d", "lot": "l", "source": "k",
           "into": "c", "merged": "c", "other": "c",
           "to": "d", "referred": "n",
-          "duplicate": "k", "request": "q", "reward": "w", "improvement": "v"}  # fmt: skip
+          "duplicate": "k", "request": "q", "staff": "u", "reward": "w", "improvement": "v"}  # fmt: skip
 _POOL_SIZE = 3
 
 
@@ -414,6 +415,12 @@ def _something_is_judged(values: dict[str, Any], given: dict[str, Any]) -> dict[
     return {} if judged or "impact" in given else {"impact": "low"}
 
 
+def _something_changes(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    names = ("role", "department", "languages", "skills", "interests")
+    changed = any(values[name] is not None for name in names)
+    return {} if changed or "role" in given else {"role": "concierge"}
+
+
 def _somebody_hears(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return {} if values["to"] or values["emergency"] or "to" in given else {"to": "house manager"}
 
@@ -428,6 +435,7 @@ _CORRECTIONS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dic
     ReverseEarning: _refunded_suits,
     RestoreEarning: _refunded_suits,
     SetProgrammeGoal: _days_suit,
+    ChangeStaffRole: _something_changes,
     AssessComplaint: _something_is_judged,
     EscalateComplaint: _somebody_hears,
 }
