@@ -42,7 +42,7 @@ _ASKED: dict[str, tuple[Any, ...]] = {
     "purpose": ("surveys",),
     "segment": (DEFAULT_SEGMENTS[0].name,),
     "source": ("crm",),
-    "staff": ("li",),
+    "staff": ("own-li",),
     "training": ("listening",),
     "until": (LATER + timedelta(days=2_000),),
     "within": (timedelta(days=2_000),),

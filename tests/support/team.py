@@ -22,7 +22,7 @@ def small_team(at: datetime, *customers: str) -> Iterator[Command]:
     """Yield a team of three, one of whom has left, who were in contact with some customers."""
     joined = at - timedelta(days=500)
     yield JoinStaff(
-        staff="li",
+        staff="own-li",
         role="concierge",
         department="rooms",
         languages=("zh", "en"),
@@ -30,23 +30,23 @@ def small_team(at: datetime, *customers: str) -> Iterator[Command]:
         interests=("pillow", "opera"),
         occurred_at=joined,
     )
-    yield JoinStaff(staff="mara", role="waiter", department="bar", languages=("de",), occurred_at=joined)
-    yield JoinStaff(staff="noor", role="waiter", department="bar", occurred_at=joined)
+    yield JoinStaff(staff="own-mara", role="waiter", department="bar", languages=("de",), occurred_at=joined)
+    yield JoinStaff(staff="own-noor", role="waiter", department="bar", occurred_at=joined)
     yield PlanStaffTraining(
-        staff="mara", training="listening", about=("noise",), due_at=at - timedelta(days=5), occurred_at=joined
+        staff="own-mara", training="listening", about=("noise",), due_at=at - timedelta(days=5), occurred_at=joined
     )
     yield CompleteStaffTraining(
-        staff="li", training="listening", about=("noise",), score=90, occurred_at=at - timedelta(days=30)
+        staff="own-li", training="listening", about=("noise",), score=90, occurred_at=at - timedelta(days=30)
     )
-    yield RecogniseStaff(staff="li", recognition="r1", reason="praised by a guest", occurred_at=at)
-    yield LeaveStaff(staff="noor", reason="moved", occurred_at=at)
+    yield RecogniseStaff(staff="own-li", recognition="r1", reason="praised by a guest", occurred_at=at)
+    yield LeaveStaff(staff="own-noor", reason="moved", occurred_at=at)
     for number, customer in enumerate(customers):
         yield RecordInteraction(
             customer=customer,
             interaction=f"team-{number}",
             channel="phone",
             kind="short_call",
-            by="li" if number % 2 else "mara",
+            by="own-li" if number % 2 else "own-mara",
             minutes=4,
             occurred_at=at,
         )

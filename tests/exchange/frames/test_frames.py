@@ -277,7 +277,7 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
         "source": ["crm"],
         "external_id": [merged.external_ids[0][1]],
         "campaign": ["spring"],
-        "staff": ["li"],
+        "staff": ["own-li"],
         "training": ["listening"],
         "goal": ["satisfaction-0"],
         "improvement": ["counter"],

@@ -56,7 +56,7 @@ def arguments(engine: Relations, name: str, parameters: Any) -> dict[str, Any]:
         "segment": DEFAULT_SEGMENTS[0].name,
         "customers": [customer],
         "campaign": "spring",
-        "staff": "li",
+        "staff": "own-li",
         "training": "listening",
         "goal": "satisfaction-0",
         "improvement": "counter",
