@@ -139,7 +139,7 @@ class TrainingNeed(BaseModel):
         cases: The number of complaints with that root cause.
         low: The number of low answers about that theme.
         trained: The number of staff members who completed a training about it and are there.
-        planned: The number of staff members for whom one is planned.
+        planned: The number of staff members who are to take one.
         staff: The number of staff members who are there.
         last_at: The time at which somebody last completed one; None if nobody did.
         since: The number of these complaints and low answers after that; all of them if nobody completed one.

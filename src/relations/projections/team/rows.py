@@ -1,4 +1,4 @@
-"""The rows of the team: staff members, and whom they were in contact with.
+"""The rows of the team: staff members, and their contact with customers.
 
 Cases are not kept here. The view takes them from the desk and from repair, so its sums equal theirs.
 """
