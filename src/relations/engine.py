@@ -332,8 +332,10 @@ class Relations(Doors, Commanding, Following):
                 on_progress(report)
 
     def _commands_due(self, to: datetime) -> Iterator[Command]:
-        yield from commands_due(self.views.agenda.due(until=to))
-        if any(policy.care.plans for policy in self.rules.adopted):
+        items = self.views.agenda.due(until=to)
+        cares = any(policy.care.plans for policy in self.rules.adopted)
+        yield from commands_due(items, not_renewed=self.views.care.not_renewed(items) if cares else ())
+        if cares:
             yield from beginning_commands(self.views.care.beginnings(until=to))
 
     def fit_models(

@@ -109,13 +109,13 @@ class RetentionView(View):
 
     def __init__(self, context: ViewContext, loyalty: LoyaltyView, repair: RepairView) -> None:
         super().__init__(context)
-        self._joining = loyalty, repair
+        self.joining = loyalty, repair
 
     def _parts(self) -> Iterator[View]:
         """Yield the views that answer together: the others only if a segment of the policy asks for their facts."""
         yield from super()._parts()
         if asked_facts(self.policy.lifecycle.segments).intersection(JOINED_FACTS):
-            yield from self._joining
+            yield from self.joining
 
     # --- who stays --------------------------------------------------------------------------------------------------
 
@@ -638,20 +638,21 @@ class RetentionView(View):
         return self.columns(Patronage, patronage_groups)
 
     def _members(self, today: int) -> Members:
-        return Members(self._columns(), self._codes(), self.policy, today, self.local, self._joined)
+        return Members(self._columns(), self._codes(), self.policy, today, self.local, self.joined_facts)
 
     def _facts(
         self, rows: Sequence[Patronage], segments: Iterable[Segment], today: int
     ) -> Iterator[tuple[Patronage, Facts]]:
         """Yield customers with the facts that the conditions of segments ask for."""
         asked, policy, local = asked_facts(segments), self.policy, self.local
-        joined = self._joined.of(asked, [row.customer for row in rows], today)
+        joined = self.joined_facts.of(asked, [row.customer for row in rows], today)
         for row in rows:
             yield row, customer_facts(row, policy, asked, today=today, local=local, rfm={}, joined=joined)
 
     @property
-    def _joined(self) -> JoinedFacts:
-        loyalty, repair = self._joining
+    def joined_facts(self) -> JoinedFacts:
+        """A reader of the facts that come from other views, or are sealed."""
+        loyalty, repair = self.joining
         standings = self._unkept(partial(member_standings, loyalty))
         states = self._unkept(partial(relation_states, repair))
         return JoinedFacts(self._sealed, self._open_words, standings, states, self.local)
