@@ -1,4 +1,4 @@
-"""What all readers of files share: the position in a file, the errors of broken files, and the limits."""
+"""Shared parts of the readers of files: the position in a file, errors of broken files, and the limits."""
 
 from __future__ import annotations
 
