@@ -195,8 +195,8 @@ class Run:
                 f"row {pending[changed.command_id or ''][0]} was another row then, or the mapping has changed; "
                 "nothing was recorded",
                 code="not_a_continuation",
-                hint="Import the file under another name; or give rows ids of their own, with `command_id` in the "
-                "mapping; or pass the rejected rows that you corrected as corrected rows",
+                hint="Import the file under another name, or give rows ids of their own with `command_id` in the "
+                "mapping. Pass rejected rows that you corrected as corrected rows",
             )
 
     def reject(self, lines: Lines, error: RelationsError) -> None:

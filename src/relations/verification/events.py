@@ -166,7 +166,7 @@ class EventCheck:
         topics, decode, own, later = self._codec.topics, self._codec.decode, self._own, self._later
         versions, commands, earlier = self._versions, self._commands, self._commands_before
         for row in page:
-            position, stream, version, topic, schema, customer, _, at, actor, command_id, seq, hashed, cause, body, _ = row
+            position, stream, version, topic, schema, customer, _, at, actor, command, seq, hashed, cause, body, _ = row
             if schema == FOREIGN:
                 # Another application's event on the same log: the chain covers it, its body is not ours.
                 if topic in topics:
@@ -183,12 +183,10 @@ class EventCheck:
                     self._add("customer_differs", said, position, "customer")
                 if hashed is not None and (seq != 0 or len(hashed) not in _HASH_BYTES):
                     said = "only the first event of a command has its hash, and the hash has 16 or 32 bytes"
-                    self._add(
-                        "receipt_broken", f"{said}: this is event {seq} of {command_id}", position, "command_hash"
-                    )
-                if seq != 0 or command_id in commands or command_id in earlier:
-                    self._check_receipt(connection, position, at, actor, command_id, seq)
-                commands[command_id] = (seq, at, actor)
+                    self._add("receipt_broken", f"{said}: this is event {seq} of {command}", position, "command_hash")
+                if seq != 0 or command in commands or command in earlier:
+                    self._check_receipt(connection, position, at, actor, command, seq)
+                commands[command] = (seq, at, actor)
                 if cause is not None:
                     self._check_cause(connection, position, cause)
                 if topic not in later:

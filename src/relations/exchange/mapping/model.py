@@ -35,6 +35,7 @@ __all__ = [
     "CommandRule",
     "FixedColumn",
     "Limits",
+    "LineParts",
     "Mapping",
     "Match",
     "Note",
@@ -62,9 +63,9 @@ _OPTIONS: dict[str, frozenset[str]] = {
 }
 _ORIGINS = (
     "column", "constant", "template", "value", "coalesce", "product", "sum", "total_of", "first_of", "previous",
-    "count_by", "items", "tenders",
+    "count_by", "items", "tenders", "lines",
 )  # fmt: skip
-_FINISHED = frozenset({"first_of", "previous", "count_by", "items", "tenders"})
+_FINISHED = frozenset({"first_of", "previous", "count_by", "items", "tenders", "lines"})
 """Origins that give a finished value, which is neither cleaned nor converted."""
 _CONVERSIONS = frozenset(
     {"replace", "pattern", "case", "map", "otherwise", "type", "digest", "default", "unreadable"}
@@ -196,6 +197,22 @@ class RowCondition(_Part):
 When = tuple[RowCondition, ...]
 
 
+class LineParts(_Part):
+    """The values of a row that make a line of a purchase. A row without a product gives no line.
+
+    Attributes:
+        product: The value or column that has the product.
+        amount: The value of type `money` that has the amount of the line.
+        quantity: The value or column that has the number of pieces, a whole number. Without it each line is one piece.
+        category: The value or column that has the product's category.
+    """
+
+    product: str
+    amount: str
+    quantity: str | None = None
+    category: str | None = None
+
+
 class Value(_Part):
     """One value of a row: its origin, its cleaning, and its type.
 
@@ -216,6 +233,7 @@ class Value(_Part):
             answers are left out.
         tenders: How a purchase was paid: for each means of payment the value that has its amount. Amounts that are
             blank or zero are left out.
+        lines: The products of a purchase, one for each row of the `[group]`, or one for the row if there is no group.
         when: For `count_by`: count only rows that meet these conditions; other rows get the count so far.
         kept_only: For `count_by`, `first_of` and `previous`: leave out rejected rows.
         replace: Texts to replace, in the order given.
@@ -266,6 +284,7 @@ class Value(_Part):
     count_by: tuple[str, ...] | None = None
     items: Annotated[dict[Id, str | tuple[str, str]], Field(min_length=1)] | None = None
     tenders: Annotated[dict[str, str], Field(min_length=1)] | None = None
+    lines: LineParts | None = None
     when: When = ()
     kept_only: bool = False
 

@@ -370,6 +370,9 @@ def _names_of(value: Value) -> list[str]:
     for asked in (value.items or {}).values():
         names += [asked] if isinstance(asked, str) else asked
     names += (value.tenders or {}).values()
+    if value.lines is not None:
+        parts = (value.lines.product, value.lines.amount, value.lines.quantity, value.lines.category)
+        names += [name for name in parts if name is not None]
     for condition in value.when:
         names += _condition_names(condition)
     return names

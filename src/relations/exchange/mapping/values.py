@@ -15,8 +15,9 @@ from operator import itemgetter
 from string import Formatter
 from typing import Any
 
+from relations.aggregates.customer import PurchaseLine
 from relations.errors import InvalidInput, MappingError
-from relations.exchange.mapping.model import Value
+from relations.exchange.mapping.model import LineParts, Value
 from relations.exchange.mapping.numbers import decimal_number, integer_reader, money_reader, number_reader
 from relations.exchange.mapping.times import compile_time, shift_days
 from relations.messages import Money, Tender, shown
@@ -145,6 +146,8 @@ def _compiled(
         return _items(name, value.items, absent=value.blank == "absent")
     if value.tenders is not None:
         return _tenders(name, value.tenders)
+    if value.lines is not None:
+        return _lines(name, value.lines)
     if value.total_of is not None:
         return _or_default(name, value, _total(value.total_of), _numeric(name, value))
     if value.product is not None or value.sum is not None:
@@ -218,16 +221,43 @@ def _tenders(name: str, tenders: Mapping[str, str]) -> Getter:
     def read(values: RowValues) -> tuple[Tender, ...] | None:
         found = []
         for kind, of in tenders.items():
-            amount = values[of]
-            if amount is not None and not isinstance(amount, Money):
-                raise InvalidInput(
-                    f"the value {of!r} is not money", code="not_money", field=name, hint=f"Give {of!r} type = 'money'"
-                )
+            amount = _money_of(name, of, values)
             if amount is not None and amount.amount:
                 found.append(Tender(kind, amount))
         return tuple(found) or None
 
     return read
+
+
+def _lines(name: str, parts: LineParts) -> Getter:
+    """Return the function of the products of a purchase: a line for each row of the group."""
+    number = integer_reader(name, Value(constant=0, type="integer", accept_decimal_zero=True))
+
+    def line_of(row: RowValues) -> PurchaseLine | None:
+        product = row[parts.product]
+        if product is None:
+            return None
+        amount = _money_of(name, parts.amount, row)
+        if amount is None:
+            raise InvalidInput(f"the line of {shown(product)} has no amount", code="blank_value", field=name)
+        quantity = 1 if parts.quantity is None else row[parts.quantity]
+        category = None if parts.category is None else row[parts.category]
+        pieces = 1 if quantity is None else number(quantity)
+        return PurchaseLine(str(product), amount, pieces, None if category is None else str(category))
+
+    def read(values: RowValues) -> tuple[PurchaseLine, ...] | None:
+        return tuple(line for row in values.lines or [values] if (line := line_of(row)) is not None) or None
+
+    return read
+
+
+def _money_of(name: str, of: str, values: RowValues) -> Money | None:
+    amount = values[of]
+    if amount is not None and not isinstance(amount, Money):
+        raise InvalidInput(
+            f"the value {of!r} is not money", code="not_money", field=name, hint=f"Give {of!r} type = 'money'"
+        )
+    return amount
 
 
 def _unset(name: str) -> Getter:

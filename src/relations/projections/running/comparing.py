@@ -196,7 +196,7 @@ class _Range:
         """Return whether the stored rows are the expected ones. The comparison itself runs in C."""
         cursor = self._database.cursor(connection)
         cursor.execute(self._statement.sql, self._statement.bind(first=first, last=last))
-        # A fold may make the rows of one customer in any order. Keys come first and differ, so nothing else is compared.
+        # A fold may make the rows of one customer in any order. Keys come first and differ: the order is theirs.
         return bool(cursor.fetchall() == sorted(expected))
 
 

@@ -4,6 +4,9 @@ Historic value is purchases less refunds. Expected value comes from two fitted m
 customers buy, Gamma-Gamma for how much they spend. They need three numbers per customer and the sum of their repeat
 purchases, never the log.
 
+Profit is historic value less costs, of the purchases whose cost is known. The margin is profit divided by the value of
+these purchases. A customer's expected profit is their expected value times their own margin so far.
+
 All of these numbers are net of refunds made by then, customer by customer. A purchase that was refunded in full does
 not count as a purchase, and a partial refund lowers its amount. So the expectations already allow for future refunds.
 
@@ -32,6 +35,7 @@ from relations.analytics.buying import BuyingModelName, check_forecast
 from relations.analytics.drivers import pearson
 from relations.errors import MissingExtra, NoFit
 from relations.projections.arguments import Page
+from relations.projections.retention.activity import Costed
 from relations.projections.retention.patronage import Patronage
 from relations.projections.retention.worth.fits import FIT_VERSION, FitInUse, ModelFits
 
@@ -56,24 +60,30 @@ class CustomerWorth(BaseModel):
     Attributes:
         customer: The customer's id.
         historic: Purchases less refunds, in minor units.
+        costed: The part of these whose cost is known.
+        profit: This part less its cost; None if no cost is known.
         frequency: The number of purchase days after the first one. A day refunded in full is not a purchase day.
         recency_days: Days from the first purchase day to the last.
         age_days: Days from the first purchase day to the last day observed.
         alive: The probability that they have not left; like the next two, None if there is no fit.
         expected_purchases: The number of purchase days expected within the horizon.
         expected_value: What these will bring, discounted, in minor units.
+        expected_profit: `expected_value` times `profit` / `costed`; None if there is no fit or no known cost.
     """
 
     model_config = ConfigDict(frozen=True)
 
     customer: str
     historic: int
+    costed: int
+    profit: int | None
     frequency: int
     recency_days: int
     age_days: int
     alive: float | None
     expected_purchases: float | None
     expected_value: float | None
+    expected_profit: float | None
 
 
 class NoExpectation(BaseModel):
@@ -115,6 +125,11 @@ class WorthReport(BaseModel):
         other_currencies: The number of customers who bought only in other currencies. They are left out.
         historic: The sum of all customers' historic value, in minor units.
         expected_value: The sum of all customers' expected value, in minor units; None if there is no fit.
+        costed: The part of `historic` whose cost is known, in minor units.
+        profit: This part less its cost; None if no cost is known.
+        margin: `profit` / `costed`; None if no cost is known.
+        costed_customers: The number of customers with a known cost, whose expected profit is given.
+        expected_profit: The sum of their expected profit, in minor units; None if there is no fit or no known cost.
         customers: The customers listed, by expected value, the highest first; without a fit, by historic value.
     """
 
@@ -136,6 +151,11 @@ class WorthReport(BaseModel):
     other_currencies: int
     historic: int
     expected_value: float | None
+    costed: int
+    profit: int | None
+    margin: float | None
+    costed_customers: int
+    expected_profit: float | None
     customers: tuple[CustomerWorth, ...]
 
 
@@ -159,6 +179,7 @@ def worth_report(
         customers=[row.customer for row, _ in buyers],
         statistics=[one for _, one in buyers],
         historic=[row.net_amount(currency, through) for row, _ in buyers],
+        costed=[row.costed_until(currency, through) for row, _ in buyers],
         all_returned=all_returned,
         others=others,
         bought=sum(sum(row.bought_by_day(currency, through).values()) for row in rows),
@@ -174,6 +195,7 @@ class Observations(NamedTuple):
         customers: The ids of the customers in the fit.
         statistics: Their statistics.
         historic: Their purchases less refunds.
+        costed: The part of these whose cost is known.
         all_returned: The number of customers who returned everything.
         others: The number of customers who bought only in other currencies.
         bought: The sum of all purchases.
@@ -183,6 +205,7 @@ class Observations(NamedTuple):
     customers: Sequence[str]
     statistics: Sequence[RepeatStatistics]
     historic: Sequence[int]
+    costed: Sequence[Costed]
     all_returned: int
     others: int
     bought: int
@@ -217,11 +240,15 @@ def valued(
     except (NoFit, MissingExtra) as error:
         fits, no_fit = None, _why(error)
     customers = [
-        _worth(customer, historic, one, value)
-        for customer, historic, one, value in zip(buyers, found.historic, statistics, values, strict=True)
+        _worth(customer, historic, costed, one, value)
+        for customer, historic, costed, one, value in zip(
+            buyers, found.historic, found.costed, statistics, values, strict=True
+        )
     ]
     customers.sort(key=lambda each: (-(each.historic if no_fit else each.expected_value or 0), each.customer))
     correlation = _correlation(statistics)
+    known = [each for each in customers if each.profit is not None]
+    costed, profit = sum(each.costed for each in known), sum(each.profit or 0 for each in known)
     return WorthReport(
         through=date.fromordinal(through),
         currency=currency,
@@ -239,6 +266,11 @@ def valued(
         other_currencies=others,
         historic=sum(each.historic for each in customers),
         expected_value=None if no_fit else sum(each.expected_value or 0 for each in customers),
+        costed=costed,
+        profit=profit if known else None,
+        margin=profit / costed if costed else None,
+        costed_customers=len(known),
+        expected_profit=sum(each.expected_profit or 0 for each in known) if known and not no_fit else None,
         customers=tuple(page.of_ranks(customers, lambda each: each.customer)),
     )
 
@@ -306,19 +338,26 @@ def worth_of_one(
             (value,) = lifetime_values([one], fits.buying, fits.spending, days=days, yearly_rate=yearly_rate)
         except (NoFit, MissingExtra):
             value = None
-    return _worth(row.customer, row.net_amount(currency, through), one, value)
+    costed = row.costed_until(currency, through)
+    return _worth(row.customer, row.net_amount(currency, through), costed, one, value)
 
 
-def _worth(customer: str, historic: int, one: RepeatStatistics, value: LifetimeValue | None) -> CustomerWorth:
+def _worth(
+    customer: str, historic: int, costed: Costed, one: RepeatStatistics, value: LifetimeValue | None
+) -> CustomerWorth:
+    is_known = costed.revenue > 0
     return CustomerWorth(
         customer=customer,
         historic=historic,
+        costed=costed.revenue,
+        profit=costed.profit if is_known else None,
         frequency=one.frequency,
         recency_days=one.recency_days,
         age_days=one.age_days,
         alive=value.alive if value else None,
         expected_purchases=value.purchases if value else None,
         expected_value=value.value if value else None,
+        expected_profit=value.value * costed.profit / costed.revenue if value and is_known else None,
     )
 
 
