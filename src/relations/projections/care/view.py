@@ -274,16 +274,16 @@ class CareView(View):
 
         return [each for begun in self.of_each(("beginnings", last), read).values() for each in begun]
 
-    def not_renewed(self, items: Sequence[AgendaItem]) -> list[AgendaItem]:
+    def not_renewed(self, *, until: datetime) -> list[AgendaItem]:
         """Return the ends of rounds after which the plan ends, because the customer no longer meets its conditions.
 
         They are asked for as of the evening before the round ends.
 
         Args:
-            items: Items of the agenda; those of other kinds are left out.
+            until: The latest end of a round, an aware datetime.
         """
         rules, local, found = self._rules(), self.local, []
-        ends = [item for item in items if item.kind == "renewal"]
+        ends = self._agenda.due(until=until, kind="renewal")
         asked = [(item, rules.at(to_micros(item.due_at))) for item in ends]
         plans = [(item, policy, policy.care.plan(item.detail.rpartition("-")[0])) for item, policy in asked]
         limited = [(item, policy, plan) for item, policy, plan in plans if plan is not None and plan.meant_for]
