@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from relations.analytics import RepeatStatistics
+from relations.analytics.repeat_statistics import RepeatColumns
 from relations.messages import Money, from_micros
 from relations.months import last_day, month_number, month_of, month_of_number, months_between
 from relations.policies.lifecycle import Rfm
@@ -406,16 +406,10 @@ def _observed(columns: Columns, currency: int, through: int) -> Observations:
     amounts, back = columns.part("amounts"), columns.part("returned")
     amounts = amounts.where((amounts["currency"] == currency) & (amounts["day"] <= through))
     back = back.where((back["currency"] == currency) & (back["counted"] <= through))
-    rows = zip(
-        (days[customer] - 1).tolist(), (last - first).tolist(), (through - first).tolist(), repeat.tolist(), strict=True
-    )
     return Observations(
         customers=[columns.names[one] for one in customer.tolist()],
-        statistics=[
-            RepeatStatistics(frequency=frequency, recency_days=recency, age_days=age, repeat_amount=amount)
-            for frequency, recency, age, amount in rows
-        ],
-        historic=net_amounts(columns, currency, through)[customer].tolist(),
+        statistics=RepeatColumns(days[customer] - 1, last - first, through - first, repeat),
+        historic=net_amounts(columns, currency, through)[customer],
         all_returned=int(np.count_nonzero(bought & (days == 0))),
         others=int(np.count_nonzero(is_buyer & ~bought & (days == 0))),
         bought=_total(amounts["amount"]),

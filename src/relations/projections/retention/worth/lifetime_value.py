@@ -12,10 +12,12 @@ If no model can be fitted, or the extra is not installed, the report has the his
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
@@ -30,8 +32,11 @@ from relations.analytics import (
 )
 from relations.analytics.buying import BuyingModelName, check_forecast
 from relations.analytics.drivers import pearson
+from relations.analytics.lifetime_value import LifetimeColumns, lifetime_columns
+from relations.analytics.repeat_statistics import RepeatColumns, columns_of
 from relations.errors import MissingExtra, NoFit
 from relations.projections.arguments import Page
+from relations.projections.columns import Array, ints
 from relations.projections.retention.patronage import Patronage
 from relations.projections.retention.worth.fits import FIT_VERSION, FitInUse, ModelFits
 
@@ -154,11 +159,11 @@ def worth_report(
     Raises:
         InvalidInput: The horizon or the discount rate makes no sense.
     """
-    buyers, all_returned, others = _observed(rows, currency, through)
+    buyers, all_returned, others = _observed(sorted(rows, key=attrgetter("customer")), currency, through)
     found = Observations(
         customers=[row.customer for row, _ in buyers],
-        statistics=[one for _, one in buyers],
-        historic=[row.net_amount(currency, through) for row, _ in buyers],
+        statistics=columns_of([one for _, one in buyers], "Valuing customers"),
+        historic=ints([row.net_amount(currency, through) for row, _ in buyers]),
         all_returned=all_returned,
         others=others,
         bought=sum(sum(row.bought_by_day(currency, through).values()) for row in rows),
@@ -171,7 +176,7 @@ class Observations(NamedTuple):
     """The input of the models of buying and spending, of all customers.
 
     Attributes:
-        customers: The ids of the customers in the fit.
+        customers: The ids of the customers in the fit, in order.
         statistics: Their statistics.
         historic: Their purchases less refunds.
         all_returned: The number of customers who returned everything.
@@ -181,8 +186,8 @@ class Observations(NamedTuple):
     """
 
     customers: Sequence[str]
-    statistics: Sequence[RepeatStatistics]
-    historic: Sequence[int]
+    statistics: RepeatColumns
+    historic: Array
     all_returned: int
     others: int
     bought: int
@@ -208,19 +213,17 @@ def valued(
     check_forecast(days, yearly_rate)
     buyers, statistics, all_returned, others = found.customers, found.statistics, found.all_returned, found.others
     fits, no_fit = None, None
-    values: Sequence[LifetimeValue | None] = [None] * len(buyers)
+    values: LifetimeColumns | None = None
     try:
         if not buyers:
             raise _nobody(currency, all_returned, others)
         fits = recorded or fitted_now(statistics, model, through)
-        values = lifetime_values(statistics, fits.buying, fits.spending, days=days, yearly_rate=yearly_rate)
+        values = lifetime_columns(statistics, fits.buying, fits.spending, days=days, yearly_rate=yearly_rate)
     except (NoFit, MissingExtra) as error:
         fits, no_fit = None, _why(error)
-    customers = [
-        _worth(customer, historic, one, value)
-        for customer, historic, one, value in zip(buyers, found.historic, statistics, values, strict=True)
-    ]
-    customers.sort(key=lambda each: (-(each.historic if no_fit else each.expected_value or 0), each.customer))
+    # The customers are in the order of their ids, and so are those of the same value.
+    ranks = np.argsort(-(found.historic if values is None else values.value), kind="stable")
+    listed = page.of_ranks(ranks.tolist(), buyers.__getitem__)
     correlation = _correlation(statistics)
     return WorthReport(
         through=date.fromordinal(through),
@@ -234,16 +237,42 @@ def valued(
         refund_share=found.returned / found.bought if found.bought else None,
         correlation=correlation,
         independent=None if correlation is None else abs(correlation) < _STRONG,
-        buyers=len(customers),
+        buyers=len(buyers),
         all_returned=all_returned,
         other_currencies=others,
-        historic=sum(each.historic for each in customers),
-        expected_value=None if no_fit else sum(each.expected_value or 0 for each in customers),
-        customers=tuple(page.of_ranks(customers, lambda each: each.customer)),
+        historic=sum(found.historic.tolist()),
+        expected_value=None if values is None else sum(values.value[ranks].tolist()),
+        customers=tuple(_listed(found, values, listed)),
     )
 
 
-def fitted_now(statistics: Sequence[RepeatStatistics], model: BuyingModelName, through: int) -> ModelFits:
+def _listed(found: Observations, values: LifetimeColumns | None, places: Sequence[int]) -> Iterator[CustomerWorth]:
+    """Yield the customers at some places of the observations."""
+    one = found.statistics
+    columns: list[Sequence[Any]] = [
+        column[places].tolist() if len(places) else []
+        for column in (found.historic, one.frequency, one.recency_days, one.age_days)
+    ]
+    expected: list[Sequence[Any]] = [[None] * len(places)] * 3
+    if values is not None and len(places):
+        expected = [column[places].tolist() for column in (values.alive, values.purchases, values.value)]
+    names = map(found.customers.__getitem__, places)
+    for customer, historic, frequency, recency, age, alive, purchases, value in zip(
+        names, *columns, *expected, strict=True
+    ):
+        yield CustomerWorth(
+            customer=customer,
+            historic=historic,
+            frequency=frequency,
+            recency_days=recency,
+            age_days=age,
+            alive=alive,
+            expected_purchases=purchases,
+            expected_value=value,
+        )
+
+
+def fitted_now(statistics: Iterable[RepeatStatistics], model: BuyingModelName, through: int) -> ModelFits:
     """Fit both models to all buyers.
 
     Raises:
@@ -354,7 +383,8 @@ def _nobody(currency: str, all_returned: int, others: int) -> NoFit:
     )
 
 
-def _correlation(statistics: Sequence[RepeatStatistics]) -> float | None:
+def _correlation(statistics: RepeatColumns) -> float | None:
     """Return Pearson's correlation of frequency and mean repeat spend over the customers who came back."""
-    pairs = [(one.frequency, one.repeat_amount / one.frequency) for one in statistics if one.frequency]
-    return pearson([x for x, _ in pairs], [y for _, y in pairs])
+    came_back = statistics.where(statistics.frequency > 0)
+    frequencies, amounts = came_back.frequency.tolist(), came_back.repeat_amount.tolist()
+    return pearson(frequencies, [amount / frequency for frequency, amount in zip(frequencies, amounts, strict=True)])
