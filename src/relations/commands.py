@@ -68,6 +68,7 @@ from relations.aggregates.customer import (
     MergeCustomer,
     NoteCulture,
     NoteTrait,
+    PurchaseLine,
     RecordAcquisitionCost,
     RecordInteraction,
     RecordLapse,
@@ -144,6 +145,14 @@ from relations.aggregates.loyalty import (
 from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
 from relations.aggregates.policy import AdoptPolicy
 from relations.aggregates.programme import ReturnStock, SetProgrammeGoal, TakeStock
+from relations.aggregates.staff import (
+    ChangeStaffRole,
+    CompleteStaffTraining,
+    JoinStaff,
+    LeaveStaff,
+    PlanStaffTraining,
+    RecogniseStaff,
+)
 from relations.messages import Command, Money, Tender
 
 __all__ = [
@@ -165,6 +174,7 @@ __all__ = [
     "CancelAcquisitionCost",
     "CancelCampaignCost",
     "CarryOutRemedy",
+    "ChangeStaffRole",
     "CheckDeadlines",
     "CloseAccount",
     "CloseComplaint",
@@ -172,6 +182,7 @@ __all__ = [
     "Command",
     "CompleteGoalImprovement",
     "CompleteImprovement",
+    "CompleteStaffTraining",
     "CorrectProfile",
     "Coupon",
     "CreditPurchase",
@@ -201,8 +212,10 @@ __all__ = [
     "IssueReward",
     "ItemAnswer",
     "JoinClub",
+    "JoinStaff",
     "JudgePromise",
     "LeaveClub",
+    "LeaveStaff",
     "LinkIdentity",
     "LostTier",
     "Lot",
@@ -219,7 +232,9 @@ __all__ = [
     "NoteCulture",
     "NoteTrait",
     "PlanCampaign",
+    "PlanStaffTraining",
     "ProposeRemedy",
+    "PurchaseLine",
     "RaiseGoalImprovement",
     "RaiseImprovement",
     "ReceiveAccount",
@@ -228,6 +243,7 @@ __all__ = [
     "ReceivePoints",
     "ReceiveReferral",
     "RecogniseComplaint",
+    "RecogniseStaff",
     "RecordAcquisitionCost",
     "RecordCampaignCost",
     "RecordCampaignReach",

@@ -87,6 +87,7 @@ from relations.aggregates.customer import (
     PlannedStep,
     PlanRenewed,
     ProfileCorrected,
+    PurchaseLine,
     PurchaseRecorded,
     PurchaseRefunded,
     RefundReversed,
@@ -168,6 +169,14 @@ from relations.aggregates.loyalty import (
 from relations.aggregates.model import ModelFitted
 from relations.aggregates.policy import PolicyAdopted
 from relations.aggregates.programme import ProgrammeGoalSet, StockReturned, StockTaken
+from relations.aggregates.staff import (
+    StaffJoined,
+    StaffLeft,
+    StaffRecognised,
+    StaffRoleChanged,
+    StaffTrainingCompleted,
+    StaffTrainingPlanned,
+)
 from relations.messages import Envelope, Event, Money, RecordedEvent, Tender
 
 __all__ = [
@@ -290,6 +299,7 @@ __all__ = [
     "ProgrammeGoalSet",
     "PromiseJudged",
     "PurchaseForwarded",
+    "PurchaseLine",
     "PurchaseRecorded",
     "PurchaseRefunded",
     "RecordedEvent",
@@ -318,6 +328,12 @@ __all__ = [
     "RewardUsed",
     "RootCauseNamed",
     "SentimentScored",
+    "StaffJoined",
+    "StaffLeft",
+    "StaffRecognised",
+    "StaffRoleChanged",
+    "StaffTrainingCompleted",
+    "StaffTrainingPlanned",
     "StepLapsed",
     "StepSkipped",
     "StockReturned",

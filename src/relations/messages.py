@@ -112,8 +112,8 @@ def _no_sentence(words: str, info: ValidationInfo) -> str:
     if is_sentence(words) and not (info.context or {}).get(RECORDED):
         raise PydanticCustomError(
             "sentence_for_term",
-            "a term is a code such as 'late delivery', not a sentence: it must not contain line"
-            " breaks, quotation marks, any of ! ? ; or a full stop before another word",
+            "a term is a code such as 'late delivery', not a sentence: write it without line breaks, quotation marks,"
+            " ! ? ; and inner full stops",
         )
     return words
 
@@ -407,8 +407,8 @@ class Command(Checked):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     added: ClassVar[frozenset[str]] = frozenset()
-    """Optional fields of later versions. At their defaults they are left out of the command's fingerprint, so a command
-    that an older version recorded is recognised when it is sent again."""
+    """Optional fields of later versions. At their defaults they are left out of the command's fingerprint. A command
+    that an older version recorded is thus recognised when it is sent again."""
 
     occurred_at: Annotated[AwareDatetime, Field(ge=_EARLIEST, lt=_LATEST)]
     command_id: _Name | None = None

@@ -73,6 +73,7 @@ from relations.aggregates.customer import (
     PlannedStep,
     PlanRenewed,
     ProfileCorrected,
+    PurchaseLine,
     PurchaseRecorded,
     PurchaseRefunded,
     RefundReversed,
@@ -154,6 +155,14 @@ from relations.aggregates.loyalty import (
 from relations.aggregates.model import ModelFitted
 from relations.aggregates.policy import PolicyAdopted
 from relations.aggregates.programme import ProgrammeGoalSet, StockReturned, StockTaken
+from relations.aggregates.staff import (
+    StaffJoined,
+    StaffLeft,
+    StaffRecognised,
+    StaffRoleChanged,
+    StaffTrainingCompleted,
+    StaffTrainingPlanned,
+)
 from relations.log import Codec
 from relations.messages import Tender
 from relations.policies import Policy
@@ -285,6 +294,38 @@ MEANT: dict[str, Event] = {
         amount=Money(10_000, "EUR"),
         at=AT,
         tenders=(Tender("points", Money(2_000, "EUR")), Tender("card", Money(8_000, "EUR"))),
+    ),
+    "customer.purchase_recorded.1.lines": PurchaseRecorded(
+        purchase="stay-2024-122",
+        amount=Money(25_000, "EUR"),
+        at=AT,
+        lines=(
+            PurchaseLine("double room", Money(24_000, "EUR"), 2, "room"),
+            PurchaseLine("breakfast", Money(1_500, "EUR")),
+        ),
+        rest=Money(-500, "EUR"),
+        cost=Money(9_000, "EUR"),
+    ),
+    "customer.purchase_refunded.1.cost": PurchaseRefunded(
+        refund="r2",
+        purchase="stay-2024-122",
+        amount=Money(5_000, "EUR"),
+        refunded=5_000,
+        bought=25_000,
+        bought_at=AT,
+        at=AT + DAY,
+        cost=1_800,
+    ),
+    "customer.refund_reversed.1.cost": RefundReversed(
+        refund="r2",
+        purchase="stay-2024-122",
+        amount=Money(5_000, "EUR"),
+        refunded=0,
+        bought=25_000,
+        bought_at=AT,
+        refunded_at=AT + DAY,
+        at=AT + 2 * DAY,
+        cost=1_800,
     ),
     "customer.refund_reversed.1.full": RefundReversed(
         refund="r1",
@@ -944,8 +985,35 @@ GOALS: dict[str, Event] = {
         '"unit_amount":100.0,"customers":2518,"left_out":0}',
     ),
 }
+TEAM: dict[str, Event] = {
+    "staff.joined.1.full": StaffJoined(
+        role="concierge",
+        department="front desk",
+        languages=("de", "zh-Hant"),
+        skills=("conflict",),
+        interests=("hiking", "opera"),
+        at=AT,
+    ),
+    "staff.role_changed.1.full": StaffRoleChanged(
+        role="house manager",
+        department="front desk",
+        languages=("de", "en", "zh-Hant"),
+        skills=("conflict", "rooms"),
+        interests=("hiking",),
+        at=AT,
+    ),
+    "staff.training_planned.1.full": StaffTrainingPlanned(
+        training="listening-2024", about=("tone", "waiting time"), due_at=AT
+    ),
+    "staff.training_completed.1.full": StaffTrainingCompleted(
+        training="listening-2024", about=("tone", "waiting time"), score=88, at=AT
+    ),
+    "staff.recognised.1.full": StaffRecognised(recognition="r1", reason="praised by a guest", at=AT),
+    "staff.left.1.full": StaffLeft(reason="retired", at=AT),
+}
 MEANT |= COMPLAINTS
 MEANT |= GOALS
+MEANT |= TEAM
 FILES = sorted(HERE.glob("*.json"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from relations.aggregates import campaign, complaint, customer, goal, loyalty, model, policy, programme
+from relations.aggregates import campaign, complaint, customer, goal, loyalty, model, policy, programme, staff
 from relations.decider import Aggregate
 
 __all__ = ["AGGREGATES"]
@@ -18,5 +18,6 @@ AGGREGATES: tuple[Aggregate[Any], ...] = (
     goal.AGGREGATE,
     campaign.AGGREGATE,
     model.AGGREGATE,
+    staff.AGGREGATE,
 )
 """Every kind of aggregate that the engine knows."""

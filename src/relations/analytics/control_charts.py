@@ -24,8 +24,14 @@ from relations.errors import InvalidInput
 __all__ = ["ControlChart", "ControlPoint", "NpsSample", "ShareSample", "Signal", "nps_chart", "p_chart"]
 
 Signal: TypeAlias = Literal["beyond_limits", "one_side", "trend", "two_of_three", "four_of_five"]
-"""Beyond three standard errors; nine in a row on one side; six in a row rising or falling; two of three beyond two
-standard errors on one side; four of five beyond one on one side."""
+"""The reasons why a value is a signal.
+
+- `beyond_limits`: beyond three standard errors.
+- `one_side`: nine in a row on one side.
+- `trend`: six in a row rising or falling.
+- `two_of_three`: two of three beyond two standard errors on one side.
+- `four_of_five`: four of five beyond one standard error on one side.
+"""
 
 _LIMIT = 3.0
 _ONE_SIDE, _TREND = 9, 6

@@ -22,8 +22,8 @@ _DATA = "tzdata"
 _QUARTER_HOUR = 900_000_000
 """A quarter of an hour in microseconds.
 
-All offsets in use since 1972 are whole quarter hours, so an instant and the start of its quarter hour fall on the same
-local day.
+All offsets in use since 1972 are whole quarter hours. An instant and the start of its quarter hour therefore fall on
+the same local day.
 """
 _DAY = 86_400_000_000
 _SECOND = 1_000_000

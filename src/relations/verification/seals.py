@@ -26,8 +26,13 @@ seals = Table(
     Column("checkpoint", Text, nullable=False),
     Column("sealed_at", BigInteger, nullable=False),
 )
-"""One row for each seal: its size in events, the digest of the last of them, the root of their tree, the hashes from
-which the next seal goes on, the signed checkpoint, and the time of sealing in UTC microseconds."""
+"""One row for each seal.
+
+- `size` is its number of events, `digest` that of the last event, and `root` that of the tree of all events.
+- `frontier` has the hashes from which the next seal continues.
+- `checkpoint` is the signed checkpoint.
+- `sealed_at` is the time of sealing in UTC microseconds.
+"""
 
 _ML_DSA_SIGNATURE_BYTES = 2_420
 _SECOND = 1_000_000

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relations.aggregates.customer import GiveFeedback, ItemAnswer, RecordPurchase, RefundPurchase, RegisterCustomer
+from relations.aggregates.customer import (
+    GiveFeedback,
+    ItemAnswer,
+    PurchaseLine,
+    RecordPurchase,
+    RefundPurchase,
+    RegisterCustomer,
+)
 from relations.errors import InvalidInput, MappingError
 from relations.exchange.mapping.model import Mapping, load_mapping, shipped_mappings
 from relations.exchange.mapping.transform import Transform
@@ -134,6 +141,47 @@ def test_the_tenders_of_a_purchase_come_of_several_columns() -> None:
     assert "add up to more" in refusal(transform, {**ROW, "p": "99999", "v": ""}).reason
     wrong = Transform(mapping(values={**values, "in_points": {"column": "p"}}, command=[bought]))
     assert refusal(wrong, {**ROW, "p": "2.30", "v": ""}).code == "not_money"
+
+
+def test_the_rows_of_a_basket_become_the_lines_of_one_purchase() -> None:
+    values = {
+        **VALUES,
+        "worth": {"column": "price", "type": "money", "currency": "EUR"},
+        "total": {"total_of": "worth", "type": "money", "currency": "EUR"},
+        "basket": {"lines": {"product": "sku", "amount": "worth", "quantity": "pieces", "category": "kind"}},
+    }
+    fields: Any = PURCHASE["with"]
+    bought = {**PURCHASE, "with": {**fields, "amount": "total", "lines": "basket"}}
+    grouped = mapping(values=values, command=[bought], group={"by": ["who"]})
+    transform = Transform(grouped)
+
+    def row(sku: str, price: str, pieces: str, kind: str = "") -> dict[str, str]:
+        return {**ROW, "sku": sku, "price": price, "pieces": pieces, "kind": kind}
+
+    rows = [row("85123A", "15.30", "6", "lights"), row("71053", "20.34", "2.0"), row("", "0", "")]
+    (command,) = transform(1, rows[0], list(enumerate(rows, 1))).commands
+    assert isinstance(command, RecordPurchase)
+    assert command.amount == Money(3_564, "EUR")
+    assert command.lines == (
+        PurchaseLine("85123A", Money(1_530, "EUR"), 6, "lights"),
+        PurchaseLine("71053", Money(2_034, "EUR"), 2),
+    )
+    single = Transform(mapping(values={**values, "total": values["worth"]}, command=[bought]))
+    (alone,) = single(1, rows[1]).commands
+    assert isinstance(alone, RecordPurchase)
+    assert alone.lines == (PurchaseLine("71053", Money(2_034, "EUR"), 2),)
+    assert refusal(single, row("x", "1", "half")).code == "not_a_number"
+    postage = [*rows, row("", "4.95", "")]
+    with pytest.raises(InvalidInput, match=r"its rest would be 4\.95 EUR"):
+        transform(1, rows[0], list(enumerate(postage, 1)))
+    wrong = Transform(
+        mapping(
+            values={**values, "basket": {"lines": {"product": "sku", "amount": "price"}}},
+            command=[bought],
+            group={"by": ["who"]},
+        )
+    )
+    assert refusal(wrong, rows[0]).code == "not_money"
 
 
 def test_several_commands_a_row_under_conditions() -> None:

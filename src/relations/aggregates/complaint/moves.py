@@ -199,8 +199,8 @@ IMPROVEMENT_MOVES: Mapping[ImprovementStatus, tuple[type[ComplaintCommand], ...]
 """The commands that each status of an improvement allows."""
 
 ENDED: frozenset[Status] = frozenset({"resolved", "closed", "withdrawn", "merged"})
-"""States in which only two clocks run: that of the follow-up after a resolution, and that of the answer to a message
-which the customer sent after the end."""
+"""States in which only two clocks run: that of the follow-up after a resolution, and that of an answer to the
+customer's later message."""
 
 WORK: frozenset[type[ComplaintCommand]] = frozenset(
     {

@@ -131,6 +131,7 @@ from relations.aggregates.customer.offer_commands import (
 )
 from relations.aggregates.customer.offer_events import OfferAnswered, OfferSent, OfferWithheld
 from relations.aggregates.customer.planned_step import PlannedStep
+from relations.aggregates.customer.purchase_line import PurchaseLine
 from relations.aggregates.customer.regarding import Regarding, RegardingKind
 from relations.aggregates.customer.state import Customer, Invitation, Offer, Registration, RoundState
 from relations.decider import Aggregate, Decider
@@ -195,6 +196,7 @@ __all__ = [
     "PlanRenewed",
     "PlannedStep",
     "ProfileCorrected",
+    "PurchaseLine",
     "PurchaseRecorded",
     "PurchaseRefunded",
     "RecordAcquisitionCost",
@@ -235,7 +237,7 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Customer,
-    state_version=11,
+    state_version=12,
     merging=MERGING,
     of_known={MergeCustomer: "customer", AbsorbCustomer: "into", BeginPlan: "customer"},
     keyed={LinkIdentity: LinkIdentity.keyed},

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from relations.aggregates.contact import Birthday, Email, LanguageTag, Phone
 from relations.aggregates.customer.item_answer import ItemAnswer
+from relations.aggregates.customer.purchase_line import PurchaseLine
 from relations.aggregates.customer.regarding import Regarding
 from relations.currencies import last_day_of
 from relations.messages import Channel, Command, Id, Label, Money, Tender, Term, Text
@@ -75,6 +76,12 @@ def _not_negative(amount: Money) -> Money:
             "the amount of a purchase must not be negative; send money given back as a refund (RefundPurchase)",
         )
     return amount
+
+
+def _cost_not_negative(cost: Money) -> Money:
+    if cost.amount < 0:
+        raise PydanticCustomError("negative_cost", "the cost of a purchase must not be negative")
+    return cost
 
 
 def _positive(amount: Money) -> Money:
@@ -209,9 +216,13 @@ class RecordPurchase(CustomerCommand):
             which of them earn points; the rest of the amount counts as paid with money.
         campaign: The campaign to which the purchase is attributed.
         partner: The partner through which it was made.
+        lines: Its products. Their amounts and `rest` add up to the amount.
+        rest: The part of the amount that belongs to no line, such as postage. A discount on the whole purchase is
+            below zero.
+        cost: What the business itself paid for it. The margin is the amount less this cost.
     """
 
-    added: ClassVar[frozenset[str]] = frozenset({"tenders", "campaign", "partner"})
+    added: ClassVar[frozenset[str]] = frozenset({"tenders", "campaign", "partner", "lines", "rest", "cost"})
 
     purchase: Id
     amount: Annotated[Money, AfterValidator(_not_negative)]
@@ -222,6 +233,9 @@ class RecordPurchase(CustomerCommand):
     tenders: Annotated[tuple[Tender, ...], Field(max_length=20)] = ()
     campaign: Id | None = None
     partner: Id | None = None
+    lines: Annotated[tuple[PurchaseLine, ...], Field(max_length=2_000)] = ()
+    rest: Money | None = None
+    cost: Annotated[Money, AfterValidator(_cost_not_negative)] | None = None
 
     @model_validator(mode="after")
     def _currency_is_in_use(self) -> RecordPurchase:
@@ -244,6 +258,28 @@ class RecordPurchase(CustomerCommand):
         if sum(tender.amount.amount for tender in self.tenders) > self.amount.amount:
             raise PydanticCustomError(
                 "tenders_exceed_purchase", "the tenders of a purchase must not add up to more than its amount"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _lines_add_up(self) -> RecordPurchase:
+        amount, rest = self.amount, self.rest
+        parts = [*(line.amount for line in self.lines), *(part for part in (rest, self.cost) if part is not None)]
+        if any(part.currency != amount.currency for part in parts):
+            raise PydanticCustomError(
+                "line_currency_differs", "the lines, rest and cost of a purchase must be in the currency of its amount"
+            )
+        if not self.lines:
+            if rest is not None:
+                raise PydanticCustomError("rest_without_lines", "only a purchase with lines can have a rest")
+            return self
+        left = amount.amount - sum(line.amount.amount for line in self.lines)
+        stated = 0 if rest is None else rest.amount
+        if left != stated:
+            raise PydanticCustomError(
+                "lines_differ_from_amount",
+                "the lines of a purchase and its rest must add up to its amount, {amount}: its rest would be {rest}",
+                {"amount": str(amount), "rest": str(Money(left, amount.currency))},
             )
         return self
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from relations.aggregates.customer.item_answer import ItemAnswer
 from relations.aggregates.customer.planned_step import PlannedStep
+from relations.aggregates.customer.purchase_line import PurchaseLine
 from relations.aggregates.customer.regarding import Regarding
 from relations.messages import Event, Money, Personal, SealedSince, Tender
 
@@ -163,6 +164,9 @@ class PurchaseRecorded(Event, frozen=True):
         tenders: The parts of the amount by how they were paid, where that is known.
         campaign: The campaign to which it is attributed.
         partner: The partner through which it was made.
+        lines: Its products, where they are known. Their amounts and `rest` add up to the amount.
+        rest: The part of the amount that belongs to no line: above zero such as postage, below zero as a discount.
+        cost: What the business itself paid for it, where that is known.
     """
 
     topic: ClassVar[str] = "customer.purchase_recorded"
@@ -176,6 +180,9 @@ class PurchaseRecorded(Event, frozen=True):
     tenders: tuple[Tender, ...] = ()
     campaign: str | None = None
     partner: str | None = None
+    lines: tuple[PurchaseLine, ...] = ()
+    rest: Money | None = None
+    cost: Money | None = None
 
 
 class PurchaseRefunded(Event, frozen=True):
@@ -188,6 +195,8 @@ class PurchaseRefunded(Event, frozen=True):
         refunded: The running total refunded of that purchase, this refund included, in minor units.
         bought: The amount of the purchase, in minor units.
         bought_at: The time of the purchase, UTC microseconds.
+        cost: The part of the purchase's cost that is taken back, in minor units: the same share as of the amount.
+            None if the cost is not known.
     """
 
     topic: ClassVar[str] = "customer.purchase_refunded"
@@ -199,6 +208,7 @@ class PurchaseRefunded(Event, frozen=True):
     bought_at: int
     reason: str | None = None
     at: int = 0
+    cost: int | None = None
 
 
 class RefundReversed(Event, frozen=True):
@@ -215,6 +225,7 @@ class RefundReversed(Event, frozen=True):
         reinstated: True if the purchase was reinstated, which reverses all its refunds.
         reason: The host's own reason.
         at: Business time, UTC microseconds.
+        cost: The part of the cost that the refund had taken back, in minor units. None if the cost is not known.
     """
 
     topic: ClassVar[str] = "customer.refund_reversed"
@@ -228,6 +239,7 @@ class RefundReversed(Event, frozen=True):
     reinstated: bool = False
     reason: str | None = None
     at: int = 0
+    cost: int | None = None
 
 
 class FeedbackGiven(Event, frozen=True):

@@ -62,7 +62,7 @@ def backup_command(
         else:
             said.append(
                 f"It has the keys of {number(report.keys)} customers. A customer who is erased from now on stays "
-                "readable in this file: delete it when its time is over, and erase again after a restore."
+                "readable in this file. Delete it when its time is over, and erase again after a restore."
             )
         screen.result(report, lambda screen: screen.print(*said))
 

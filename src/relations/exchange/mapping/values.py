@@ -15,8 +15,9 @@ from operator import itemgetter
 from string import Formatter
 from typing import Any
 
+from relations.aggregates.customer import PurchaseLine
 from relations.errors import InvalidInput, MappingError
-from relations.exchange.mapping.model import Value
+from relations.exchange.mapping.model import LineParts, Source, Value
 from relations.exchange.mapping.numbers import decimal_number, integer_reader, money_reader, number_reader
 from relations.exchange.mapping.times import compile_time, shift_days
 from relations.messages import Money, Tender, shown
@@ -36,6 +37,17 @@ __all__ = [
 Getter = Callable[["RowValues"], Any]
 Digest = Callable[[str], str]
 _LONG_KEY = 48
+_ERRORS = frozenset(
+    (
+        *("#N/A", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!"),
+        *("#NV", "#WERT!", "#BEZUG!", "#ZAHL!"),  # German
+        *("#N/D", "#VALOR!", "#VALEUR!", "#NOM?", "#NOMBRE?", "#NOMBRE!", "#NUL!", "#¡VALOR!", "#¡REF!"),  # and others
+    )
+)
+"""The errors that spreadsheets write for a formula without a result."""
+_NUMBER = re.compile(r"'[=+-]?[0-9(][0-9 .,/()+-]*").fullmatch
+"""A number behind an apostrophe, by which spreadsheets keep it as text: `'0043 1 234`, `'-5,00`, `'02134`."""
+_FORMULA_OR_NUMBER = re.compile(r"'[=+\-@%|\t]|'[0-9(][0-9 .,/()+-]*$").match
 
 
 class RowValues(dict[str, Any]):
@@ -59,17 +71,26 @@ class RowValues(dict[str, Any]):
         return value
 
 
-def compile_column(name: str, blank_words: frozenset[str]) -> Getter:
+def compile_column(name: str, source: Source) -> Getter:
     """Return the function of a column: its text without the blanks around it, or None where it is blank."""
+    table = source.is_table
+    blank_words = source.blank_words | _ERRORS if table else source.blank_words
+    guarded = _FORMULA_OR_NUMBER if source.formula_guards else _NUMBER
 
-    def column(values: RowValues) -> str | None:
+    def cell(values: RowValues) -> str | None:
+        text = values.raw.get(name, "").strip()
+        if not text or text in blank_words:
+            return None
+        return text[1:] if text[0] == "'" and guarded(text) is not None else text
+
+    def word(values: RowValues) -> str | None:
         text = values.raw.get(name, "").strip()
         return None if not text or text in blank_words else text
 
     def plain(values: RowValues) -> str | None:
         return values.raw.get(name, "").strip() or None
 
-    return column if blank_words else plain
+    return cell if table else word if blank_words else plain
 
 
 def compile_template(template: str, *, field: str) -> Getter:
@@ -107,7 +128,7 @@ def _constant(value: Any) -> Getter:
 
 
 def compile_value(
-    name: str, value: Value, counters: list[Counter], blank_words: frozenset[str], digest: Digest | None = None
+    name: str, value: Value, counters: list[Counter], source: Source, digest: Digest | None = None
 ) -> Getter:
     """Return a value's function.
 
@@ -115,10 +136,12 @@ def compile_value(
         name: The value's name.
         value: Its rules.
         counters: The list to which values that count or remember add themselves, because they see every row.
-        blank_words: Words that stand for a missing value.
+        source: The form of the file.
         digest: The function that makes keyed digests.
     """
-    read = _compiled(name, value, counters, blank_words, digest)
+    if value.type == "time" and value.zone is None:
+        value = value.model_copy(update={"zone": source.zone})
+    read = _compiled(name, value, counters, source, digest)
     if value.unreadable == "reject":
         return read
 
@@ -134,9 +157,7 @@ def compile_value(
     return forgiving
 
 
-def _compiled(
-    name: str, value: Value, counters: list[Counter], blank_words: frozenset[str], digest: Digest | None
-) -> Getter:
+def _compiled(name: str, value: Value, counters: list[Counter], source: Source, digest: Digest | None) -> Getter:
     if value.count_by is not None or value.first_of is not None or value.previous is not None:
         # The transformation fills it in. Asking for it before that means that the mapping goes in circles.
         counters.append(Counter(name, value))
@@ -145,12 +166,14 @@ def _compiled(
         return _items(name, value.items, absent=value.blank == "absent")
     if value.tenders is not None:
         return _tenders(name, value.tenders)
+    if value.lines is not None:
+        return _lines(name, value.lines)
     if value.total_of is not None:
         return _or_default(name, value, _total(value.total_of), _numeric(name, value))
     if value.product is not None or value.sum is not None:
         origin = _arithmetic(name, value.product or value.sum or (), multiply=value.product is not None)
         return _or_default(name, value, origin, _numeric(name, value))
-    origin = _origin(name, value, blank_words)
+    origin = _origin(name, value, source)
     clean = _cleaning(name, value, digest)
     convert = _conversion(name, value)
     if value.constant is not None and clean is None and value.type == "text":
@@ -218,16 +241,43 @@ def _tenders(name: str, tenders: Mapping[str, str]) -> Getter:
     def read(values: RowValues) -> tuple[Tender, ...] | None:
         found = []
         for kind, of in tenders.items():
-            amount = values[of]
-            if amount is not None and not isinstance(amount, Money):
-                raise InvalidInput(
-                    f"the value {of!r} is not money", code="not_money", field=name, hint=f"Give {of!r} type = 'money'"
-                )
+            amount = _money_of(name, of, values)
             if amount is not None and amount.amount:
                 found.append(Tender(kind, amount))
         return tuple(found) or None
 
     return read
+
+
+def _lines(name: str, parts: LineParts) -> Getter:
+    """Return the function of the products of a purchase: a line for each row of the group."""
+    number = integer_reader(name, Value(constant=0, type="integer", accept_decimal_zero=True))
+
+    def line_of(row: RowValues) -> PurchaseLine | None:
+        product = row[parts.product]
+        if product is None:
+            return None
+        amount = _money_of(name, parts.amount, row)
+        if amount is None:
+            raise InvalidInput(f"the line of {shown(product)} has no amount", code="blank_value", field=name)
+        quantity = 1 if parts.quantity is None else row[parts.quantity]
+        category = None if parts.category is None else row[parts.category]
+        pieces = 1 if quantity is None else number(quantity)
+        return PurchaseLine(str(product), amount, pieces, None if category is None else str(category))
+
+    def read(values: RowValues) -> tuple[PurchaseLine, ...] | None:
+        return tuple(line for row in values.lines or [values] if (line := line_of(row)) is not None) or None
+
+    return read
+
+
+def _money_of(name: str, of: str, values: RowValues) -> Money | None:
+    amount = values[of]
+    if amount is not None and not isinstance(amount, Money):
+        raise InvalidInput(
+            f"the value {of!r} is not money", code="not_money", field=name, hint=f"Give {of!r} type = 'money'"
+        )
+    return amount
 
 
 def _unset(name: str) -> Getter:
@@ -237,9 +287,9 @@ def _unset(name: str) -> Getter:
     return unset
 
 
-def _origin(name: str, value: Value, blank_words: frozenset[str]) -> Getter:
+def _origin(name: str, value: Value, source: Source) -> Getter:
     if value.column is not None:
-        return compile_column(value.column, blank_words)
+        return compile_column(value.column, source)
     if value.constant is not None:
         plain = value.type == "text" or isinstance(value.constant, bool)
         return _constant(value.constant if plain else str(value.constant))

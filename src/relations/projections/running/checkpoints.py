@@ -46,9 +46,13 @@ checkpoints = Table(
     Column("failed_stream", Text, nullable=True),
     Column("failure", Text, nullable=True),
 )
-"""One row an edition. `position` is the last one scanned, moved on in the transaction that writes the tables; `tables`
-is a JSON list of names; `rebuild` is the token of a rebuild under way, which was alive at `rebuild_at`; times are UTC
-microseconds."""
+"""One row an edition.
+
+- `position` is the last one scanned, moved on in the transaction that writes the tables.
+- `tables` is a JSON list of names.
+- `rebuild` is the token of a rebuild under way, which was alive at `rebuild_at`.
+- Times are UTC microseconds.
+"""
 
 
 ABANDONED_AFTER = 60_000_000

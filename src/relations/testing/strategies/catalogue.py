@@ -38,6 +38,7 @@ from relations.aggregates.customer import (
     ItemAnswer,
     NoteCulture,
     NoteTrait,
+    PurchaseLine,
     RecordAcquisitionCost,
     RecordInteraction,
     RecordPurchase,
@@ -70,6 +71,7 @@ from relations.aggregates.loyalty import (
 from relations.aggregates.loyalty.commands import Prefix
 from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
 from relations.aggregates.programme import SetProgrammeGoal
+from relations.aggregates.staff import ChangeStaffRole
 from relations.messages import Channel, Command, Id, Label, Money, Tender, Term, Text
 from relations.policies import Policy, Surveys
 from relations.policies.indicators import INDICATORS
@@ -102,7 +104,7 @@ _POOLS = {"customer": "c", "complaint": "k", "purchase": "p", "refund": "r", "re
           "invitation": "s", "interaction": "i", "redemption": "d", "lot": "l", "source": "k",
           "into": "c", "merged": "c", "other": "c",
           "to": "d", "referred": "n",
-          "duplicate": "k", "request": "q", "reward": "w", "improvement": "v"}  # fmt: skip
+          "duplicate": "k", "request": "q", "staff": "u", "reward": "w", "improvement": "v"}  # fmt: skip
 _POOL_SIZE = 3
 
 
@@ -250,6 +252,9 @@ _INSTRUMENTS = ("nps", "csat", "nps", "csat", "ces", "review", "servqual", "inte
 _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (RecordPurchase, "amount"): moneys,
     (RecordPurchase, "tenders"): lambda: _tenders(),  # noqa: PLW0108 - it is defined further down
+    (RecordPurchase, "lines"): lambda: st.lists(st.tuples(labels(), st.integers(1, 9)), max_size=3).map(tuple),
+    (RecordPurchase, "rest"): st.none,
+    (RecordPurchase, "cost"): lambda: st.none() | moneys(),
     (CreditPurchase, "tenders"): lambda: _tenders(),  # noqa: PLW0108 - it is defined further down
     (RefundPurchase, "amount"): lambda: moneys(smallest=1),
     (MergeComplaint, "into"): lambda: ids(among=["k1", "k2", "k3"]),
@@ -358,6 +363,21 @@ def _tenders_suit(values: dict[str, Any], given: dict[str, Any]) -> dict[str, An
     return {"tenders": tuple(Tender(kind, Money(part, amount.currency)) for kind in kinds) if part > 0 else ()}
 
 
+def _purchase_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Divide the amount among tenders and lines; what is left after equal lines is the rest."""
+    corrected, amount = _tenders_suit(values, given), values["amount"]
+    if values["cost"] is not None and "cost" not in given:
+        corrected["cost"] = Money(values["cost"].amount, amount.currency)
+    if "lines" in given:
+        return corrected
+    drawn = values["lines"]
+    each = Money(amount.amount // len(drawn), amount.currency) if drawn else amount
+    corrected["lines"] = tuple(PurchaseLine(product, each, quantity) for product, quantity in drawn)
+    left = amount.amount - each.amount * len(drawn)
+    corrected["rest"] = Money(left, amount.currency) if drawn and left else None
+    return corrected
+
+
 def _need_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     if "trait" in given:
         return {}
@@ -395,12 +415,18 @@ def _something_is_judged(values: dict[str, Any], given: dict[str, Any]) -> dict[
     return {} if judged or "impact" in given else {"impact": "low"}
 
 
+def _something_changes(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    names = ("role", "department", "languages", "skills", "interests")
+    changed = any(values[name] is not None for name in names)
+    return {} if changed or "role" in given else {"role": "concierge"}
+
+
 def _somebody_hears(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return {} if values["to"] or values["emergency"] or "to" in given else {"to": "house manager"}
 
 
 _CORRECTIONS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]] = {
-    RecordPurchase: _tenders_suit,
+    RecordPurchase: _purchase_suits,
     CreditPurchase: _tenders_suit,
     GiveFeedback: _answer_suits,
     NoteTrait: _need_suits,
@@ -409,6 +435,7 @@ _CORRECTIONS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dic
     ReverseEarning: _refunded_suits,
     RestoreEarning: _refunded_suits,
     SetProgrammeGoal: _days_suit,
+    ChangeStaffRole: _something_changes,
     AssessComplaint: _something_is_judged,
     EscalateComplaint: _somebody_hears,
 }

@@ -27,6 +27,9 @@ def _record_purchase(state: Customer, command: RecordPurchase) -> list[Event]:
         tenders=command.tenders,
         campaign=command.campaign,
         partner=command.partner,
+        lines=command.lines,
+        rest=command.rest,
+        cost=command.cost,
     )
     recorded = state.purchases.get(command.purchase)
     if recorded is None:
@@ -83,8 +86,21 @@ def _refund_purchase(state: Customer, command: RefundPurchase) -> list[Event]:
             bought_at=purchase.at,
             reason=command.reason,
             at=at,
+            cost=_cost_taken_back(state, purchase, refunded),
         )
     ]
+
+
+def _cost_taken_back(state: Customer, purchase: PurchaseRecorded, refunded: int) -> int | None:
+    """Return the cost that a refund takes back: together, the refunds take back the same share as of the amount."""
+    if purchase.cost is None:
+        return None
+    before = sum(
+        refund.cost or 0
+        for name, refund in state.refunds.items()
+        if refund.purchase == purchase.purchase and name not in state.reversed
+    )
+    return max(0, purchase.cost.amount * refunded // purchase.amount.amount - before)
 
 
 def _reverse_refund(state: Customer, command: ReverseRefund) -> list[Event]:
@@ -154,6 +170,7 @@ def _reversed(
         reinstated=reinstated,
         reason=command.reason,
         at=command.at,
+        cost=refund.cost,
     )
 
 

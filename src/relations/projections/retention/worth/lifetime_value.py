@@ -4,6 +4,9 @@ Historic value is purchases less refunds. Expected value comes from two fitted m
 customers buy, Gamma-Gamma for how much they spend. They need three numbers per customer and the sum of their repeat
 purchases, never the log.
 
+Profit is historic value less costs, of the purchases whose cost is known. The margin is profit divided by the value of
+these purchases. A customer's expected profit is their expected value times their own margin so far.
+
 All of these numbers are net of refunds made by then, customer by customer. A purchase that was refunded in full does
 not count as a purchase, and a partial refund lowers its amount. So the expectations already allow for future refunds.
 
@@ -37,6 +40,7 @@ from relations.analytics.repeat_statistics import RepeatColumns, columns_of
 from relations.errors import MissingExtra, NoFit
 from relations.projections.arguments import Page
 from relations.projections.columns import Array, ints
+from relations.projections.retention.activity import Costed
 from relations.projections.retention.patronage import Patronage
 from relations.projections.retention.worth.fits import FIT_VERSION, FitInUse, ModelFits
 
@@ -61,24 +65,30 @@ class CustomerWorth(BaseModel):
     Attributes:
         customer: The customer's id.
         historic: Purchases less refunds, in minor units.
+        costed: The part of these whose cost is known.
+        profit: This part less its cost; None if no cost is known.
         frequency: The number of purchase days after the first one. A day refunded in full is not a purchase day.
         recency_days: Days from the first purchase day to the last.
         age_days: Days from the first purchase day to the last day observed.
         alive: The probability that they have not left; like the next two, None if there is no fit.
         expected_purchases: The number of purchase days expected within the horizon.
         expected_value: What these will bring, discounted, in minor units.
+        expected_profit: `expected_value` times `profit` / `costed`; None if there is no fit or no known cost.
     """
 
     model_config = ConfigDict(frozen=True)
 
     customer: str
     historic: int
+    costed: int
+    profit: int | None
     frequency: int
     recency_days: int
     age_days: int
     alive: float | None
     expected_purchases: float | None
     expected_value: float | None
+    expected_profit: float | None
 
 
 class NoExpectation(BaseModel):
@@ -120,6 +130,11 @@ class WorthReport(BaseModel):
         other_currencies: The number of customers who bought only in other currencies. They are left out.
         historic: The sum of all customers' historic value, in minor units.
         expected_value: The sum of all customers' expected value, in minor units; None if there is no fit.
+        costed: The part of `historic` whose cost is known, in minor units.
+        profit: This part less its cost; None if no cost is known.
+        margin: `profit` / `costed`; None if no cost is known.
+        costed_customers: The number of customers with a known cost, whose expected profit is given.
+        expected_profit: The sum of their expected profit, in minor units; None if there is no fit or no known cost.
         customers: The customers listed, by expected value, the highest first; without a fit, by historic value.
     """
 
@@ -141,6 +156,11 @@ class WorthReport(BaseModel):
     other_currencies: int
     historic: int
     expected_value: float | None
+    costed: int
+    profit: int | None
+    margin: float | None
+    costed_customers: int
+    expected_profit: float | None
     customers: tuple[CustomerWorth, ...]
 
 
@@ -160,10 +180,13 @@ def worth_report(
         InvalidInput: The horizon or the discount rate makes no sense.
     """
     buyers, all_returned, others = _observed(sorted(rows, key=attrgetter("customer")), currency, through)
+    costed = [row.costed_until(currency, through) for row, _ in buyers]
     found = Observations(
         customers=[row.customer for row, _ in buyers],
         statistics=columns_of([one for _, one in buyers], "Valuing customers"),
         historic=ints([row.net_amount(currency, through) for row, _ in buyers]),
+        costed=ints([each.revenue for each in costed]),
+        cost=ints([each.cost for each in costed]),
         all_returned=all_returned,
         others=others,
         bought=sum(sum(row.bought_by_day(currency, through).values()) for row in rows),
@@ -179,6 +202,8 @@ class Observations(NamedTuple):
         customers: The ids of the customers in the fit, in order.
         statistics: Their statistics.
         historic: Their purchases less refunds.
+        costed: The part of these whose cost is known.
+        cost: Its cost.
         all_returned: The number of customers who returned everything.
         others: The number of customers who bought only in other currencies.
         bought: The sum of all purchases.
@@ -188,6 +213,8 @@ class Observations(NamedTuple):
     customers: Sequence[str]
     statistics: RepeatColumns
     historic: Array
+    costed: Array
+    cost: Array
     all_returned: int
     others: int
     bought: int
@@ -224,6 +251,9 @@ def valued(
     # The customers are in the order of their ids, and so are those of the same value.
     ranks = np.argsort(-(found.historic if values is None else values.value), kind="stable")
     listed = page.of_ranks(ranks.tolist(), buyers.__getitem__)
+    profits = _profits(found, values)
+    known = ranks[profits.is_known[ranks]]
+    costed, profit = sum(found.costed[known].tolist()), sum(profits.profit[known].tolist())
     correlation = _correlation(statistics)
     return WorthReport(
         through=date.fromordinal(through),
@@ -242,34 +272,66 @@ def valued(
         other_currencies=others,
         historic=sum(found.historic.tolist()),
         expected_value=None if values is None else sum(values.value[ranks].tolist()),
+        costed=costed,
+        profit=profit if len(known) else None,
+        margin=profit / costed if costed else None,
+        costed_customers=len(known),
+        expected_profit=None if profits.expected is None or not len(known) else sum(profits.expected[known].tolist()),
         customers=tuple(_listed(found, values, listed)),
     )
 
 
+class _Profits(NamedTuple):
+    """The profit of each customer.
+
+    Attributes:
+        is_known: True if any cost is known.
+        profit: Purchases whose cost is known, less this cost.
+        expected: The profit expected; it means nothing where no cost is known. None if there is no fit.
+    """
+
+    is_known: Array
+    profit: Array
+    expected: Array | None
+
+
+def _profits(found: Observations, values: LifetimeColumns | None) -> _Profits:
+    is_known = np.asarray(found.costed > 0, np.bool_)
+    profit = found.costed - found.cost
+    if values is None:
+        return _Profits(is_known, profit, None)
+    revenue = np.where(is_known, found.costed, 1).astype(np.float64)
+    return _Profits(is_known, profit, values.value * profit.astype(np.float64) / revenue)
+
+
 def _listed(found: Observations, values: LifetimeColumns | None, places: Sequence[int]) -> Iterator[CustomerWorth]:
     """Yield the customers at some places of the observations."""
-    one = found.statistics
-    columns: list[Sequence[Any]] = [
-        column[places].tolist() if len(places) else []
-        for column in (found.historic, one.frequency, one.recency_days, one.age_days)
-    ]
-    expected: list[Sequence[Any]] = [[None] * len(places)] * 3
-    if values is not None and len(places):
-        expected = [column[places].tolist() for column in (values.alive, values.purchases, values.value)]
-    names = map(found.customers.__getitem__, places)
-    for customer, historic, frequency, recency, age, alive, purchases, value in zip(
-        names, *columns, *expected, strict=True
-    ):
-        yield CustomerWorth(
-            customer=customer,
-            historic=historic,
-            frequency=frequency,
-            recency_days=recency,
-            age_days=age,
-            alive=alive,
-            expected_purchases=purchases,
-            expected_value=value,
-        )
+    if not len(places):
+        return
+    one, profits = found.statistics, _profits(found, values)
+    known = profits.is_known[places].tolist()
+
+    def column(numbers: Array | None) -> list[Any]:
+        return [None] * len(places) if numbers is None else numbers[places].tolist()
+
+    def if_known(numbers: Array | None) -> list[Any]:
+        return [number if is_known else None for number, is_known in zip(column(numbers), known, strict=True)]
+
+    columns: dict[str, Sequence[Any]] = {
+        "customer": [found.customers[place] for place in places],
+        "historic": column(found.historic),
+        "costed": column(found.costed),
+        "profit": if_known(profits.profit),
+        "frequency": column(one.frequency),
+        "recency_days": column(one.recency_days),
+        "age_days": column(one.age_days),
+        "alive": column(None if values is None else values.alive),
+        "expected_purchases": column(None if values is None else values.purchases),
+        "expected_value": column(None if values is None else values.value),
+        "expected_profit": if_known(profits.expected),
+    }
+    for each in zip(*columns.values(), strict=True):
+        yield CustomerWorth(**dict(zip(columns, each, strict=True)))
 
 
 def fitted_now(statistics: Iterable[RepeatStatistics], model: BuyingModelName, through: int) -> ModelFits:
@@ -335,19 +397,26 @@ def worth_of_one(
             (value,) = lifetime_values([one], fits.buying, fits.spending, days=days, yearly_rate=yearly_rate)
         except (NoFit, MissingExtra):
             value = None
-    return _worth(row.customer, row.net_amount(currency, through), one, value)
+    costed = row.costed_until(currency, through)
+    return _worth(row.customer, row.net_amount(currency, through), costed, one, value)
 
 
-def _worth(customer: str, historic: int, one: RepeatStatistics, value: LifetimeValue | None) -> CustomerWorth:
+def _worth(
+    customer: str, historic: int, costed: Costed, one: RepeatStatistics, value: LifetimeValue | None
+) -> CustomerWorth:
+    is_known = costed.revenue > 0
     return CustomerWorth(
         customer=customer,
         historic=historic,
+        costed=costed.revenue,
+        profit=costed.profit if is_known else None,
         frequency=one.frequency,
         recency_days=one.recency_days,
         age_days=one.age_days,
         alive=value.alive if value else None,
         expected_purchases=value.purchases if value else None,
         expected_value=value.value if value else None,
+        expected_profit=value.value * costed.profit / costed.revenue if value and is_known else None,
     )
 
 
