@@ -80,7 +80,7 @@ class RepeatColumns:
         return map(RepeatStatistics._make, zip(*(column.tolist() for column in columns), strict=True))
 
     def where(self, chosen: Any) -> RepeatColumns:
-        """Return the customers for whom an array is true."""
+        """Return the customers that an array is true for."""
         return RepeatColumns(
             self.frequency[chosen], self.recency_days[chosen], self.age_days[chosen], self.repeat_amount[chosen]
         )
