@@ -187,7 +187,7 @@ def slow_answers(engine: Relations, rows: list[Patronage], as_of: datetime) -> d
     kinds = [kind for kind in every if kind is not None]
     losses = [time_to_loss(life.days, today, lifecycle, life.turns) for life in lives]
     belong: dict[str, tuple[str, ...]] = {}
-    joined = engine.views.retention.joined_facts.of(JOINED_FACTS, [row.customer for row in rows], today)
+    joined = engine.views.retention._joined.of(JOINED_FACTS, [row.customer for row in rows], today)
     for name, those in members(rows, policy, lifecycle.segments, today=today, local=local, joined=joined).items():
         for row in those:
             belong[row.customer] = (*belong.get(row.customer, ()), name)

@@ -26,7 +26,7 @@ from relations.projections.customers.view import CustomersView
 from relations.projections.projection import Projection
 from relations.projections.retention.columns.joined import JOINED_FACTS
 from relations.projections.retention.patronage import Patronage
-from relations.projections.retention.view import RetentionView
+from relations.projections.retention.view import RetentionView, joined_facts, joined_views
 from relations.projections.view import View, ViewContext
 
 __all__ = ["CareView", "CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "PlanStep"]
@@ -61,7 +61,7 @@ class CareView(View):
         yield from super()._parts()
         plans = (plan for policy in self._rules().adopted for plan in policy.care.plans)
         if {condition.fact for plan in plans for condition in plan.meant_for}.intersection(JOINED_FACTS):
-            yield from self._retention.joining
+            yield from joined_views(self._retention)
 
     def due(
         self,
@@ -268,7 +268,7 @@ class CareView(View):
                     spans,
                     last=last,
                     local=local,
-                    joined=self._retention.joined_facts.of,
+                    joined=joined_facts(self._retention).of,
                 )
             return {name: begun for name, begun in found.items() if begun}
 
@@ -291,7 +291,7 @@ class CareView(View):
         rows = {row.customer: row for row in self._retention.rows_of_some(Patronage, names)} if names else {}
         for item, policy, plan in limited:
             row, day = rows.get(item.customer), local.day(to_micros(item.due_at)) - 1
-            if row is None or not is_meant(plan, row, policy, day, local, self._retention.joined_facts.of):
+            if row is None or not is_meant(plan, row, policy, day, local, joined_facts(self._retention).of):
                 found.append(item)
         return found
 

@@ -83,7 +83,7 @@ from relations.projections.retention.worth.lifetime_value import CustomerWorth, 
 from relations.projections.running.aliases import combined
 from relations.projections.view import View, ViewContext
 
-__all__ = ["RetentionView"]
+__all__ = ["RetentionView", "joined_facts", "joined_views"]
 
 
 class RetentionView(View):
@@ -109,13 +109,13 @@ class RetentionView(View):
 
     def __init__(self, context: ViewContext, loyalty: LoyaltyView, repair: RepairView) -> None:
         super().__init__(context)
-        self.joining = loyalty, repair
+        self._joining = loyalty, repair
 
     def _parts(self) -> Iterator[View]:
         """Yield the views that answer together: the others only if a segment of the policy asks for their facts."""
         yield from super()._parts()
         if asked_facts(self.policy.lifecycle.segments).intersection(JOINED_FACTS):
-            yield from self.joining
+            yield from self._joining
 
     # --- who stays --------------------------------------------------------------------------------------------------
 
@@ -638,21 +638,21 @@ class RetentionView(View):
         return self.columns(Patronage, patronage_groups)
 
     def _members(self, today: int) -> Members:
-        return Members(self._columns(), self._codes(), self.policy, today, self.local, self.joined_facts)
+        return Members(self._columns(), self._codes(), self.policy, today, self.local, self._joined)
 
     def _facts(
         self, rows: Sequence[Patronage], segments: Iterable[Segment], today: int
     ) -> Iterator[tuple[Patronage, Facts]]:
         """Yield customers with the facts that the conditions of segments ask for."""
         asked, policy, local = asked_facts(segments), self.policy, self.local
-        joined = self.joined_facts.of(asked, [row.customer for row in rows], today)
+        joined = self._joined.of(asked, [row.customer for row in rows], today)
         for row in rows:
             yield row, customer_facts(row, policy, asked, today=today, local=local, rfm={}, joined=joined)
 
     @property
-    def joined_facts(self) -> JoinedFacts:
+    def _joined(self) -> JoinedFacts:
         """A reader of the facts that come from other views, or are sealed."""
-        loyalty, repair = self.joining
+        loyalty, repair = self._joining
         standings = self._unkept(partial(member_standings, loyalty))
         states = self._unkept(partial(relation_states, repair))
         return JoinedFacts(self._sealed, self._open_words, standings, states, self.local)
@@ -693,3 +693,13 @@ def _kind(row: Patronage, policy: Policy, month: str) -> CustomerKind | None:
 def _compares_customers(segment: Segment) -> bool:
     """Return True if membership depends on other customers."""
     return any(condition.fact == "rfm" for condition in segment.conditions)
+
+
+def joined_facts(view: RetentionView) -> JoinedFacts:
+    """Return a reader of the facts that come from other views, or are sealed."""
+    return view._joined
+
+
+def joined_views(view: RetentionView) -> tuple[LoyaltyView, RepairView]:
+    """Return the views that such facts come from. A view that reads the facts answers together with them."""
+    return view._joining
