@@ -64,6 +64,8 @@ from relations.projections.loyalty import (
     TierRisk,
     VintageBreakage,
 )
+from relations.projections.pipeline import ContractProfile, LossFigure, OpportunityProfile, PipelineResult, StageFigure
+from relations.projections.pipeline.view import PipelineView
 from relations.projections.posts import PlatformFigures, PostDay, PostsView, WaitingPost
 from relations.projections.posts.figures import UsualRange
 from relations.projections.repair import (
@@ -180,6 +182,7 @@ __all__ = [
     "ConsentStanding",
     "ContactFigure",
     "ContactsView",
+    "ContractProfile",
     "Contradiction",
     "ControlChart",
     "ControlPoint",
@@ -230,6 +233,7 @@ __all__ = [
     "LifecycleReport",
     "Lift",
     "Load",
+    "LossFigure",
     "LowTheme",
     "LoyaltySigns",
     "LoyaltyView",
@@ -239,8 +243,11 @@ __all__ = [
     "NpsFigure",
     "OpenLoop",
     "OpenLoops",
+    "OpportunityProfile",
     "OwnerKept",
     "PeriodRates",
+    "PipelineResult",
+    "PipelineView",
     "PlanBeginning",
     "PlanStep",
     "PlatformFigures",
@@ -277,6 +284,7 @@ __all__ = [
     "StaffCourse",
     "StaffFit",
     "StaffProfile",
+    "StageFigure",
     "Statement",
     "StatementEntry",
     "StepTime",

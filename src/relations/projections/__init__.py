@@ -9,6 +9,7 @@ from relations.projections import (
     customers,
     desk,
     loyalty,
+    pipeline,
     posts,
     repair,
     retention,
@@ -23,6 +24,7 @@ from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.pipeline.view import PipelineView
 from relations.projections.posts.view import PostsView
 from relations.projections.projection import CustomerRow, Projection, Row, Rows, Tally
 from relations.projections.repair.view import RepairView
@@ -57,6 +59,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     customers.PROJECTION,
     desk.PROJECTION,
     loyalty.PROJECTION,
+    pipeline.PROJECTION,
     posts.PROJECTION,
     repair.PROJECTION,
     retention.PROJECTION,
@@ -74,6 +77,7 @@ VIEWS: tuple[type[View], ...] = (
     CustomersView,
     DeskView,
     LoyaltyView,
+    PipelineView,
     PostsView,
     RepairView,
     RetentionView,

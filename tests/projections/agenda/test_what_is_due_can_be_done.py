@@ -12,6 +12,7 @@ import pytest
 
 from relations import Relations
 from relations.aggregates.customer import Regarding
+from relations.aggregates.opportunity import EndContract
 from relations.commands import (
     AcknowledgeComplaint,
     AdvancePlan,
@@ -91,6 +92,8 @@ def step(item: AgendaItem, at: datetime) -> Command:
             )
         case "lapse" | "renewal":
             return AdvancePlan(**of_customer)
+        case "contract":
+            return EndContract(opportunity=item.stream.partition("-")[2], occurred_at=at)
         case "erasure":
             return EraseCustomer(**of_customer)
 

@@ -34,6 +34,7 @@ _KINDS = {
     "contact": ("make a contact of a care plan", "nothing: people have to act"),
     "lapse": ("a contact of a care plan lapses", "a lapsed step"),
     "renewal": ("a round of a care plan ends", "the next round, or the end of the plan"),
+    "contract": ("renew a contract", "nothing: people have to act"),
 }
 
 
