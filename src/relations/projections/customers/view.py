@@ -235,10 +235,12 @@ class CustomersView(View):
             return [
                 (customer, source, own, sealed)
                 for customer, source, own, sealed in shared
-                if len(holders[source, own]) <= at_most
+                if not is_newest or len(holders[source, own]) <= at_most
             ]
 
-        found = list(self.keep(("shared external ids", at_most), rows))
+        # Only then have all erased customers lost their rows. The others' words cannot be opened, and do not count.
+        is_newest = self._is_at_head()
+        found = list(self.keep(("shared external ids", at_most, is_newest), rows))
         # An id recorded in clear text by an older version is the same as one recorded by its digest since.
         names = list({name for _, source, own, sealed in found if not sealed and (name := self._digest(own, source))})
         for start in range(0, len(names), _CHUNK):
