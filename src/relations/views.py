@@ -25,7 +25,9 @@ from relations.projections.campaigns import (
     CampaignReach,
     CampaignRecipient,
     CampaignResult,
+    CampaignReturn,
     Lift,
+    PartnerResult,
 )
 from relations.projections.campaigns.view import CampaignsView
 from relations.projections.care import (
@@ -151,6 +153,7 @@ __all__ = [
     "CampaignReach",
     "CampaignRecipient",
     "CampaignResult",
+    "CampaignReturn",
     "CampaignsView",
     "CareView",
     "CasesStanding",
@@ -224,6 +227,7 @@ __all__ = [
     "NpsFigure",
     "OpenLoop",
     "OpenLoops",
+    "PartnerResult",
     "PeriodRates",
     "PlanBeginning",
     "PlanStep",

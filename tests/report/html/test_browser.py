@@ -204,6 +204,8 @@ def marks_asked_for(engine: Relations) -> dict[str, int]:
         "unanswered": 0,
         "contacts": 2 * len([each for each in views.contacts.figures() if each.kind and each.outbound]),
         "silent": 0,
+        "campaigns": 1,
+        "partners": 1,
     }
 
 
