@@ -22,6 +22,7 @@ from relations.engine import Relations
 from relations.errors import CommandRefused, InvalidInput
 from relations.exchange.jsonlines.commands import command_from_json
 from relations.messages import Event, Money
+from tests.support.effort import part
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -96,6 +97,7 @@ def test_a_command_with_lines_has_a_json_form_that_is_read_back() -> None:
     assert command_from_json({"command": "RecordPurchase", **form}) == bought
 
 
+@part(25)
 @given(
     cost=st.integers(0, 1_000),
     parts=st.lists(st.integers(1, 40), min_size=1, max_size=6),

@@ -39,10 +39,31 @@ def test_the_stories_show_what_they_are_told_for(told: Relations) -> None:
     assert {each.state for each in views.repair.improvements()} == {"proved", "not_proved"}
 
 
+def test_guests_are_cared_for_and_some_steps_are_missed_or_left_out(told: Relations) -> None:
+    care = told.views.care
+    kept = {each.plan: each for each in care.kept() if not each.what}
+    assert set(kept) == {"", "611", "birthday", "after_stay", "after_complaint"}
+    for plan in ("611", "birthday", "after_stay"):
+        assert (kept[plan].kept or 0) > 0.5
+    assert kept[""].lapsed
+    assert kept[""].skipped
+    assert [each.round for each in care.due(owner="li")] == ["611-1"]
+    renewed = [each for each in told.events() if each.topic == "customer.plan_renewed"]
+    assert {each.event.plan for each in renewed} == {"611", "birthday"}  # type: ignore[attr-defined] # by their topic
+
+
+def test_what_the_simulation_begins_the_agenda_does_not_begin_again(told: Relations) -> None:
+    rounds = [each for each in told.events() if each.topic == "customer.plan_begun"]
+    begun = told.views.care.beginnings(until=told.clock())
+    assert len(rounds) > 20
+    # Only the stories leave beginnings to the agenda, and purchases that were recorded late.
+    assert len(begun) < len(rounds) / 4
+
+
 def test_the_other_guests_are_the_same_without_the_stories() -> None:
     def others(*, stories: bool) -> dict[str | None, object]:
         told = simulate(seed=3, customers=20, stories=stories)
         # Which commands are sent twice is drawn command by command.
-        return {each.command_id: each for each in told if not re.search("story|policy", each.command_id or "")}
+        return {each.command_id: each for each in told if not re.search("story|policy|care", each.command_id or "")}
 
     assert others(stories=True) == others(stories=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Activity", "Departure", "Opinion"]
+__all__ = ["Activity", "Costed", "Departure", "Opinion"]
 
 
 class Activity(msgspec.Struct, array_like=True, gc=False):
@@ -60,6 +60,28 @@ class Activity(msgspec.Struct, array_like=True, gc=False):
         self.refunds += other.refunds
         self.refunded += other.refunded
         self.discounted += other.discounted
+
+
+class Costed(msgspec.Struct, array_like=True, gc=False):
+    """Purchases whose cost is known, less the refunds of such purchases, in minor units.
+
+    Attributes:
+        revenue: Their amounts.
+        cost: Their costs.
+    """
+
+    revenue: int = 0
+    cost: int = 0
+
+    @property
+    def profit(self) -> int:
+        """Amounts less costs."""
+        return self.revenue - self.cost
+
+    def add(self, revenue: int, cost: int) -> None:
+        """Add a purchase, or with negative numbers a refund."""
+        self.revenue += revenue
+        self.cost += cost
 
 
 class Opinion(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -38,13 +38,13 @@ from relations.aggregates.customer import (
 from relations.aggregates.loyalty import MemberEnrolled
 from relations.aggregates.model import ModelFitted
 from relations.analytics import RepeatStatistics, Turn
-from relations.messages import Envelope
+from relations.messages import Envelope, Money
 from relations.months import first_day, month_of
 from relations.policies.calendars import LocalTime
 from relations.projections.known import Known, newer
 from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.projections.purchase_days import days_of, month_and_bit
-from relations.projections.retention.activity import Activity, Departure, Opinion
+from relations.projections.retention.activity import Activity, Costed, Departure, Opinion
 from relations.projections.retention.worth.fits import RecordedFit, add_fit
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "Cost",
     "Patronage",
     "SealedWord",
+    "costed_key_parts",
     "costs_until",
     "refund_key_parts",
     "trait_words",
@@ -110,6 +111,8 @@ class Patronage(CustomerRow, gc=False):
         contact_at: The first contact other than a purchase, UTC microseconds: a registration, a complaint, an answer.
         personal: Birthday and gender as last known, sealed as the log has them.
         complaints: The number of complaints filed, by local day.
+        costed: Purchases whose cost is known, less their refunds, by the local day from which they count and the
+            currency: `2024-05-17EUR`.
         reached: The local days on which the business contacted them, as bits by month.
     """
 
@@ -129,6 +132,7 @@ class Patronage(CustomerRow, gc=False):
     personal: dict[str, SealedWord] = msgspec.field(default_factory=dict)
     complaints: dict[str, int] = msgspec.field(default_factory=dict)
     reached: dict[str, int] = msgspec.field(default_factory=dict)
+    costed: dict[str, Costed] = msgspec.field(default_factory=dict)
 
     def absorb(self, other: Patronage) -> None:
         """Add the row of another id of the same customer."""
@@ -158,6 +162,8 @@ class Patronage(CustomerRow, gc=False):
             for name, day in more.items():
                 firsts[name] = min(firsts.get(name, day), day)
         self.departures = sorted([*self.departures, *other.departures])
+        for key, known in other.costed.items():
+            self.costed.setdefault(key, Costed()).add(known.revenue, known.cost)
 
     def complaints_by(self, today: int) -> int:
         """Return the number of complaints filed by the evening of `today`."""
@@ -274,6 +280,14 @@ class Patronage(CustomerRow, gc=False):
             if key[-_DAY:-3] == last and key[-_DAY:] > evening and key[_DAY:-_DAY] == currency
         )
 
+    def costed_until(self, currency: str, until: int) -> Costed:
+        """Return the purchases with a known cost less their refunds, by the evening of `until`, in a currency."""
+        found, last = Costed(), date.fromordinal(until).isoformat()
+        for key, known in self.costed.items():
+            if key[_DAY:] == currency and key[:_DAY] <= last:
+                found.add(known.revenue, known.cost)
+        return found
+
     def repeat_statistics(self, currency: str, through: int) -> RepeatStatistics | None:
         """Return the input of the models of buying and spending; None if everything bought was returned by then.
 
@@ -334,6 +348,11 @@ def trait_words(name: str, value: str, sort: str) -> Iterator[str]:
             yield value
 
 
+def costed_key_parts(key: str) -> tuple[int, str]:
+    """Return the day and the currency of a key of `costed`."""
+    return date.fromisoformat(key[:_DAY]).toordinal(), key[_DAY:]
+
+
 def refund_key_parts(key: str) -> tuple[int, str, int]:
     """Return the day of the purchase, the currency, and the day from which a refund counts; see `returned`."""
     bought, counted = date.fromisoformat(key[:_DAY]), date.fromisoformat(key[-_DAY:])
@@ -360,7 +379,7 @@ def _given_once(opinions: list[Opinion]) -> list[Opinion]:
     return found
 
 
-PROJECTION = Projection(name="retention", version=11, tables=(Patronage, RecordedFit))
+PROJECTION = Projection(name="retention", version=12, tables=(Patronage, RecordedFit))
 PROJECTION.on(ModelFitted)(add_fit)
 
 
@@ -534,9 +553,27 @@ def purchase_recorded(rows: Rows, event: PurchaseRecorded, envelope: Envelope) -
         if first is None or day < first:
             row.channels[channel] = day
     if (category := event.category) is not None:
-        first = row.categories.get(category)
-        if first is None or day < first:
-            row.categories[category] = day
+        _note_category(row, category, day)
+    for line in event.lines:
+        if line.category is not None:
+            _note_category(row, line.category, day)
+    if event.cost is not None:
+        _add_costed(row, day, amount, event.cost.amount)
+
+
+def _note_category(row: Patronage, category: str, day: int) -> None:
+    first = row.categories.get(category)
+    if first is None or day < first:
+        row.categories[category] = day
+
+
+def _add_costed(row: Patronage, day: int, amount: Money, cost: int) -> None:
+    """Add a purchase with a known cost, or with negative numbers a refund."""
+    key = f"{date.fromordinal(day).isoformat()}{amount.currency}"
+    known = row.costed.setdefault(key, Costed())
+    known.add(amount.amount, cost)
+    if known == Costed():
+        del row.costed[key]
 
 
 @PROJECTION.on(PurchaseRefunded)
@@ -553,6 +590,8 @@ def purchase_refunded(rows: Rows, event: PurchaseRefunded, envelope: Envelope) -
     activity.refunded += amount.amount
     key = f"{date.fromordinal(bought).isoformat()}{amount.currency}{date.fromordinal(day).isoformat()}"
     row.returned[key] = row.returned.get(key, 0) + amount.amount
+    if event.cost is not None:
+        _add_costed(row, day, Money(-amount.amount, amount.currency), -event.cost)
 
 
 @PROJECTION.on(RefundReversed)
@@ -573,6 +612,8 @@ def refund_reversed(rows: Rows, event: RefundReversed, envelope: Envelope) -> No
         row.returned[key] = left
     else:
         row.returned.pop(key, None)
+    if event.cost is not None:
+        _add_costed(row, day, event.amount, event.cost)
 
 
 @PROJECTION.on(FeedbackGiven)

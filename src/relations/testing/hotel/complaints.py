@@ -22,6 +22,7 @@ from relations.aggregates.complaint import (
 )
 from relations.messages import Money
 from relations.testing.hotel.booking import Booking
+from relations.testing.hotel.care import begin_care
 from relations.testing.hotel.diary import DAY, HOUR, MINUTE
 from relations.testing.hotel.world import RATES, SUBJECTS, Subject, Weighted
 
@@ -130,6 +131,7 @@ class _Complaint:
         in_time = self.at < self.resolve_by
         self._check(self.resolve_by)
         self.write(ResolveComplaint, outcome="settled" if self.remedies or random.random() < 0.8 else "explained")
+        begin_care(self.visit.diary, self.visit.guest, "after_complaint", self.at, "complaint_resolved")
         self.mood += 0.4 if in_time else -0.3
         return True
 

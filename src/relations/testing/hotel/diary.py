@@ -30,15 +30,17 @@ class Author(Protocol):
 
     Attributes:
         id: The customer's id.
-        number: The guest's number, from which command ids are made.
         written: How many commands were noted.
         expected: The day on which to think of them again.
     """
 
     id: str
-    number: int
     written: int
     expected: int
+
+    @property
+    def number(self) -> int | str:
+        """The number of the guest, or the name of their care plan, from which command ids are made."""
 
 
 class Recorded(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from relations.testing.hotel.diary import DAY, HOUR
 from relations.testing.hotel.points import MemberPoints
 from relations.testing.hotel.world import GUEST_KINDS, HOTELS, LANGUAGES, GuestKind, Hotel, Weighted
 
@@ -38,12 +39,17 @@ class Guest:
         asked: The time at which they last saw or answered an invitation, seconds since 1970.
         expected: The day on which they are planned again.
         said: True if they said that they leave.
+        caring: The care plans that are in progress.
+        rounds: The number of rounds of each care plan so far.
+        contacted: The time of the last contact that the hotel began, seconds since 1970.
+        unreachable: True if they want no contact of care any more.
+        forgotten: The time at which they are erased, seconds since 1970; 0 if they are not.
         silent: True if they do not want surveys any more.
     """
 
     __slots__ = (
-        "account", "asked", "consents", "expected", "gone", "hotel", "id", "kind", "language", "number", "said",
-        "silent", "temper", "visits", "written",
+        "account", "asked", "caring", "consents", "contacted", "expected", "forgotten", "gone", "hotel", "id", "kind",
+        "language", "number", "rounds", "said", "silent", "temper", "unreachable", "visits", "written",
     )  # fmt: skip
 
     def __init__(self, number: int, kind: GuestKind, random: Random) -> None:
@@ -62,6 +68,18 @@ class Guest:
         self.expected = 0
         self.silent = False
         self.said = False
+        self.caring: set[str] = set()
+        self.rounds: dict[str, int] = {}
+        self.contacted = 0
+        self.unreachable = False
+        self.forgotten = 0
+
+    def is_left_alone(self, at: int, day: int) -> bool:
+        """Return True if a contact at a time, on a day of the history, would be too soon after or before another.
+
+        An offer to win them back is sent on the day on which they are expected again.
+        """
+        return abs(at - self.contacted) < DAY + HOUR or (self.gone and -1 <= self.expected - day <= 1)
 
 
 def reseed(random: Random, seed: int, number: int, visits: int) -> None:

@@ -24,6 +24,7 @@ from relations.aggregates.policy import AdoptPolicy
 from relations.errors import InvalidInput
 from relations.messages import Command
 from relations.policies import Policy, Programme, Surveys
+from relations.testing.hotel.care import Carer
 from relations.testing.hotel.diary import Diary, Recorded
 from relations.testing.hotel.goals import plan_goals
 from relations.testing.hotel.guests import Guest, new_guest
@@ -74,8 +75,8 @@ def simulate(
         start: The first day.
         months: The length of the history.
         policy: The group's policy, adopted by the first command; `hotel_policy()` by default.
-        stories: Add the stories of a dozen more guests, in which nearly every event occurs. The policy gets the
-            rewards and promises that they need.
+        stories: Add care plans for guests, and the stories of a dozen more guests, in which nearly every event
+            occurs. The policy gets the rewards, promises and plans that they need.
 
     Yields:
         Valid commands. Nearly all are accepted; some mistakes (see `is_mistake`) and repeated commands are included on
@@ -214,8 +215,11 @@ def _history(seed: int, customers: int, start: date, days: int, policy: Policy, 
         arrived = until
         return [new_guest(random, seed, number, regular=number % 100 < 100 * regular) for number in numbers]
 
-    def plan(guest: Guest, day: int) -> None:
-        plan_visit(diary, guest, day, random, seed)
+    def plan(author: Guest | Carer, day: int) -> None:
+        if isinstance(author, Carer):
+            author.act(day)
+        else:
+            plan_visit(diary, author, day, random, seed)
 
     return _with_repeats(diary, diary.play(plan, arrivals), seed)
 

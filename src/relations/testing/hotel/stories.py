@@ -47,8 +47,10 @@ from relations.aggregates.complaint import (
 )
 from relations.aggregates.customer import (
     AnswerFeedback,
+    BeginPlan,
     CancelAcquisitionCost,
     CodeFeedback,
+    EndPlan,
     EraseCustomer,
     GiveFeedback,
     ItemAnswer,
@@ -80,9 +82,11 @@ from relations.aggregates.loyalty import (
 )
 from relations.aggregates.programme import SetProgrammeGoal
 from relations.messages import Command, Money
-from relations.policies import PlatformPromise, Policy, Referral, Reward, Tier
+from relations.policies import CarePlan, Condition, PlatformPromise, Policy, Referral, Reward, Tier
+from relations.policies.care_plans.shipped import CARE_PLANS
 from relations.policies.instruments import SERVQUAL
 from relations.testing.hotel.diary import Diary
+from relations.testing.hotel.world import CARED_LANGUAGES
 
 __all__ = ["storied", "write_stories"]
 
@@ -107,10 +111,26 @@ def storied(policy: Policy) -> Policy:
     return policy.model_copy(
         update={
             "programme": programme,
+            "care": policy.care.model_copy(update={"plans": _care_plans()}),
             "surveys": policy.surveys.model_copy(
                 update={"platforms": (PlatformPromise(platform="weibo", answer_minutes=30),)}
             ),
         }
+    )
+
+
+def _care_plans() -> tuple[CarePlan, ...]:
+    """Return the group's care plans: some guests are in 611, and two hotels write after a first stay."""
+    return (
+        CARE_PLANS["611"].model_copy(update={"begins": "by_hand"}),
+        CARE_PLANS["birthday"],
+        CARE_PLANS["after_stay"].model_copy(
+            update={
+                "begins": "first_purchase",
+                "meant_for": (Condition(fact="language", one_of=CARED_LANGUAGES),),
+            }
+        ),
+        CARE_PLANS["after_complaint"],
     )
 
 
@@ -222,8 +242,17 @@ def _desk(_first: date) -> Iterator[Step]:
 
 
 def _open(_first: date) -> Iterator[Step]:
-    """Show cases that are open when the history ends."""
-    yield 0, 8, RegisterCustomer, {"customer": "story-olga", "name": "Olga Ott", "language": "zh-Hans"}
+    """Show cases that are open when the history ends, and a care plan with a step that is due."""
+    olga = {"customer": "story-olga", "name": "Olga Ott", "language": "zh-Hans", "email": "olga@example.com"}
+    yield 0, 8, RegisterCustomer, olga
+    yield 0, 9, BeginPlan, {"customer": "story-olga", "plan": "611", "owner": "li"}
+    yield (
+        9, 10, RecordInteraction,
+        {
+            "customer": "story-olga", "interaction": "story-olga-1", "kind": "message", "channel": "email",
+            "direction": "outbound", "regarding": "care 611-1 message-1", "by": "li",
+        },
+    )  # fmt: skip
     yield 21, 9, FileComplaint, _complaint("story-shower", "story-olga", "shower", severity="high")
     yield 21, 10, AssignComplaint, {"complaint": "story-shower", "owner": "li", "department": "rooms"}
     yield 23, 9, FileComplaint, _complaint("story-cot", "story-olga", "cot", kind="request", channel="phone")
@@ -302,6 +331,8 @@ def _account(first: date) -> Iterator[Step]:
     yield _stay("story-karl", "story-karl-2", 2_500, day=4)
     adjustment = {**member, "adjustment": "story-a1", "points": 50, "reason": "till was offline", "author": "ann"}
     yield 5, 9, AdjustPoints, adjustment
+    yield 5, 10, BeginPlan, {"customer": "story-karl", "plan": "611", "owner": "ann"}
+    yield 6, 8, EndPlan, {"customer": "story-karl", "plan": "611", "reason": "moves away"}
     yield 6, 9, CloseAccount, {**member, "reason": "moves away"}
     yield 7, 9, ReopenAccount, member
     yield 8, 9, RecordAcquisitionCost, {

@@ -21,13 +21,14 @@ from relations.aggregates.customer import (
 )
 from relations.messages import Money
 from relations.testing.hotel.booking import Booking
+from relations.testing.hotel.care import begin_care
 from relations.testing.hotel.complaints import complain
 from relations.testing.hotel.diary import DAY, HOUR, MINUTE, Diary
 from relations.testing.hotel.guests import Guest, reseed, side_numbers
 from relations.testing.hotel.loyalty import enrol, redeem, redeem_too_much
 from relations.testing.hotel.people import note_person
 from relations.testing.hotel.surveys import invite, remind, reply, score_comment, themes_of
-from relations.testing.hotel.world import ASPECTS, COMMENTS, NAMES, QUESTIONNAIRE, RATES, Weighted
+from relations.testing.hotel.world import ASPECTS, CARED_LANGUAGES, COMMENTS, NAMES, QUESTIONNAIRE, RATES, Weighted
 
 __all__ = ["Visit", "plan_visit"]
 
@@ -37,6 +38,9 @@ _CONSENTS = (("offers", "email", 0.5), ("offers", "message", 0.15), ("surveys", 
 _REFUND_REASONS = Weighted({"charged twice": 4, "not consumed": 3, "wrong rate": 3, "goodwill": 1})
 _CAMPAIGNS = Weighted({("web", "search"): 5, ("social", "spring film"): 2, ("partner", None): 4})
 _LEAVING = Weighted({"moved away": 4, "too dear": 4, "another hotel": 5, "a complaint": 2, None: 2})
+_REGULAR = 3
+"""The visit after which the hotel may begin to care for a guest by the 611 plan."""
+_CALLED = 0.1
 _LATE = 0.03
 """The share of purchases recorded late: from a partner, or a till that was offline."""
 _COMPLAINS = 0.03
@@ -57,18 +61,22 @@ class Visit(Booking):
         given, family = (random.choice(names) for names in NAMES[language])
         name = f"{family}{given}" if language in ("zh", "ja") else f"{given} {family}"
         born = f"{1945 + int(60 * random.random())}-{random.randint(1, 12):02d}-{random.randint(1, 28):02d}"
+        phone = f"+999{guest.number:09d}" if random.random() < 0.7 else None
+        birthday = born if random.random() < 0.4 else None
         self.diary.write(
             guest, RegisterCustomer, self.booked, f"booking:{self.channel}",
             customer=guest.id,
             name=name,
             email=f"guest{guest.number}@{language}.example.com",
-            phone=f"+999{guest.number:09d}" if random.random() < 0.7 else None,
-            birthday=born if random.random() < 0.4 else None,
+            phone=phone,
+            birthday=birthday,
             language=guest.language,
             region=guest.language[3:],
             channel=self.channel,
             source="booking",
         )  # fmt: skip
+        if birthday is not None:
+            begin_care(self.diary, guest, "birthday", self.booked, "registered", birthday=birthday)
         for purpose, channel, chance in _CONSENTS:
             if random.random() < chance:
                 guest.consents.append((purpose, channel))
@@ -119,6 +127,8 @@ class Visit(Booking):
     ) -> None:
         """Record an interaction."""
         guest = self.guest
+        if outbound and channel != "on_site":
+            guest.contacted = at
         self.diary.write(
             guest, RecordInteraction, at, actor,
             customer=guest.id,
@@ -318,12 +328,16 @@ def plan_visit(diary: Diary, guest: Guest, day: int, random: Random, seed: int) 
             guest.said = False
             back = visit.booked - 10 * MINUTE
             diary.write(guest, RecordWinBack, back, "marketing", customer=guest.id, campaign="win-back letter")
-        visit.touch(
-            visit.booked - 20 * MINUTE, "win-back offer", "email", "marketing", outbound=True, outcome="taken up"
-        )
+        if guest.unreachable:
+            guest.written += 1  # the ids of what follows stay the same
+        else:
+            visit.touch(
+                visit.booked - 20 * MINUTE, "win-back offer", "email", "marketing", outbound=True, outcome="taken up"
+            )
     comes = visit.book()
     if comes:
         _write_stay(visit)
+        _care(visit, name)
     guest.expected = diary.days
     _plan_next(visit, day)
     remind(visit)
@@ -332,6 +346,15 @@ def plan_visit(diary: Diary, guest: Guest, day: int, random: Random, seed: int) 
     if guest.number == guest.visits == 1:
         # Other mistakes are drawn, and a short history may have none of them.
         visit.refund(f"p{visit.key}-99", 100, visit.booked + DAY, "typing error", mistake="refund_of_nothing")
+
+
+def _care(visit: Visit, name: str | None) -> None:
+    """Begin the care plans that follow a first visit, and those of some of the guests who keep coming."""
+    guest, diary = visit.guest, visit.diary
+    if name is not None and guest.language[:2] in CARED_LANGUAGES and visit.purchases:
+        begin_care(diary, guest, "after_stay", visit.departure, "first_purchase")
+    if guest.visits == _REGULAR and visit.side.random() < _CALLED:
+        begin_care(diary, guest, "611", visit.departure)
 
 
 def _write_stay(visit: Visit) -> None:
@@ -379,6 +402,7 @@ def _plan_next(visit: Visit, day: int) -> None:
         visit.diary.expect(guest, visit.departure_day + 200 + random.randrange(220))
     elif random.random() < 0.012:
         at = visit.departure + (90 + random.randrange(120)) * DAY
+        guest.forgotten = at
         visit.diary.write(guest, EraseCustomer, at, "data protection", customer=guest.id)
     else:
         visit.leave()

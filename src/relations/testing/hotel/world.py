@@ -16,6 +16,7 @@ from relations.policies.instruments import Instrument, InstrumentItem
 
 __all__ = [
     "ASPECTS",
+    "CARED_LANGUAGES",
     "COMMENTS",
     "GUEST_KINDS",
     "HOTELS",
@@ -166,6 +167,9 @@ LANGUAGES = {
     "JP": Weighted({"ja-JP": 70, "en-GB": 16, "zh-CN": 14}),
 }
 """The languages of guests by the country of their first hotel."""
+
+CARED_LANGUAGES = ("zh", "ja")
+"""The languages of the guests of the hotels that care for guests after their first stay."""
 
 _GERMAN = (
     ["Anna", "Lukas", "Sophie", "Felix", "Marlene", "Jonas", "Käthe", "Jürgen", "Elif", "Moritz", "Heike", "Björn"],

@@ -157,12 +157,17 @@ def _worth(page: ValuePage) -> list[RenderableType]:
     if found.no_fit is not None:
         return _historic(page)
     title = f"Lifetime value: what is expected within {_HORIZON_DAYS} days, in {page.currency}"
-    made = table("Customer", "So far", "Expected", "Purchases", "Active", right=(1, 2, 3, 4), title=title, spare=(3,))
+    has_costs = found.costed_customers > 0
+    headings = ["Customer", "So far", "Expected", *(["Profit"] if has_costs else []), "Purchases", "Active"]
+    last = len(headings) - 1
+    made = table(*headings, right=tuple(range(1, len(headings))), title=title, spare=(last - 1,))
     for each in found.customers:
+        profit = ABSENT if each.expected_profit is None else _money(page, each.expected_profit)
         made.add_row(
             each.customer,
             _money(page, each.historic),
             _money(page, each.expected_value or 0),
+            *([profit] if has_costs else []),
             f"{each.expected_purchases:.1f}",
             percent(each.alive),
         )
@@ -173,11 +178,27 @@ def _worth(page: ValuePage) -> list[RenderableType]:
             " year."
             " The most valuable are listed. Active: the chance that they have not left for good."
         ),
+        *_margin(page),
         *(f"{model}, parameter ± standard error: {', '.join(those)}." for model, those in fit_parameters(found)),
     ]
     if found.independent is False:
         lines.append("Frequent buyers spend differently from others here; the model assumes that they do not.")
     return [made, *map(words, lines)]
+
+
+def _margin(page: ValuePage) -> list[str]:
+    """Say how much of the revenue is profit, as far as costs are known."""
+    found = page.worth
+    if found.margin is None:
+        return []
+    line = (
+        f"The costs of {_money(page, found.costed)} of it are known: {_money(page, found.profit or 0)} are profit, a"
+        f" margin of {percent(found.margin)}."
+    )
+    if found.expected_profit is None:
+        return [line]
+    expected, customers = _money(page, found.expected_profit), counted(found.costed_customers, "customer")
+    return [f"{line} At the same margins, {expected} of profit is expected of {customers}."]
 
 
 def _historic(page: ValuePage) -> list[RenderableType]:
@@ -192,7 +213,8 @@ def _historic(page: ValuePage) -> list[RenderableType]:
     made = table("Customer", "So far", "Came back", right=(1, 2), title=title)
     for each in found.customers:
         made.add_row(each.customer, _money(page, each.historic), number(each.frequency))
-    return [made, words(f"{counted(found.buyers, 'buyer')} brought {_money(page, found.historic)} so far. {why}")]
+    brought = f"{counted(found.buyers, 'buyer')} brought {_money(page, found.historic)} so far. {why}"
+    return [made, words(brought), *map(words, _margin(page))]
 
 
 def _revenue(page: ValuePage, spans: list[RevenueRetention]) -> Sheet:

@@ -34,9 +34,9 @@ from relations.projections.columns import (
 from relations.projections.known import Known
 from relations.projections.purchase_days import days_of
 from relations.projections.retention.acquisition import Acquired
-from relations.projections.retention.activity import Activity, Departure, Opinion
+from relations.projections.retention.activity import Activity, Costed, Departure, Opinion
 from relations.projections.retention.churn import Departing
-from relations.projections.retention.patronage import costs_until, refund_key_parts, turns_until
+from relations.projections.retention.patronage import costed_key_parts, costs_until, refund_key_parts, turns_until
 
 __all__ = [
     "KINDS_OF_SCORE",
@@ -45,6 +45,7 @@ __all__ = [
     "bought_in",
     "buyers",
     "campaigns",
+    "costed_amounts",
     "departing",
     "first_days_known",
     "kept_amounts",
@@ -88,6 +89,7 @@ def patronage_groups(codes: Codes, local: LocalTime) -> Iterable[tuple[tuple[str
         (("acquisition",), FieldGroup(("acquisition",), _acquisition)),
         (("complaints",), FieldGroup(("complaints",), _complaints)),
         (("reached",), FieldGroup(("reached",), _reached)),
+        (("costed",), FieldGroup(("costed",), partial(_costed, codes))),
     )
 
 
@@ -135,6 +137,18 @@ def _returned(codes: Codes, returned: Sequence[Mapping[str, int]]) -> Parts:
         "amount": ints(amount),
     }
     return {"returned": ColumnPart(numbered(list(map(len, returned))), values)}
+
+
+def _costed(codes: Codes, costed: Sequence[Mapping[str, Costed]]) -> Parts:
+    found = [(*costed_key_parts(key), one.revenue, one.cost) for each in costed for key, one in each.items()]
+    day, currency, revenue, cost = zip(*found, strict=True) if found else ((), (), (), ())
+    values: dict[str, Array] = {
+        "day": np.array(day, np.int64),
+        "currency": codes.all_of(currency),
+        "revenue": ints(revenue),
+        "cost": ints(cost),
+    }
+    return {"costed": ColumnPart(numbered(list(map(len, costed))), values)}
 
 
 def _contact(local: LocalTime, contact_at: Sequence[int | None]) -> Parts:
@@ -351,6 +365,13 @@ def net_amounts(columns: Columns, currency: int, until: int) -> Array:
         return np.asarray(amount + grouped_sums(back["amount"], back.owner, count))
 
     return columns.derive(("net", currency, until), compute)
+
+
+def costed_amounts(columns: Columns, currency: int, until: int) -> tuple[Array, Array]:
+    """Return each customer's purchases with a known cost less their refunds up to a day, and the costs of these."""
+    part = columns.part("costed")
+    part = part.where((part["currency"] == currency) & (part["day"] <= until))
+    return grouped_sums(part["revenue"], part.owner, len(columns)), grouped_sums(part["cost"], part.owner, len(columns))
 
 
 def kept_amounts(columns: Columns, until: int) -> ColumnPart:

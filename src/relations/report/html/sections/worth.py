@@ -47,6 +47,12 @@ def worth_figure(asked: Asked, found: WorthReport) -> Figure:
     else:
         reason = asked.reason(none.code, extra=none.extra)
         said = say("value.historic", buyers=buyers, historic=historic, reason=reason)
+    if found.margin is not None:
+        known, profit = say.money(found.costed, currency), say.money(found.profit or 0, currency)
+        sentences.insert(0, say("value.margin", costed=known, profit=profit, margin=say.percent(found.margin)))
+    if found.expected_profit is not None:
+        customers, expected = say.count("customers", found.costed_customers), found.expected_profit
+        sentences.insert(1, say("value.profit", customers=customers, expected=say.money(expected, currency)))
     spans = zip(labels, values, pairwise(bounds), strict=True)
     rows = [(label, value) for label, value, (first, end) in spans if first < end]
     return Figure("worth", title, asked.bars(rows, said=lambda value: say.money(value, currency)), [said, *sentences])
