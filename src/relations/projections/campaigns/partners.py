@@ -1,4 +1,4 @@
-"""What partners bring: purchases made through them, how satisfied these buyers are, and what joint campaigns cost."""
+"""The results of partners: purchases made through them, how satisfied the buyers are, and what joint campaigns cost."""
 
 from __future__ import annotations
 
