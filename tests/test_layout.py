@@ -410,6 +410,7 @@ def test_every_projection_folds_events_that_there_are() -> None:
 WITHOUT_EXTRAS = """
 import sys
 absent = "polars pyarrow scipy statsmodels snownlp vaderSentiment psycopg psycopg_binary pandas pytest"
+absent += " python_calamine ijson"
 for package in absent.split():
     sys.modules[package] = None
 import relations, relations.exchange, relations.sentiment, relations.testing, relations.log, relations.projections

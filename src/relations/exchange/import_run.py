@@ -66,6 +66,9 @@ class ImportReport(BaseModel):
         notes: Accepted rows with a note, by code.
         note_reasons: The meaning of each note's code.
         examples: The first few rejected rows of each code.
+        unread: The file's columns that the mapping does not read.
+        unread_files: An archive's files that the mapping does not read.
+        footer: Lines below the rows, such as a copyright, which are not rows.
         rejects: The file of rejected rows, if one was asked for.
         seconds: Seconds that the import took.
     """
@@ -88,6 +91,9 @@ class ImportReport(BaseModel):
     notes: dict[str, int] = {}
     note_reasons: dict[str, str] = {}
     examples: list[dict[str, object]] = []
+    unread: list[str] = []
+    unread_files: list[str] = []
+    footer: int = 0
     rejects: str | None = None
     seconds: float
 
@@ -340,8 +346,13 @@ class Run:
         seconds = time.monotonic() - self.begun
         return ImportProgress(rows, rows - refused, refused, self.file.bytes_read(), self.file.bytes_total, seconds)
 
-    def report(self, note_reasons: dict[str, str]) -> ImportReport:
-        """Return the result."""
+    def report(self, note_reasons: dict[str, str], unread: Iterable[str] = ()) -> ImportReport:
+        """Return the result.
+
+        Args:
+            note_reasons: The meaning of each note's code.
+            unread: The file's columns that the mapping does not read.
+        """
         counts = self.counts
         return ImportReport(
             source=self.name,
@@ -360,6 +371,9 @@ class Run:
             notes=dict(self.notes.most_common()),
             note_reasons={code: note_reasons[code] for code in self.notes},
             examples=[msgspec.to_builtins(line) for line in self.examples],
+            unread=list(unread),
+            unread_files=self.file.left_out,
+            footer=self.file.footer(),
             rejects=None if self.rejects_path is None else str(self.rejects_path),
             seconds=time.monotonic() - self.begun,
         )

@@ -7,7 +7,7 @@ refusal was right on the state of its own time and need not be on today's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +94,8 @@ def import_file(
         transform = Transform(rules, file.columns, name=import_name, digest=engine.digest, withdrawn=run.is_withdrawn)
         stack.enter_context(run.rejects)
         stack.enter_context(run.noted)
-        for lines, decided in _decide(file.rows, transform, corrections):
+        unread = _Unread(transform, file.columns, rules.source.limits.columns)
+        for lines, decided in _decide(unread.watch(file.rows), transform, corrections):
             if isinstance(decided, InvalidInput):
                 run.reject(lines, decided)
                 continue
@@ -103,7 +104,34 @@ def import_file(
                 row, raw = lines[0]
                 run.note(row, raw, decided.notes, transform.reasons)
         run.flush()
-    return run.report(transform.reasons)
+    return run.report(transform.reasons, unread.columns)
+
+
+class _Unread:
+    """The columns of a file that its mapping does not read, in the order in which they were met."""
+
+    def __init__(self, transform: Transform, columns: Sequence[str] | None, limit: int) -> None:
+        self._read = transform.columns_read
+        self._limit = limit
+        self._fixed = columns is not None
+        self._found = dict.fromkeys(name for name in columns or () if name not in self._read)
+
+    def watch(self, rows: Iterable[RawRow]) -> Iterable[RawRow]:
+        """Return the rows, and remember the names of fields that not every row has."""
+        return rows if self._fixed else self._watched(rows)
+
+    def _watched(self, rows: Iterable[RawRow]) -> Iterator[RawRow]:
+        for item in rows:
+            new = item[1].keys() - self._read - self._found.keys()
+            if new and len(self._found) <= self._limit:
+                self._found |= dict.fromkeys(name for name in item[1] if name in new)
+            yield item
+
+    @property
+    def columns(self) -> list[str]:
+        """The names; only the first ones where rows have ever new ones."""
+        found = list(self._found)
+        return found if len(found) <= self._limit else [*found[: self._limit], "…"]
 
 
 def _decide(rows: Iterable[RawRow], transform: Transform, corrections: dict[int, Raw]) -> Iterator[Decided]:

@@ -110,7 +110,7 @@ def test_rows_that_are_wrong_do_not_stop_the_others(tmp_path: Path) -> None:
         (CSV, gzip.compress(b"a,b\n" + b"1,2\n" * 50, mtime=0)[:-8] + b"\1" * 8, "damaged_gzip"),
         (CSV, b'a,b\n1,"2\n3,4\n', "malformed_source"),
         (CSV, b"a,a\n1,2\n", "ambiguous_columns"),
-        (CSV, b"PK\x03\x04rest", "not_text"),
+        (CSV, b"PK\x03\x04rest", "damaged_zip"),
         (CSV, "a,b\n1,2\n".encode("utf-16-le"), "not_text"),
         (Source(format="xes"), b"<log><trace>", "malformed_source"),
         (Source(format="xes"), b"", "malformed_source"),

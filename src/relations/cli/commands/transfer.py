@@ -96,6 +96,7 @@ def import_command(
     with running(json=json, verbose=verbose, safe=_SAFE) as screen:
         from relations.cli.pages.recording import show_import
         from relations.cli.progress import progress_bar
+        from relations.exchange.files.sources import must_exist
         from relations.exchange.importing import import_commands, import_file
         from relations.exchange.mapping.model import load_mapping
 
@@ -107,7 +108,7 @@ def import_command(
             raise InvalidInput(f"{missing} is missing", code="missing_argument", hint="See relations import --help")
         rules = load_mapping(mapping) if mapping is not None else None
         kind = "rows" if rules else _native_kind(file)
-        _must_be_readable(file)
+        must_exist(file)
         with open_engine(database, master_key_file, create=True) as engine:
             if kind == "events":
                 _import_recorded(engine, screen, file)
@@ -144,18 +145,6 @@ def _show_on(bar: ProgressBar) -> OnProgress:
         bar.show(at.bytes_read, at.bytes_total, note, rate)
 
     return on_progress
-
-
-def _must_be_readable(file: Path) -> None:
-    """Open the file before a database is created for it.
-
-    Raises:
-        SourceError: The file cannot be read.
-    """
-    from relations.exchange.files.sources import open_text
-
-    with open_text(file):
-        pass
 
 
 def _native_kind(file: Path) -> str:

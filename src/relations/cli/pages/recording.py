@@ -50,6 +50,14 @@ def show_import(report: ImportReport) -> Iterator[RenderableType]:
         for code, count in sorted(report.notes.items(), key=lambda pair: -pair[1]):
             made.add_row(code, number(count), report.note_reasons.get(code, ""))
         yield section(made)
+    for label, names in (
+        ("Columns that are not read", report.unread),
+        ("Files that are not read", report.unread_files),
+    ):
+        if names:
+            yield words(f"{label}: {', '.join(names)}.")
+    if report.footer:
+        yield words(f"Lines below the rows that are no rows: {number(report.footer)}.")
 
 
 def _reasons(report: ImportReport) -> Table:

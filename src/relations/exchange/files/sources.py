@@ -1,58 +1,55 @@
 """Readers of files: each row is `(number, row, problem)`, with the file's own texts.
 
-Rows are numbered from 1 in the order of the file; the header and blank lines do not count. A row that cannot be read
-comes with its problem and does not stop the others. A file that cannot be read is a `SourceError`.
+Rows are numbered from 1 in the order of the file; the header, a footer and blank lines do not count. A row that cannot
+be read comes with its problem and does not stop the others. A file that cannot be read is a `SourceError`.
+
+A zip archive is read as its files, one after the other in the order of their names, as if they were one.
 """
 
 from __future__ import annotations
 
-import csv
+import fnmatch
 import gzip
 import io
 import json
 import re
+import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
-from relations.errors import InvalidInput, SourceError
+from relations.errors import SourceError
+from relations.exchange.files.json_rows import json_rows
+from relations.exchange.files.reading import (
+    Raw,
+    RawRow,
+    Reading,
+    as_text,
+    limited,
+    one_line,
+    readable,
+    rows_of_objects,
+)
+from relations.exchange.files.tables import Columns, aligned, delimited, fixed, sheet_rows
+from relations.exchange.files.workbooks import is_workbook, sheet_cells
 from relations.exchange.files.xes import xes_rows
+from relations.exchange.files.xml_rows import xml_rows
+from relations.exchange.mapping.headings import Headings
 from relations.exchange.mapping.model import Limits, Source
 from relations.exchange.mapping.texts import JsonNumber
 
-__all__ = ["Raw", "RawRow", "SourceFile", "first_bytes", "json_objects", "open_source", "open_text"]
+__all__ = ["Raw", "RawRow", "SourceFile", "first_bytes", "json_objects", "must_exist", "open_source", "open_text"]
 
-Raw = dict[str, str]
-RawRow = tuple[int, Raw, InvalidInput | None]
-
-_MARKS = (
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-    (b"\xff\xfe\x00\x00", "utf-32"),
-    (b"\x00\x00\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-)
 _NATIVE_LINE = 16_000_000
 """The most characters in a line of commands, events or rejected rows."""
-_FIELD_MAX = 2**31 - 1
-"""The most that the csv module takes for its limit everywhere."""
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
 """The texts of a line of JSON, as wholes, and the brackets between them."""
 _NO_VALUE = frozenset({"nan", "nat", "none", "null"})
 """The texts that programs write into typed XES attributes without a value, in lower case."""
-_FOREIGN = (
-    (b"PK\x03\x04", "a zip archive or an Excel workbook", "Unpack it, or save the sheet as CSV"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file", "Save the sheet as CSV"),
-    (b"%PDF", "a PDF", "Give the table that it was made from"),
-    (b"BZh", "compressed with bzip2", "Unpack it, or compress it with gzip"),
-    (b"\xfd7zXZ\x00", "compressed with xz", "Unpack it, or compress it with gzip"),
-    (b"(\xb5/\xfd", "compressed with zstd", "Unpack it, or compress it with gzip"),
-    (b"PAR1", "a Parquet file", "Write it as CSV"),
-    (b"SQLite format 3\x00", "an SQLite database", "Give a file of rows"),
-)
+_ZIP = b"PK\x03\x04"
 
 
 @dataclass(slots=True)
@@ -64,12 +61,16 @@ class SourceFile:
         rows: What it holds.
         bytes_read: How far into the file as it lies on the disk.
         bytes_total: Its size on the disk.
+        footer: A function that returns the number of lines of a footer so far.
+        left_out: The names of an archive's files that are not read.
     """
 
-    columns: tuple[str, ...] | None
+    columns: Columns | None
     rows: Iterator[RawRow]
     bytes_read: Callable[[], int]
     bytes_total: int
+    footer: Callable[[], int] = lambda: 0
+    left_out: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -79,11 +80,26 @@ def open_source(source: Source, path: str | Path) -> Iterator[SourceFile]:
     Raises:
         SourceError: It is not there, empty, not what it is said to be, or breaks off; also while rows are read.
     """
-    with _open_file(Path(path)) as (disk, binary, total):
-        reading = _Reading(Path(path))
-        with _readable(reading):
-            columns, rows = _reader(source, binary, reading)
-        yield SourceFile(columns, _guarded(rows, reading), disk.tell, total)
+    reading = Reading(Path(path))
+    with _open_file(reading.path) as (disk, binary, total), ExitStack() as stack:
+        reading.reopen = lambda: _bytes_of(reading.path)
+        left_out: list[str] = []
+        columns: Columns | None
+        with readable(reading):
+            archive = _archive(disk, stack)
+            if archive is not None and (source.format == "xlsx" or is_workbook(archive)):
+                if source.format not in {"xlsx", "table"}:
+                    raise SourceError(
+                        f"{path} is an Excel workbook, and the mapping reads {source.format}",
+                        code="not_text",
+                        hint="Say format = 'xlsx' or 'table' in [source], or save the sheet as CSV",
+                    )
+                columns, rows = sheet_rows(source, sheet_cells(source, disk, reading), reading)
+            elif archive is not None:
+                columns, rows = _members(source, archive, reading, left_out)
+            else:
+                columns, rows = _reader(source, binary, reading)
+        yield SourceFile(columns, _guarded(rows, reading), disk.tell, total, lambda: reading.footer, left_out)
 
 
 @contextmanager
@@ -93,10 +109,10 @@ def open_text(path: Path) -> Iterator[tuple[Iterator[str], Callable[[], int], in
     Raises:
         SourceError: It cannot be read; also while lines are read.
     """
-    reading = _Reading(path)
+    reading = Reading(path, reopen=lambda: _bytes_of(path))
     with _open_file(path) as (disk, binary, total):
-        with _readable(reading):
-            text = _text(binary, "utf-8", reading, newline=None)
+        with readable(reading):
+            text = as_text(binary, "utf-8", reading, newline=None)
         yield _guarded_lines(text, reading), disk.tell, total
 
 
@@ -109,22 +125,14 @@ def first_bytes(path: Path) -> bytes:
         return b""
 
 
-@dataclass(slots=True)
-class _Reading:
-    """The position up to which a file has been read, for error messages.
+def must_exist(path: Path) -> None:
+    """Open a file and close it again.
 
-    It holds the text until the file below is closed: a text that goes first closes the file with a warning.
+    Raises:
+        SourceError: It is not there, or may not be read.
     """
-
-    path: Path
-    row: int = 0
-    nul: bool = False
-    length: int = 0
-    text: TextIO | None = None
-
-    @property
-    def place(self) -> str:
-        return f"after row {self.row}" if self.row else "at its beginning"
+    with _open_file(path):
+        pass
 
 
 @contextmanager
@@ -146,257 +154,127 @@ def _open_file(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO, int]]:
 
 
 @contextmanager
-def _readable(reading: _Reading) -> Iterator[None]:
-    """Turn the standard library's errors about broken files into errors for people."""
-    path = reading.path
-    try:
-        yield
-    except EOFError:
-        raise SourceError(
-            f"{path} breaks off {reading.place}: the gzip stream has no end",
-            code="truncated_gzip",
-            hint="Fetch the file again; the rows before that are in, and are not taken twice",
-        ) from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise SourceError(f"{path} is damaged {reading.place}: {error}", code="damaged_gzip") from None
-    except LookupError as error:
-        raise SourceError(
-            f"{path} names an encoding that does not exist: {error}",
-            code="wrong_encoding",
-            hint="Correct the encoding in the file's declaration, for instance to UTF-8",
-        ) from None
-    except UnicodeDecodeError as error:
-        bad = error.object[error.start : error.start + 1].hex()
-        raise SourceError(
-            f"{path} is not {error.encoding}: byte 0x{bad} soon {reading.place}",
-            code="wrong_encoding",
-            hint="Name the file's encoding in [source], for instance encoding = 'cp1252' or 'gb18030'",
-        ) from None
-    except UnicodeError as error:
-        raise SourceError(f"{path} cannot be decoded {reading.place}: {error}", code="wrong_encoding") from None
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read {reading.place}: {error.strerror or error}") from None
+def _bytes_of(path: Path) -> Iterator[BinaryIO]:
+    with _open_file(path) as (_, binary, _):
+        yield binary
 
 
-def _guarded(rows: Iterator[RawRow], reading: _Reading) -> Iterator[RawRow]:
-    with _readable(reading):
+# --- archives -------------------------------------------------------------------------------------------------------
+
+
+def _archive(disk: BinaryIO, stack: ExitStack) -> zipfile.ZipFile | None:
+    """Return a file as a zip archive; None if it is not one."""
+    head = disk.read(4)
+    disk.seek(0)
+    return stack.enter_context(zipfile.ZipFile(disk)) if head == _ZIP else None
+
+
+def _members(
+    source: Source, archive: zipfile.ZipFile, reading: Reading, left_out: list[str]
+) -> tuple[Columns | None, Iterator[RawRow]]:
+    """Return the columns and the rows of the archive's files that the mapping names, numbered through."""
+    files = sorted(name for name in archive.namelist() if not name.endswith("/"))
+    names = [name for name in files if fnmatch.fnmatchcase(name.rpartition("/")[2], source.member)]
+    left_out += [name for name in files if name not in names]
+    if not names:
+        raise SourceError(
+            f"{reading.path} is an archive without a file like {source.member}",
+            code="no_such_member",
+            hint=f"It has: {', '.join(files[:8]) or 'nothing'}",
+        )
+    first = _member(archive, names[0], reading)
+    columns, rows = _reader(source, first, reading)
+
+    def every() -> Iterator[RawRow]:
+        number = 0
+        for number, raw, problem in rows:
+            yield number, raw, problem
+        for name in names[1:]:
+            before = number
+            others, more = _reader(source, _member(archive, name, reading), reading)
+            if others != columns:
+                raise SourceError(
+                    f"{reading.path}: {name} has other columns than {names[0]}",
+                    code="members_differ",
+                    hint="Name files of one kind in [source], for instance member = 'Case*.csv'",
+                )
+            for place, raw, problem in more:
+                number = before + place
+                yield number, raw, problem
+
+    return columns, every()
+
+
+def _member(archive: zipfile.ZipFile, name: str, reading: Reading) -> BinaryIO:
+    if archive.getinfo(name).flag_bits & 1:
+        raise SourceError(f"{reading.path}: {name} is encrypted", code="encrypted_archive", hint="Unpack it first")
+    reading.reopen = lambda: cast("Any", archive.open(name))
+    return cast("BinaryIO", io.BufferedReader(cast("Any", archive.open(name))))
+
+
+# --- formats --------------------------------------------------------------------------------------------------------
+
+
+def _guarded(rows: Iterator[RawRow], reading: Reading) -> Iterator[RawRow]:
+    with readable(reading):
         for item in rows:
             reading.row = item[0]
             yield item
 
 
-def _guarded_lines(text: TextIO, reading: _Reading) -> Iterator[str]:
-    with _readable(reading):
-        for line in _limited(text, _NATIVE_LINE, reading):
+def _guarded_lines(text: TextIO, reading: Reading) -> Iterator[str]:
+    with readable(reading):
+        for line in limited(text, _NATIVE_LINE, reading):
             reading.row += 1
             yield line
 
 
-def _reader(source: Source, binary: BinaryIO, reading: _Reading) -> tuple[tuple[str, ...] | None, Iterator[RawRow]]:
-    if source.format == "xes":
-        return None, xes_rows(binary, reading.path, source.limits, _NO_VALUE)
-    delimited = source.format in {"csv", "tsv"}
-    text = _text(binary, source.encoding, reading, newline="" if delimited else None)
-    for _ in range(source.skip_lines):
-        _one_line(text, source.limits.line, reading)
-    if delimited:
-        return _delimited(source, text, reading)
-    if source.format == "columns":
-        return _aligned(source, text, reading)
-    if source.format == "fixed":
-        return tuple(column.name for column in source.fixed), _fixed(source, text, reading)
-    return None, _json_lines(text, source.limits, reading)
-
-
-def _text(binary: BinaryIO, encoding: str, reading: _Reading, *, newline: str | None) -> TextIO:
-    path = reading.path
-    peeked = cast("io.BufferedReader", binary).peek(4096)[:4096]
-    for mark, what, hint in _FOREIGN:
-        if peeked.startswith(mark):
-            raise SourceError(f"{path} is {what}, not text", code="not_text", hint=hint)
-    for mark, name in _MARKS:
-        if peeked.startswith(mark):
-            encoding = name
-            break
-    else:
-        wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
-        if not wide and peeked.count(0) > len(peeked) // 8:
+def _reader(source: Source, binary: BinaryIO, reading: Reading) -> tuple[Columns | None, Iterator[RawRow]]:
+    match source.format:
+        case "xes":
+            return None, xes_rows(binary, reading.path, source.limits, _NO_VALUE)
+        case "xml":
+            return None, _renamed(source, xml_rows(source, binary, reading))
+        case "json" if not _is_one_object_a_line(source, reading):
+            return None, _renamed(source, json_rows(source, binary, reading))
+        case "xlsx":
             raise SourceError(
-                f"{path} is not {encoding} text: it is full of NUL bytes",
-                code="not_text",
-                hint="If it is UTF-16, say encoding = 'utf-16-le' or 'utf-16-be' in [source]",
+                f"{reading.path} is not an Excel workbook",
+                code="not_a_workbook",
+                hint="Say format = 'csv' or 'table' in [source]",
             )
-    text = reading.text = io.TextIOWrapper(binary, encoding, newline=newline)
-    return text
+    lines_end_as_they_do = source.format in {"csv", "tsv", "table"}
+    text = as_text(binary, source.encoding, reading, newline="" if lines_end_as_they_do else None)
+    for _ in range(source.skip_lines):
+        one_line(text, source.limits.line, reading)
+    if lines_end_as_they_do:
+        return delimited(source, text, reading)
+    if source.format == "columns":
+        return aligned(source, text, reading)
+    if source.format == "fixed":
+        return tuple(column.name for column in source.fixed), fixed(source, text, reading)
+    objects = json_objects(limited(text, source.limits.line, reading), depth=source.limits.depth)
+    return None, _renamed(source, rows_of_objects(objects, source.limits))
 
 
-# --- limits ---------------------------------------------------------------------------------------------------------
+def _renamed(source: Source, rows: Iterator[RawRow]) -> Iterator[RawRow]:
+    """Yield the rows under the names of the mapping."""
+    if not source.headings:
+        return rows
+    rename = Headings(source).of_row
+    return ((number, rename(raw), problem) for number, raw, problem in rows)
 
 
-def _one_line(text: TextIO, limit: int, reading: _Reading) -> str:
-    """Return the next line, however long the file says that it is.
-
-    Raises:
-        SourceError: The line is longer than the limit.
-    """
-    line = text.readline(limit + 1)
-    if len(line) > limit:
-        raise _too_long(limit, reading, "the line")
-    return line
-
-
-def _limited(text: TextIO, limit: int, reading: _Reading) -> Iterator[str]:
-    while line := _one_line(text, limit, reading):
-        yield line
-
-
-def _too_long(limit: int, reading: _Reading, what: str) -> SourceError:
-    return SourceError(
-        f"{reading.path}, {reading.place}: {what} is longer than {limit:,} characters",
-        code="line_too_long",
-        hint="Check the format, the quotes and the encoding; or raise limits = { line = … } in [source]",
-    )
-
-
-# --- rows of each format --------------------------------------------------------------------------------------------
-
-
-def _named(cells: Iterable[str], path: Path) -> tuple[str, ...]:
-    names = tuple(cell.strip() or f"column {number}" for number, cell in enumerate(cells, 1))
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise SourceError(
-            f"{path} has more than one column called {', '.join(twice)}",
-            code="ambiguous_columns",
-            hint="Name the columns in [source]: header = false, columns = [...], skip_lines = 1",
-        )
-    return names
-
-
-def _header(source: Source, cells: list[str] | None, path: Path) -> tuple[str, ...]:
-    if not source.header:
-        return source.columns
-    if cells is None:
-        raise SourceError(f"{path} is empty: it has no header", code="empty_source")
-    if len(cells) > source.limits.columns:
-        raise SourceError(
-            f"{path} has {len(cells)} columns, more than the {source.limits.columns} that are read",
-            code="too_many_columns",
-            hint="Check the delimiter; or raise limits = { columns = … } in [source]",
-        )
-    return _named(cells, path)
-
-
-def _ragged(columns: tuple[str, ...], cells: list[str]) -> tuple[Raw, InvalidInput]:
-    raw = dict(zip(columns, cells, strict=False))
-    raw.update({f"+{number}": cell for number, cell in enumerate(cells[len(columns) :], 1)})
-    return raw, InvalidInput(
-        f"the row has {len(cells)} cells where there are {len(columns)} columns", code="ragged_row"
-    )
-
-
-def _nul() -> InvalidInput:
-    return InvalidInput("there is a NUL character in the row", code="nul_character")
-
-
-def _delimited(source: Source, text: TextIO, reading: _Reading) -> tuple[tuple[str, ...], Iterator[RawRow]]:
-    limit = source.limits.line
-    if csv.field_size_limit() < limit:  # one limit for the whole process: it may be raised, but never lowered
-        csv.field_size_limit(min(limit, _FIELD_MAX))
-
-    def lines() -> Iterator[str]:
-        for line in _limited(text, limit, reading):
-            if "\0" in line:
-                reading.nul = True
-            reading.length += len(line)
-            if reading.length > limit:
-                raise _too_long(limit, reading, "the row, with the line breaks in its quotes,")
-            yield line
-
-    delimiter = "\t" if source.format == "tsv" else source.delimiter
-    reader = csv.reader(lines(), delimiter=delimiter, quotechar=source.quote, strict=True)
-    first = None
-    if source.header:
-        try:
-            first = next((cells for cells in reader if cells), None)
-        except csv.Error as error:
-            raise SourceError(f"the header of {reading.path} cannot be read: {error}") from None
-    columns = _header(source, first, reading.path)
-    return columns, _delimited_rows(reader, columns, reading)
-
-
-def _delimited_rows(reader: Any, columns: tuple[str, ...], reading: _Reading) -> Iterator[RawRow]:
-    width = len(columns)
-    number = 0
-    while True:
-        reading.nul, reading.length = False, 0
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            number += 1
-            if "expected after" not in str(error):
-                raise SourceError(
-                    f"{reading.path}, row {number}, line {reader.line_num}: {error}",
-                    code="malformed_source",
-                    hint="Look for a quote that is opened there or before and never closed",
-                ) from None
-            problem = InvalidInput(f"the row's quotes make no sense: {error}", code="malformed_row")
-            yield number, {"line": str(reader.line_num)}, problem
-            continue
-        if cells is None:
-            return
-        if not cells:
-            continue
-        number += 1
-        if len(cells) != width:
-            yield number, *_ragged(columns, cells)
-        else:
-            yield number, dict(zip(columns, cells, strict=True)), _nul() if reading.nul else None
-
-
-def _aligned(source: Source, text: TextIO, reading: _Reading) -> tuple[tuple[str, ...], Iterator[RawRow]]:
-    first = None
-    if source.header:
-        lines = _limited(text, source.limits.line, reading)
-        first = next((cells for line in lines if (cells := line.split())), None)
-    columns = _header(source, first, reading.path)
-    width = len(columns)
-
-    def rows() -> Iterator[RawRow]:
-        number = 0
-        for line in _limited(text, source.limits.line, reading):
-            cells = line.split()
-            if not cells:
-                continue
-            number += 1
-            if len(cells) != width:
-                yield number, *_ragged(columns, cells)
-            else:
-                yield number, dict(zip(columns, cells, strict=True)), _nul() if "\0" in line else None
-
-    return columns, rows()
-
-
-def _fixed(source: Source, text: TextIO, reading: _Reading) -> Iterator[RawRow]:
-    places = [(column.name, column.start - 1, column.end) for column in source.fixed]
-    width = max(end for _, _, end in places)
-    shortest = max(start for _, start, _ in places)
-    number = 0
-    for line in _limited(text, source.limits.line, reading):
-        line = line.rstrip("\r\n")  # noqa: PLW2901 - the line without its end is the line
-        if not line.strip():
-            continue
-        number += 1
-        raw = {name: line[start:end].strip() for name, start, end in places}
-        problem = None
-        if "\0" in line:
-            problem = _nul()
-        elif len(line) <= shortest or len(line.rstrip()) > width:
-            problem = InvalidInput(
-                f"the line has {len(line)} characters where the last column stands at {shortest + 1} to {width}",
-                code="ragged_row",
-            )
-        yield number, raw, problem
+def _is_one_object_a_line(source: Source, reading: Reading) -> bool:
+    """Return true if a JSON file has an object on its first line, without the mapping's path."""
+    assert reading.reopen is not None  # noqa: S101 - set where the file is opened
+    with reading.reopen() as binary:
+        line = binary.readline(source.limits.line).removeprefix(b"\xef\xbb\xbf")
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and (source.rows or "").partition(".")[0] not in found
 
 
 def json_objects(
@@ -427,27 +305,6 @@ def json_objects(
         yield number, found if isinstance(found, dict) else "the line is JSON, but not an object"
 
 
-def _json_lines(text: TextIO, limits: Limits, reading: _Reading) -> Iterator[RawRow]:
-    for number, found in json_objects(_limited(text, limits.line, reading), depth=limits.depth):
-        if isinstance(found, str):
-            yield number, {}, InvalidInput(found, code="malformed_row")
-            continue
-        raw: Raw = {}
-        _flatten(found, "", raw)
-        if len(raw) > limits.columns:
-            yield (
-                number,
-                {},
-                InvalidInput(
-                    f"the object has {len(raw)} fields, more than the {limits.columns} that are read",
-                    code="too_many_columns",
-                ),
-            )
-            continue
-        nul = any("\0" in value for value in raw.values())
-        yield number, raw, _nul() if nul else None
-
-
 def _nested_deeper(line: str, depth: int) -> bool:
     """Return true if a line of JSON has more than some levels of objects and lists, without parsing it."""
     if line.count("{") + line.count("[") <= depth:
@@ -461,19 +318,3 @@ def _nested_deeper(line: str, depth: int) -> bool:
         elif bracket in "}]":
             level -= 1
     return False
-
-
-def _flatten(found: dict[str, Any], prefix: str, raw: Raw) -> None:
-    for key, value in found.items():
-        name = prefix + key
-        match value:
-            case str():
-                raw[name] = value
-            case None:
-                raw[name] = ""
-            case bool():
-                raw[name] = "true" if value else "false"
-            case dict():
-                _flatten(value, f"{name}.", raw)
-            case _:
-                raw[name] = json.dumps(value, ensure_ascii=False)

@@ -70,6 +70,8 @@ _FINISHED = frozenset({"first_of", "previous", "count_by", "items", "tenders", "
 _CONVERSIONS = frozenset(
     {"replace", "pattern", "case", "map", "otherwise", "type", "digest", "default", "unreadable"}
 ).union(*_OPTIONS.values())
+_ZONED = frozenset({"iso", "epoch_seconds", "epoch_milliseconds", "json_date"})
+_TABLES = frozenset({"csv", "tsv", "table", "xlsx"})
 RESERVED = ("row", "source")
 """Names that a mapping cannot give to its own values: the row's number and the import's name."""
 
@@ -103,32 +105,52 @@ class Limits(_Part):
     Attributes:
         line: Characters in one row of text, quoted line breaks included.
         columns: Columns of a row.
-        depth: Levels of objects inside objects (`jsonl`) or attributes inside attributes (`xes`).
+        depth: Levels of objects inside objects (`jsonl`, `json`), attributes inside attributes (`xes`) or elements
+            inside elements (`xml`).
+        unpacked: Bytes of a workbook once it is unpacked (`xlsx`).
+        cells: Cells of a sheet between its first row and column and its last ones, empty ones included (`xlsx`).
     """
 
     line: Annotated[int, Field(ge=1)] = 1_000_000
     columns: Annotated[int, Field(ge=1)] = 2_000
     depth: Annotated[int, Field(ge=1, le=500)] = 32
+    unpacked: Annotated[int, Field(ge=1)] = 512_000_000
+    cells: Annotated[int, Field(ge=1)] = 10_000_000
 
 
 class Source(_Part):
-    """The format of the file. Gzip is recognised by its first bytes; a byte order mark is removed.
+    """The format of the file. Gzip and zip are recognised by the first bytes; a byte order mark is removed.
 
     Attributes:
-        format: `csv`, `tsv`, `columns` (separated by blanks) or `fixed` (by position). Or `jsonl` (one object a line;
-            fields of inner objects are `outer.inner`) or `xes` (one event a row; attributes of its trace are `case:…`).
-        encoding: The encoding of the text. XML names its own.
+        format: `csv`, `tsv`, `columns` (separated by blanks) or `fixed` (by position). `xlsx` is a sheet of a workbook.
+            `table` is a sheet, or text with the delimiter that its first line shows. `jsonl` is one object a line, and
+            `json` a document with objects at `rows`; fields of inner objects are `outer.inner`. `xml` is a document
+            with elements at `rows`; what is inside is `outer/inner` and `outer/@attribute`. `xes` is one event a row;
+            attributes of its trace are `case:…`.
+        encoding: The encoding of the text. XML names its own; JSON documents are UTF-8.
         header: The first row names the columns (`csv`, `tsv`, `columns`).
         columns: The columns' names where the first row does not name them.
         fixed: The positions of the columns, for `fixed`.
         delimiter: The character between cells, for `csv`.
         quote: The quote character, for `csv` and `tsv`.
-        skip_lines: The number of lines to skip before anything else.
-        blank_words: Words that stand for a missing value, such as `NULL`.
+        skip_lines: The number of lines to skip before anything else; in a sheet, of rows.
+        blank_words: Words that stand for a missing value, such as `NULL`. In tables, `#N/A` and the other errors of a
+            spreadsheet's formulas always do.
+        rows: The path of the rows: `data.items` of a list in a JSON document, `envelope/case` of an XML element.
+        sheet: The sheet of a workbook, by its name or its number from 1. The first visible one by default.
+        member: The names of an archive's files to read, such as `Case*.csv`. All by default.
+        headings: Other headings of a column, as other languages and versions of a product write them. Case and blanks
+            do not count.
+        optional: Columns that a file may lack. They are then blank in each row.
+        footer: A regular expression that matches the first line below the rows. It and the lines below it are not rows.
+        skip_blank_rows: Leave out rows without any text. Empty lines, and blank rows of a sheet, are always left out.
+        formula_guards: Remove the apostrophe of texts such as `'=1+1` or `'@anna`, which some products add. Before a
+            number it is always removed in tables.
+        zone: The IANA zone of times without one, for values that name none.
         limits: The most that one row may hold.
     """
 
-    format: Literal["csv", "tsv", "columns", "fixed", "jsonl", "xes"]
+    format: Literal["csv", "tsv", "table", "xlsx", "columns", "fixed", "jsonl", "json", "xml", "xes"]
     encoding: Annotated[str, AfterValidator(sound_encoding)] = "utf-8"
     header: bool = True
     columns: tuple[str, ...] = ()
@@ -137,15 +159,39 @@ class Source(_Part):
     quote: Annotated[str, StringConstraints(min_length=1, max_length=1)] = '"'
     skip_lines: Annotated[int, Field(ge=0)] = 0
     blank_words: frozenset[str] = frozenset()
+    rows: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
+    sheet: Annotated[int, Field(ge=1)] | str | None = None
+    member: Annotated[str, StringConstraints(min_length=1, max_length=200)] = "*"
+    headings: dict[str, tuple[str, ...]] = {}
+    optional: tuple[str, ...] = ()
+    footer: Pattern | None = None
+    skip_blank_rows: bool = False
+    formula_guards: bool = False
+    zone: Annotated[str, AfterValidator(known_zone)] | None = None
     limits: Limits = Limits()
+
+    @property
+    def is_table(self) -> bool:
+        """True if a spreadsheet may have written the file."""
+        return self.format in _TABLES
 
     @model_validator(mode="after")
     def _columns_are_named_once(self) -> Self:
-        if self.format in {"csv", "tsv", "columns"} and self.header == bool(self.columns):
+        if self.format in {*_TABLES, "columns"} and self.header == bool(self.columns):
             msg = "columns are named by the file (header = true) or by `columns` (header = false)"
             raise ValueError(msg)
         if (self.format == "fixed") != bool(self.fixed):
             msg = "`fixed` columns go with format = 'fixed', and only with it"
+            raise ValueError(msg)
+        if (self.rows is not None and self.format not in {"json", "xml"}) or (
+            self.rows is None and self.format == "xml"
+        ):
+            msg = "`rows` is the path of the rows of a json or xml document; xml needs it"
+            raise ValueError(msg)
+        said = [" ".join(each.casefold().split()) for name, others in self.headings.items() for each in (name, *others)]
+        twice = sorted({each for each in said if said.count(each) > 1})
+        if twice:
+            msg = f"{', '.join(twice)}: the heading of two columns"
             raise ValueError(msg)
         names = self.columns or tuple(column.name for column in self.fixed)
         if len(set(names)) != len(names):
@@ -256,8 +302,9 @@ class Value(_Part):
         rounding: The treatment of decimals beyond the currency's own: `exact` (rejected), `half_even`, `half_up`
             (away from zero), `down` (towards zero).
         format: `iso`; a format of `strptime`; `excel` or `excel_1904` (days as a number, as spreadsheets store them);
-            `epoch_seconds` or `epoch_milliseconds` (since 1970, UTC).
-        zone: The IANA zone of times without a zone. Without it such a row is rejected.
+            `epoch_seconds` or `epoch_milliseconds` (since 1970, UTC); `json_date` (`/Date(1714557600000)/`). Several
+            are tried in this order.
+        zone: The IANA zone of times without a zone; that of the file by default. Without it such a row is rejected.
         at: The time of day of a day without one.
         plus_days: Days to add to a time: a number, or the value or column that has it.
         minus_days: Days to subtract from a time, likewise.
@@ -306,7 +353,7 @@ class Value(_Part):
     currency_from: str | None = None
     minor_units: bool = False
     rounding: Literal["exact", "half_even", "half_up", "down"] = "exact"
-    format: str = "iso"
+    format: str | Annotated[tuple[str, ...], Field(min_length=1)] = "iso"
     zone: Annotated[str, AfterValidator(known_zone)] | None = None
     at: time | None = None
     plus_days: int | str | None = None
@@ -360,14 +407,21 @@ class Value(_Part):
         if self.type == "money" and (self.currency is None) == (self.currency_from is None):
             msg = "money needs its `currency`, or `currency_from` for the row's own"
             raise ValueError(msg)
-        zoned = self.format in {"iso", "epoch_seconds", "epoch_milliseconds"} or "%z" in self.format
-        if self.type == "time" and not zoned and self.zone is None:
-            msg = f"the format {self.format!r} has no zone (%z), so `zone` has to say it"
-            raise ValueError(msg)
         if self.thousands == self.decimal_mark or (self.thousands or "").isalnum():
             msg = f"thousands = {self.thousands!r} cannot separate thousands with decimal_mark = {self.decimal_mark!r}"
             raise ValueError(msg)
         return self
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats of a time, in the order in which they are tried."""
+        return (self.format,) if isinstance(self.format, str) else self.format
+
+    @property
+    def lacks_zone(self) -> bool:
+        """True for a time with a format that has no zone, where the value names none."""
+        zoned = (each in _ZONED or "%z" in each for each in self.formats)
+        return self.type == "time" and self.zone is None and not all(zoned)
 
 
 class Reject(_Part):
@@ -497,6 +551,11 @@ class Mapping(_Part):
         if twice:
             msg = f"{', '.join(sorted(twice))}: two values have this name"
             raise ValueError(msg)
+        inline = [each for rule in self.command for each in rule.arguments.values() if isinstance(each, Value)]
+        for value in () if self.source.zone is not None else [*self.values.values(), *inline]:
+            if value.lacks_zone:
+                msg = f"the format {value.format!r} has no zone (%z), so `zone` has to say it"
+                raise ValueError(msg)
         if self.group is None and any(value.total_of is not None for value in self.values.values()):
             msg = "`total_of` adds up the rows of a [group], and the mapping has none"
             raise ValueError(msg)

@@ -22,6 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BARE_ISO = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}").fullmatch
 _SERIAL = re.compile(r"([0-9]{1,7})(\.[0-9]{1,17})?").fullmatch
 _TICKS = re.compile(r"-?[0-9]{1,17}(\.[0-9]{1,9})?").fullmatch
+_JSON_DATE = re.compile(r"/Date\((-?[0-9]{1,17})(?:[+-][0-9]{4})?\)/").fullmatch
 _EXCEL_DAYS = {"excel": datetime(1899, 12, 30), "excel_1904": datetime(1904, 1, 1)}  # noqa: DTZ001 - local days
 _EXCEL_FIRST = 61
 """The first day (1900-03-01) of which all spreadsheets agree: before it, Excel counts a 1900-02-29."""
@@ -38,7 +39,7 @@ def compile_time(name: str, value: Value) -> Callable[[str], datetime]:
     """Return the function that reads a value's texts as moments, by its format and zone."""
     zone = time_zone(value.zone) if value.zone is not None else None
     at = value.at if value.at is not None else time_of_day()
-    parse, wanted = _parser(value.format)
+    parse, wanted = _first_of([_parser(form) for form in value.formats])
 
     # Most files are in order of time, so that the same texts come again and again.
     @lru_cache(maxsize=4096)
@@ -66,6 +67,22 @@ def compile_time(name: str, value: Value) -> Callable[[str], datetime]:
     return moment
 
 
+def _first_of(parsers: list[tuple[Callable[[str], _Read], str]]) -> tuple[Callable[[str], _Read], str]:
+    """Return the function that tries several forms in their order."""
+    if len(parsers) == 1:
+        return parsers[0]
+
+    def parse(text: str) -> _Read:
+        for each, _ in parsers:
+            try:
+                return each(text)
+            except (ValueError, OverflowError):
+                continue
+        raise ValueError(text)
+
+    return parse, " or ".join(wanted for _, wanted in parsers)
+
+
 def _parser(form: str) -> tuple[Callable[[str], _Read], str]:
     match form:
         case "iso":
@@ -76,6 +93,8 @@ def _parser(form: str) -> tuple[Callable[[str], _Read], str]:
             return lambda text: _ticks(text, 1_000_000), "a number of seconds since 1970"
         case "epoch_milliseconds":
             return lambda text: _ticks(text, 1_000), "a number of milliseconds since 1970"
+        case "json_date":
+            return _json_date, "a time like /Date(1714557600000)/"
     is_day = not any(code in form for code in ("%H", "%I", "%c", "%X", "%T", "%R"))
     return lambda text: _Read(datetime.strptime(text, form), is_day), f"a time like {form}"  # noqa: DTZ007 - see zone
 
@@ -97,6 +116,14 @@ def _ticks(text: str, microseconds: int) -> _Read:
     if _TICKS(text) is None:
         raise ValueError(text)
     return _Read(_EPOCH + timedelta(microseconds=round(Decimal(text) * microseconds)), is_day=False)
+
+
+def _json_date(text: str) -> _Read:
+    """Return the moment of an old JSON date. An offset behind the milliseconds names a zone and moves nothing."""
+    found = _JSON_DATE(text)
+    if found is None:
+        raise ValueError(text)
+    return _ticks(found[1], 1_000)
 
 
 def shift_days(name: str, moment: datetime, days: int, zone: ZoneInfo) -> datetime:

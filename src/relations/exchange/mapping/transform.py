@@ -93,12 +93,13 @@ class Transform:
         self._counters: list[Counter] = []
         self._raw_columns: dict[str, str] = {}
         self._names = {"row", "source", *mapping.values, *(match.name for match in mapping.match)}
-        self._blank_words = mapping.source.blank_words
+        self._source = mapping.source
+        self._read: set[str] = set()
         for value_name, column in _raw_columns(mapping).items():
             self._must_exist(column, column_only=True)
             # Under a key that no name can be, for a value may be called as a column is.
             self._raw_columns[value_name] = f"\0{column}"
-            self._compute[f"\0{column}"] = compile_column(column, self._blank_words)
+            self._compute[f"\0{column}"] = compile_column(column, self._source)
         for value_name, value in mapping.values.items():
             self._compute[value_name] = self._value(value_name, value)
         _refuse_circles(mapping)
@@ -170,16 +171,22 @@ class Transform:
         values.raw, values.compute, values.lines, values.left_out = raw, self._compute, [], []
         return values
 
+    @property
+    def columns_read(self) -> frozenset[str]:
+        """The columns that the mapping reads."""
+        return frozenset(self._read)
+
     # --- compiling ---------------------------------------------------------------------------------------------------
 
     def _need(self, name: str) -> None:
         """Make a name known: it is a value, otherwise a column."""
         if name not in self._names and name not in self._compute:
             self._must_exist(name)
-            self._compute[name] = compile_column(name, self._blank_words)
+            self._compute[name] = compile_column(name, self._source)
 
     def _must_exist(self, column: str, *, column_only: bool = False) -> None:
-        if self._columns is None or column in self._columns:
+        self._read.add(column)
+        if self._columns is None or column in self._columns or column in self._source.optional:
             return
         known = [*self._columns] if column_only else [*self._columns, *sorted(self._names)]
         close = difflib.get_close_matches(column, known, 1)
@@ -195,8 +202,10 @@ class Transform:
             self._need(name)
 
     def _value(self, name: str, value: Value) -> Getter:
+        if value.column is not None:
+            self._must_exist(value.column, column_only=True)
         self._needs(_names_of(value))
-        return compile_value(name, value, self._counters, self._blank_words, self._digest)
+        return compile_value(name, value, self._counters, self._source, self._digest)
 
     def _test(self, when: tuple[RowCondition, ...]) -> Test:
         for condition in when:

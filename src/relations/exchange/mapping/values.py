@@ -17,7 +17,7 @@ from typing import Any
 
 from relations.aggregates.customer import PurchaseLine
 from relations.errors import InvalidInput, MappingError
-from relations.exchange.mapping.model import LineParts, Value
+from relations.exchange.mapping.model import LineParts, Source, Value
 from relations.exchange.mapping.numbers import decimal_number, integer_reader, money_reader, number_reader
 from relations.exchange.mapping.times import compile_time, shift_days
 from relations.messages import Money, Tender, shown
@@ -37,6 +37,17 @@ __all__ = [
 Getter = Callable[["RowValues"], Any]
 Digest = Callable[[str], str]
 _LONG_KEY = 48
+_ERRORS = frozenset(
+    (
+        *("#N/A", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!"),
+        *("#NV", "#WERT!", "#BEZUG!", "#ZAHL!"),  # German
+        *("#N/D", "#VALOR!", "#VALEUR!", "#NOM?", "#NOMBRE?", "#NOMBRE!", "#NUL!", "#¡VALOR!", "#¡REF!"),  # and others
+    )
+)
+"""The errors that spreadsheets write for a formula without a result."""
+_NUMBER = re.compile(r"'[=+-]?[0-9(][0-9 .,/()+-]*").fullmatch
+"""A number behind an apostrophe, by which spreadsheets keep it as text: `'0043 1 234`, `'-5,00`, `'02134`."""
+_FORMULA_OR_NUMBER = re.compile(r"'[=+\-@%|\t]|'[0-9(][0-9 .,/()+-]*$").match
 
 
 class RowValues(dict[str, Any]):
@@ -60,17 +71,26 @@ class RowValues(dict[str, Any]):
         return value
 
 
-def compile_column(name: str, blank_words: frozenset[str]) -> Getter:
+def compile_column(name: str, source: Source) -> Getter:
     """Return the function of a column: its text without the blanks around it, or None where it is blank."""
+    table = source.is_table
+    blank_words = source.blank_words | _ERRORS if table else source.blank_words
+    guarded = _FORMULA_OR_NUMBER if source.formula_guards else _NUMBER
 
-    def column(values: RowValues) -> str | None:
+    def cell(values: RowValues) -> str | None:
+        text = values.raw.get(name, "").strip()
+        if not text or text in blank_words:
+            return None
+        return text[1:] if text[0] == "'" and guarded(text) is not None else text
+
+    def word(values: RowValues) -> str | None:
         text = values.raw.get(name, "").strip()
         return None if not text or text in blank_words else text
 
     def plain(values: RowValues) -> str | None:
         return values.raw.get(name, "").strip() or None
 
-    return column if blank_words else plain
+    return cell if table else word if blank_words else plain
 
 
 def compile_template(template: str, *, field: str) -> Getter:
@@ -108,7 +128,7 @@ def _constant(value: Any) -> Getter:
 
 
 def compile_value(
-    name: str, value: Value, counters: list[Counter], blank_words: frozenset[str], digest: Digest | None = None
+    name: str, value: Value, counters: list[Counter], source: Source, digest: Digest | None = None
 ) -> Getter:
     """Return a value's function.
 
@@ -116,10 +136,12 @@ def compile_value(
         name: The value's name.
         value: Its rules.
         counters: The list to which values that count or remember add themselves, because they see every row.
-        blank_words: Words that stand for a missing value.
+        source: The form of the file.
         digest: The function that makes keyed digests.
     """
-    read = _compiled(name, value, counters, blank_words, digest)
+    if value.type == "time" and value.zone is None:
+        value = value.model_copy(update={"zone": source.zone})
+    read = _compiled(name, value, counters, source, digest)
     if value.unreadable == "reject":
         return read
 
@@ -135,9 +157,7 @@ def compile_value(
     return forgiving
 
 
-def _compiled(
-    name: str, value: Value, counters: list[Counter], blank_words: frozenset[str], digest: Digest | None
-) -> Getter:
+def _compiled(name: str, value: Value, counters: list[Counter], source: Source, digest: Digest | None) -> Getter:
     if value.count_by is not None or value.first_of is not None or value.previous is not None:
         # The transformation fills it in. Asking for it before that means that the mapping goes in circles.
         counters.append(Counter(name, value))
@@ -153,7 +173,7 @@ def _compiled(
     if value.product is not None or value.sum is not None:
         origin = _arithmetic(name, value.product or value.sum or (), multiply=value.product is not None)
         return _or_default(name, value, origin, _numeric(name, value))
-    origin = _origin(name, value, blank_words)
+    origin = _origin(name, value, source)
     clean = _cleaning(name, value, digest)
     convert = _conversion(name, value)
     if value.constant is not None and clean is None and value.type == "text":
@@ -267,9 +287,9 @@ def _unset(name: str) -> Getter:
     return unset
 
 
-def _origin(name: str, value: Value, blank_words: frozenset[str]) -> Getter:
+def _origin(name: str, value: Value, source: Source) -> Getter:
     if value.column is not None:
-        return compile_column(value.column, blank_words)
+        return compile_column(value.column, source)
     if value.constant is not None:
         plain = value.type == "text" or isinstance(value.constant, bool)
         return _constant(value.constant if plain else str(value.constant))
