@@ -36,6 +36,7 @@ from relations.projections.care import (
     DueContact,
     KeptFigure,
     KeptMonth,
+    OwnerKept,
     PlanBeginning,
     PlanStep,
 )
@@ -133,6 +134,18 @@ from relations.projections.satisfaction import (
     ThemeFigure,
     Trend,
 )
+from relations.projections.satisfaction.themes import LowTheme
+from relations.projections.team import (
+    EffectShare,
+    StaffCourse,
+    StaffFit,
+    StaffProfile,
+    TeamFigure,
+    TenureFigure,
+    TrainingEffect,
+    TrainingNeed,
+)
+from relations.projections.team.view import TeamView
 from relations.projections.views import Views
 
 __all__ = [
@@ -191,6 +204,7 @@ __all__ = [
     "DueContact",
     "DueStep",
     "Duplicate",
+    "EffectShare",
     "EmotionalBalance",
     "Evidence",
     "FitInUse",
@@ -219,6 +233,7 @@ __all__ = [
     "LifecycleReport",
     "Lift",
     "Load",
+    "LowTheme",
     "LoyaltySigns",
     "LoyaltyView",
     "MemberAccount",
@@ -227,6 +242,7 @@ __all__ = [
     "NpsFigure",
     "OpenLoop",
     "OpenLoops",
+    "OwnerKept",
     "PartnerResult",
     "PeriodRates",
     "PlanBeginning",
@@ -262,18 +278,26 @@ __all__ = [
     "SilentCustomer",
     "Spending",
     "SpendingModel",
+    "StaffCourse",
+    "StaffFit",
+    "StaffProfile",
     "Statement",
     "StatementEntry",
     "StepTime",
     "SurvivalCurve",
     "SurvivalPoint",
     "Tally",
+    "TeamFigure",
+    "TeamView",
+    "TenureFigure",
     "ThemeFigure",
     "TicketPage",
     "TicketProfile",
     "TierEvent",
     "TierProgress",
     "TierRisk",
+    "TrainingEffect",
+    "TrainingNeed",
     "Trait",
     "Trend",
     "UsualRange",

@@ -206,6 +206,9 @@ def marks_asked_for(engine: Relations) -> dict[str, int]:
         "silent": 0,
         "campaigns": 1,
         "partners": 1,
+        "owners": 2 * min(10, len([each for each in views.team.figures(as_of=AS_OF) if each.resolved or each.open])),
+        "training": 0,
+        "tenure": len([each for each in views.team.tenure(as_of=AS_OF) if each.share is not None]),
     }
 
 
