@@ -182,7 +182,7 @@ def test_a_page_is_the_same_every_time_and_complete(group: Relations, pages: dic
     assert render_html(group, language, as_of=GROUP_AS_OF) == pages[language]
     figures = {attributes["data-figure"] for tag, attributes in read(pages[language]) if tag == "figure"}
     goals = {name for name in figures if name is not None and name.startswith("goal-")}
-    assert figures - goals == FIGURES | {"care-kept", "care-next"}
+    assert figures - goals == FIGURES
     assert goals
     assert "said empty" not in pages[language]
 
