@@ -27,7 +27,7 @@ from relations.commands import (
 from relations.errors import CommandRefused, InvalidInput
 from relations.messages import Command
 from relations.policies import Care, CarePlan, CareStep, Policy
-from relations.testing.oracle.slow_care import SlowCare
+from relations.testing.oracle.care import SlowCare
 
 START = datetime(2024, 1, 30, 12, tzinfo=UTC)
 HOURS = 150 * 24
