@@ -35,7 +35,7 @@ SEEN: Counter[str] = Counter()
 
 
 class Action(NamedTuple):
-    """What happens at an hour: its kind, the customer, and two numbers that choose a round, the last
+    """An action at an hour: its kind, the customer, and two numbers that choose a round, the last
     one first, and a step."""
 
     hour: int
