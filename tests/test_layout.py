@@ -472,7 +472,7 @@ def test_worker_processes_are_started_in_one_place() -> None:
     """A pool made elsewhere would leave its workers running when its process is killed."""
     users = {
         module
-        for module, tree in TREES.items()
+        for module, tree in trees()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("ProcessPoolExecutor")
     }
