@@ -1,4 +1,4 @@
-"""What campaigns cost, for the cost of winning customers: an advertisement is spent on nobody in particular."""
+"""The costs of campaigns, as a part of the cost of winning customers. They are spent on nobody in particular."""
 
 from __future__ import annotations
 
