@@ -25,7 +25,9 @@ from relations.projections.campaigns import (
     CampaignReach,
     CampaignRecipient,
     CampaignResult,
+    CampaignReturn,
     Lift,
+    PartnerResult,
 )
 from relations.projections.campaigns.view import CampaignsView
 from relations.projections.care import (
@@ -34,6 +36,7 @@ from relations.projections.care import (
     DueContact,
     KeptFigure,
     KeptMonth,
+    OwnerKept,
     PlanBeginning,
     PlanStep,
 )
@@ -131,6 +134,18 @@ from relations.projections.satisfaction import (
     ThemeFigure,
     Trend,
 )
+from relations.projections.satisfaction.themes import LowTheme
+from relations.projections.team import (
+    EffectShare,
+    StaffCourse,
+    StaffFit,
+    StaffProfile,
+    TeamFigure,
+    TenureFigure,
+    TrainingEffect,
+    TrainingNeed,
+)
+from relations.projections.team.view import TeamView
 from relations.projections.views import Views
 
 __all__ = [
@@ -151,6 +166,7 @@ __all__ = [
     "CampaignReach",
     "CampaignRecipient",
     "CampaignResult",
+    "CampaignReturn",
     "CampaignsView",
     "CareView",
     "CasesStanding",
@@ -188,6 +204,7 @@ __all__ = [
     "DueContact",
     "DueStep",
     "Duplicate",
+    "EffectShare",
     "EmotionalBalance",
     "Evidence",
     "FitInUse",
@@ -216,6 +233,7 @@ __all__ = [
     "LifecycleReport",
     "Lift",
     "Load",
+    "LowTheme",
     "LoyaltySigns",
     "LoyaltyView",
     "MemberAccount",
@@ -224,6 +242,8 @@ __all__ = [
     "NpsFigure",
     "OpenLoop",
     "OpenLoops",
+    "OwnerKept",
+    "PartnerResult",
     "PeriodRates",
     "PlanBeginning",
     "PlanStep",
@@ -258,18 +278,26 @@ __all__ = [
     "SilentCustomer",
     "Spending",
     "SpendingModel",
+    "StaffCourse",
+    "StaffFit",
+    "StaffProfile",
     "Statement",
     "StatementEntry",
     "StepTime",
     "SurvivalCurve",
     "SurvivalPoint",
     "Tally",
+    "TeamFigure",
+    "TeamView",
+    "TenureFigure",
     "ThemeFigure",
     "TicketPage",
     "TicketProfile",
     "TierEvent",
     "TierProgress",
     "TierRisk",
+    "TrainingEffect",
+    "TrainingNeed",
     "Trait",
     "Trend",
     "UsualRange",

@@ -36,7 +36,6 @@ __all__ = [
     "Keys",
     "StoredKey",
     "has_personal",
-    "has_sealed",
     "open_event",
     "seal_event",
 ]
@@ -489,11 +488,6 @@ def has_personal(event: Event, topic: Topic) -> bool:
 def is_sealed(words: Any) -> bool:
     """Return True for words in their sealed form."""
     return isinstance(words, str) and words.startswith(_PREFIX)
-
-
-def has_sealed(event: Event, topic: Topic) -> bool:
-    """Return whether any personal field of the event is sealed."""
-    return bool(_sealed_fields(event, topic))
 
 
 def _sealed_fields(event: Event, topic: Topic) -> list[str]:

@@ -6,7 +6,7 @@ of relations. Another application's events on the same log are covered by the ch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -41,6 +41,8 @@ class EventCheck:
         adoptions: The topics of the events that adopt a policy.
         findings: Receives the problems.
         on_page: Called with each page of rows, all columns.
+        decoded_later: The topics whose bodies a refold of the whole log decodes afterwards; `check_bodies` decodes them
+            if it could not.
 
     Attributes:
         head: The last position up to which the chain holds, and its digest.
@@ -55,6 +57,7 @@ class EventCheck:
         adoptions: Collection[str],
         findings: Findings,
         on_page: Callable[[Sequence[Raw]], None] = lambda _page: None,
+        decoded_later: Collection[str] = (),
     ) -> None:
         self._log = log
         self._codec = codec
@@ -65,6 +68,7 @@ class EventCheck:
             name: fields for name, topic in codec.topics.items() if (fields := marked_fields(topic.event, "policy"))
         }
         self._adoptions = adoptions
+        self._later = {*decoded_later} - self._naming.keys() - {*adoptions}
         self._position, self._digest = 0, GENESIS
         self._computed: bytes | None = None
         self._is_whole = True
@@ -99,8 +103,22 @@ class EventCheck:
             self._check_events(connection, page)
             self._on_page(page)
 
+    def check_bodies(self, connection: Connection) -> Iterator[Problem]:
+        """Decode the bodies that were left to a refold, and yield those that cannot be decoded."""
+        for page in self._log.scan(connection, ("position", "topic", "schema", "body"), damaged=True):
+            for position, topic, schema, body in page:
+                if topic in self._later and schema != FOREIGN:
+                    try:
+                        self._codec.decode(topic, schema, body)
+                    except RelationsError as error:
+                        yield self._problem(error.code, error.reason, position)
+
     def _add(self, code: str, reason: str, position: int, column: str | None = None) -> None:
-        self._findings.add(Problem(code, reason, position, table=str(log_table.name), key=str(position), column=column))
+        self._findings.add(self._problem(code, reason, position, column))
+
+    @staticmethod
+    def _problem(code: str, reason: str, position: int, column: str | None = None) -> Problem:
+        return Problem(code, reason, position, table=str(log_table.name), key=str(position), column=column)
 
     # --- the chain --------------------------------------------------------------------------------------------------
 
@@ -145,10 +163,10 @@ class EventCheck:
         # An event's cause and the event before it of the same command are near: in this page or the one before.
         self._versions_before, self._versions = self._versions, {}
         self._commands_before, self._commands = self._commands, {}
-        topics, decode, own = self._codec.topics, self._codec.decode, self._own
+        topics, decode, own, later = self._codec.topics, self._codec.decode, self._own, self._later
         versions, commands, earlier = self._versions, self._commands, self._commands_before
         for row in page:
-            position, stream, version, topic, schema, customer, _, at, actor, command_id, seq, hashed, cause = row[:13]
+            position, stream, version, topic, schema, customer, _, at, actor, command, seq, hashed, cause, body, _ = row
             if schema == FOREIGN:
                 # Another application's event on the same log: the chain covers it, its body is not ours.
                 if topic in topics:
@@ -165,19 +183,18 @@ class EventCheck:
                     self._add("customer_differs", said, position, "customer")
                 if hashed is not None and (seq != 0 or len(hashed) not in _HASH_BYTES):
                     said = "only the first event of a command has its hash, and the hash has 16 or 32 bytes"
-                    self._add(
-                        "receipt_broken", f"{said}: this is event {seq} of {command_id}", position, "command_hash"
-                    )
-                if seq != 0 or command_id in commands or command_id in earlier:
-                    self._check_receipt(connection, position, at, actor, command_id, seq)
-                commands[command_id] = (seq, at, actor)
+                    self._add("receipt_broken", f"{said}: this is event {seq} of {command}", position, "command_hash")
+                if seq != 0 or command in commands or command in earlier:
+                    self._check_receipt(connection, position, at, actor, command, seq)
+                commands[command] = (seq, at, actor)
                 if cause is not None:
                     self._check_cause(connection, position, cause)
-                event = decode(topic, schema, row[13])
-                if topic in self._naming:
-                    self._check_policy(position, event, self._naming[topic])
-                elif topic in self._adoptions:
-                    self._policies += 1
+                if topic not in later:
+                    event = decode(topic, schema, body)
+                    if topic in self._naming:
+                        self._check_policy(position, event, self._naming[topic])
+                    elif topic in self._adoptions:
+                        self._policies += 1
             except RelationsError as error:
                 self._add(error.code, error.reason, position)
             except Exception as error:  # changed bytes can raise anything

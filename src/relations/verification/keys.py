@@ -15,7 +15,7 @@ from relations.errors import LogError, RelationsError
 from relations.json_form import JsonForm
 from relations.log.codec import Codec
 from relations.log.log import Log, Shard
-from relations.log.personal import Keys, KeyUnreadable, StoredKey, has_sealed, open_event
+from relations.log.personal import Keys, KeyUnreadable, StoredKey, is_sealed, open_event
 from relations.log.tables import FOREIGN
 from relations.log.tables import keys as table
 from relations.projections.running.folding import COLUMNS
@@ -73,7 +73,7 @@ class KeyCheck:
         self._codec = codec
         self._connection = connection
         self._erasures = {event.topic for aggregate in aggregates for event in aggregate.erases}
-        self._personal = {name for name, topic in codec.topics.items() if topic.personal}
+        self._sealing = {name for name, topic in codec.topics.items() if topic.personal} - self._erasures
         self._begin()
 
     def _begin(self) -> None:
@@ -127,10 +127,9 @@ class KeyCheck:
             if not self._is_erased:
                 self._is_erased = not self._erasures.isdisjoint(map(_TOPIC, events))
             if self._sealed is None:
-                self._sealed = next((row for row in events if _SEALED in row[8] and self._is_sealed(row)), None)
-
-    def _is_sealed(self, row: tuple[Any, ...]) -> bool:
-        return row[3] in self._personal and row[3] not in self._erasures and row[4] != FOREIGN
+                sealing = self._sealing
+                found = (row for row in events if row[3] in sealing and _SEALED in row[8] and row[4] != FOREIGN)
+                self._sealed = next(found, None)
 
     def _finish(self, following: str | None) -> None:
         """Check the present customer's key, and those of customers without events before the following one."""
@@ -182,9 +181,11 @@ class KeyCheck:
             event = self._codec.decode(topic, schema, body)
         except RelationsError:
             return  # the check of the events reports it
-        if not has_sealed(event, self._codec.topics[topic]):
+        known = self._codec.topics[topic]
+        first = next((name for name in known.personal if is_sealed(getattr(event, name))), None)
+        if first is None:
             return
         try:
-            open_event(event, self._codec.topics[topic], customer, key)
+            open_event(event, known._replace(personal=(first,)), customer, key)
         except LogError:
             self._add("key_wrong", customer, f"the key of {customer} does not open their words", position)

@@ -32,6 +32,7 @@ class RefoldCheck:
 
     Attributes:
         compared: The views that were compared with a refold.
+        unread: The number of events that refolds did not read, because one could not be decoded or folded.
     """
 
     def __init__(self, log: Log, codec: Codec, runner: Runner, findings: Findings) -> None:
@@ -42,6 +43,7 @@ class RefoldCheck:
         self._rows: Mapping[str, Any] = {}
         self._there: set[str] = set()
         self.compared: list[str] = []
+        self.unread = 0
 
     def load(self, connection: Connection) -> None:
         """Read the record of the views' state, and which tables there are."""
@@ -62,6 +64,11 @@ class RefoldCheck:
             if is_passed and self._missing(name) == []:
                 found.setdefault((row.position, row.zone), []).append(name)
         return [(position, zone, names) for (position, zone), names in sorted(found.items())]
+
+    def topics(self, position: int) -> set[str]:
+        """Return the topics of the events that refolds up to this position decode."""
+        names = (name for until, _, names in self.groups if until == position for name in names)
+        return {event.topic for name in names for event in self._runner.projections[name].folds}
 
     def _missing(self, name: str) -> list[str]:
         return [table.base_name for table in self._runner.tables(name).values() if table.base_name not in self._there]
@@ -136,7 +143,10 @@ class RefoldCheck:
         projections = [self._runner.projections[name] for name in names]
         tables = {name: self._runner.tables(name) for name in names}
         comparison = Comparison(self._log, self._codec, projections, tables, zone)
+        self.unread += position
         comparison.run(connection, position, on_count, on_page)
+        if not comparison.failures:
+            self.unread -= comparison.folded
         for name in names:
             if (failure := comparison.failures.get(name)) is not None:
                 if self._rows[name].failure is None:

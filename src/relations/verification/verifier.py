@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -83,7 +83,7 @@ class Verifier:
         with self._files_checked(), self._database.snapshot() as connection:
             self._check_tables(connection)
             last, groups = self._plan(connection)
-            events = self._check_log(connection)
+            events = self._check_log(connection, self._refolds.topics(last))
             self._check("the facts in relations_meta", connection, lambda: stored.check_facts(connection, last))
             self._check("the streams", connection, lambda: stored.check_streams(connection))
             self._check("the snapshots", connection, lambda: stored.check_snapshots(self._states, connection))
@@ -96,6 +96,8 @@ class Verifier:
                 positions = self._refolds.positions
                 self._check("the log", connection, lambda: stored.check_leftovers(connection, positions))
             self._check_customers(connection, last, groups)
+            if self._refolds.unread:
+                self._check("the events", connection, lambda: events.check_bodies(connection))
         return Verification(
             events=events.events,
             position=events.head.position,
@@ -163,7 +165,7 @@ class Verifier:
         self._check("the tables", connection, lambda: stored.check_tables(connection))
         self._check("the triggers", connection, lambda: stored.check_triggers(connection))
 
-    def _check_log(self, connection: Connection) -> EventCheck:
+    def _check_log(self, connection: Connection, decoded_later: Collection[str]) -> EventCheck:
         seals: list[SealCheck] = []
         with self._findings.catching(connection, "the seals"):
             seals = [seals for seals in [SealCheck(connection)] if seals.is_needed]
@@ -175,7 +177,7 @@ class Verifier:
 
         kinds = [each.name for each in self._aggregates if each.merging is not None]
         adoptions = {event.topic for each in self._aggregates if each.policies is not None for event in each.events}
-        events = EventCheck(self._log, self._codec, kinds, adoptions, self._findings, on_page)
+        events = EventCheck(self._log, self._codec, kinds, adoptions, self._findings, on_page, decoded_later)
         with self._findings.catching(connection, "the log"):
             events.run(connection)
         for each in seals:

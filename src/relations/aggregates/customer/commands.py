@@ -58,8 +58,8 @@ __all__ = [
     "WithdrawConsent",
 ]
 
-CustomerKind = Literal["person", "author"]
-"""A person, or somebody known only as the author of public posts."""
+CustomerKind = Literal["person", "author", "organisation", "partner"]
+"""A person, somebody known only as the author of public posts, an organisation that buys, or one that brings buyers."""
 
 Link = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^https?://[^\s\x00]+$")]
 """The address of a page on the web."""
@@ -109,7 +109,8 @@ class RegisterCustomer(CustomerCommand):
 
     Attributes:
         kind: `author` for somebody known only by what they posted in public. An author is no prospect until they buy
-            or are merged with a customer.
+            or are merged with a customer. `organisation` for a business that buys, and `partner` for one through which
+            others buy.
     """
 
     added: ClassVar[frozenset[str]] = frozenset({"kind", "gender"})
@@ -566,7 +567,14 @@ class AdvancePlan(CustomerCommand):
     """Record what time has done in the customer's care plans: steps that lapsed, and rounds that ended.
 
     `advance_time` sends it when something falls due.
+
+    Attributes:
+        not_renewed: The rounds after which the plan ends, because the customer no longer meets its conditions.
     """
+
+    added: ClassVar[frozenset[str]] = frozenset({"not_renewed"})
+
+    not_renewed: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
 
 
 class EraseCustomer(CustomerCommand):

@@ -11,6 +11,7 @@ from relations.aggregates.customer import (
     CustomerErased,
     CustomerRegistered,
     InteractionRecorded,
+    OfferAnswered,
     PlanBegun,
     PlanEnded,
     PlanRenewed,
@@ -20,6 +21,7 @@ from relations.aggregates.customer import (
 )
 from relations.aggregates.loyalty import TierReached
 from relations.messages import Envelope
+from relations.policies.care_plans.plan import STAY_END
 from relations.projections.projection import CustomerRow, Projection, Rows, Tally
 
 __all__ = ["OPEN", "PROJECTION", "CareMonth", "CareSignals", "PlanRound", "StepRecord"]
@@ -87,7 +89,8 @@ class CareSignals(CustomerRow, gc=False):
     """The events of a customer that may begin a plan, beyond those that the retention view has.
 
     Attributes:
-        times: The times of each, UTC microseconds, in order: `complaint_resolved`, and `tier_reached` with the tier.
+        times: The times of each, UTC microseconds, in order: `complaint_resolved`, `stay_ended`, `tier_reached` with
+            the tier, and `offer_accepted` with the campaign.
         birthday_at: The time at which a birthday first became known; None if none is.
         erased: True once the customer was erased: no plan begins any more.
     """
@@ -107,28 +110,30 @@ class CareSignals(CustomerRow, gc=False):
 
 
 class CareMonth(Tally, gc=False):
-    """The outcomes of steps of one plan and kind that were due in a month.
+    """The outcomes of steps of one plan, kind and owner that were due in a month.
 
     Attributes:
         month: The month in the policy's zone in which they were due; for birthdays, in which the round ended.
         plan: The plan's id.
         what: The kind of contact.
+        owner: The staff member who is responsible for the round; empty without one.
         done: The number that was done.
         lapsed: The number that nobody did in time.
         skipped: The number that was left out.
     """
 
     table: ClassVar[str] = "care_months"
-    key: ClassVar[tuple[str, ...]] = ("month", "plan", "what")
+    key: ClassVar[tuple[str, ...]] = ("month", "plan", "what", "owner")
     month: str
     plan: str
     what: str
+    owner: str
     done: int = 0
     lapsed: int = 0
     skipped: int = 0
 
 
-PROJECTION = Projection(name="care", version=1, tables=(PlanRound, CareSignals, CareMonth))
+PROJECTION = Projection(name="care", version=2, tables=(PlanRound, CareSignals, CareMonth))
 
 
 @PROJECTION.on(PlanBegun, PlanRenewed)
@@ -144,7 +149,12 @@ def plan_begun(rows: Rows, event: PlanBegun | PlanRenewed, at: Envelope) -> None
 
 @PROJECTION.on(InteractionRecorded)
 def step_done(rows: Rows, event: InteractionRecorded, at: Envelope) -> None:
-    """Count a step as done by the first contact about it before it lapsed, even if that is recorded later."""
+    """Count a step as done by the first contact about it before it lapsed, even if that is recorded later.
+
+    An interaction of the kind that ends a stay is a signal.
+    """
+    if event.kind == STAY_END:
+        _signal(rows, at, "stay_ended")
     about = event.regarding
     if about is None or about.kind != "care" or about.step is None:
         return
@@ -185,6 +195,13 @@ def tier_reached(rows: Rows, event: TierReached, at: Envelope) -> None:
     _signal(rows, at, f"tier_reached {event.tier}")
 
 
+@PROJECTION.on(OfferAnswered)
+def offer_accepted(rows: Rows, event: OfferAnswered, at: Envelope) -> None:
+    """Keep the time at which an offer of a campaign was accepted."""
+    if event.answer == "accepted":
+        _signal(rows, at, f"offer_accepted {event.campaign}")
+
+
 @PROJECTION.on(CustomerRegistered, ProfileCorrected)
 def birthday_given(rows: Rows, event: CustomerRegistered | ProfileCorrected, at: Envelope) -> None:
     """Keep since when a birthday is known, but not the birthday."""
@@ -210,7 +227,7 @@ def _signal(rows: Rows, at: Envelope, name: str) -> None:
 
 def _close(rows: Rows, row: PlanRound, step: StepRecord, outcome: str, at: int) -> None:
     due_at = step.until - 1 if step.due_at is None else step.due_at
-    tally = rows.need(CareMonth, rows.local.month(due_at), row.plan, step.what)
+    tally = rows.need(CareMonth, rows.local.month(due_at), row.plan, step.what, row.owner or "")
     if step.outcome != OPEN:
         setattr(tally, step.outcome, getattr(tally, step.outcome) - 1)
     setattr(tally, outcome, getattr(tally, outcome) + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar
 
@@ -11,23 +11,32 @@ from sqlalchemy import ColumnElement, func, or_, select
 
 from relations.messages import CHANNELS, from_micros, to_micros
 from relations.projections.agenda.care import birthdays, due_window, permitted_channels, rounds_where
+from relations.projections.agenda.items import AgendaItem
 from relations.projections.agenda.rows import AskedRow, CareRound, OpenStep
 from relations.projections.agenda.view import AgendaView
 from relations.projections.arguments import Page, checked_choice, checked_month
 from relations.projections.care.addressing import WORDS, channel_to_use, language_of, taboos_of, text_for
-from relations.projections.care.beginnings import PlanBeginning, beginnings_of
-from relations.projections.care.profiles import CustomerPlan, DueContact, KeptFigure, KeptMonth, PlanStep
+from relations.projections.care.beginnings import PlanBeginning, beginnings_of, is_meant
+from relations.projections.care.profiles import (
+    CustomerPlan,
+    DueContact,
+    KeptFigure,
+    KeptMonth,
+    OwnerKept,
+    PlanStep,
+)
 from relations.projections.care.rows import OPEN, PROJECTION, CareMonth, CareSignals, PlanRound
 from relations.projections.contacts.view import ContactsView, quiet_times
 from relations.projections.customers.audience import speaks
 from relations.projections.customers.portraits import PortraitRow, SaidTrait, opened
 from relations.projections.customers.view import CustomersView
 from relations.projections.projection import Projection
+from relations.projections.retention.columns.joined import JOINED_FACTS
 from relations.projections.retention.patronage import Patronage
-from relations.projections.retention.view import RetentionView
+from relations.projections.retention.view import RetentionView, joined_facts, joined_views
 from relations.projections.view import View, ViewContext
 
-__all__ = ["CareView", "CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "PlanStep"]
+__all__ = ["CareView", "CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "OwnerKept", "PlanStep"]
 
 _TABOO = "trait taboo "
 _COUNTS = ("done", "lapsed", "skipped")
@@ -53,6 +62,13 @@ class CareView(View):
         self._customers = customers
         self._contacts = contacts
         self._retention = retention
+
+    def _parts(self) -> Iterator[View]:
+        """Yield the views that answer together: loyalty and repair only if a plan's conditions ask for their facts."""
+        yield from super()._parts()
+        plans = (plan for policy in self._rules().adopted for plan in policy.care.plans)
+        if {condition.fact for plan in plans for condition in plan.meant_for}.intersection(JOINED_FACTS):
+            yield from joined_views(self._retention)
 
     def due(
         self,
@@ -175,6 +191,22 @@ class CareView(View):
         found = self.execute(query.where(*self._months(since, until)))
         return [KeptMonth(month=month, **_counts(list(map(int, counts)))) for month, *counts in found]
 
+    def kept_by_owner(self, *, since: str | None = None, until: str | None = None) -> list[OwnerKept]:
+        """Return the same of all plans together, by the staff member who is responsible for the round.
+
+        Args:
+            since: The first month, such as `2024-05`.
+            until: The first month that is left out.
+
+        Raises:
+            InvalidInput: A bound is not a month.
+        """
+        columns = self.table(CareMonth).c
+        sums = [func.sum(columns[name]) for name in _COUNTS]
+        query = select(columns.owner, *sums).group_by(columns.owner).order_by(columns.owner)
+        found = self.execute(query.where(*self._months(since, until)))
+        return [OwnerKept(owner=owner or None, **_counts(list(map(int, counts)))) for owner, *counts in found]
+
     def plans(self, customer: str) -> list[CustomerPlan]:
         """Return every round of every care plan of a customer, the first begun first.
 
@@ -252,10 +284,39 @@ class CareView(View):
             found = {}
             for row in self._retention.rows_of_some(Patronage, customers):
                 name = row.customer
-                found[name] = beginnings_of(row, signals.get(name), rounds.get(name, []), spans, last=last, local=local)
+                found[name] = beginnings_of(
+                    row,
+                    signals.get(name),
+                    rounds.get(name, []),
+                    spans,
+                    last=last,
+                    local=local,
+                    joined=joined_facts(self._retention).of,
+                )
             return {name: begun for name, begun in found.items() if begun}
 
         return [each for begun in self.of_each(("beginnings", last), read).values() for each in begun]
+
+    def not_renewed(self, *, until: datetime) -> list[AgendaItem]:
+        """Return the ends of rounds after which the plan ends, because the customer no longer meets its conditions.
+
+        They are asked for as of the evening before the round ends.
+
+        Args:
+            until: The latest end of a round, an aware datetime.
+        """
+        rules, local, found = self._rules(), self.local, []
+        ends = self._agenda.due(until=until, kind="renewal")
+        asked = [(item, rules.at(to_micros(item.due_at))) for item in ends]
+        plans = [(item, policy, policy.care.plan(item.detail.rpartition("-")[0])) for item, policy in asked]
+        limited = [(item, policy, plan) for item, policy, plan in plans if plan is not None and plan.meant_for]
+        names = sorted({item.customer for item, *_ in limited})
+        rows = {row.customer: row for row in self._retention.rows_of_some(Patronage, names)} if names else {}
+        for item, policy, plan in limited:
+            row, day = rows.get(item.customer), local.day(to_micros(item.due_at)) - 1
+            if row is None or not is_meant(plan, row, policy, day, local, joined_facts(self._retention).of):
+                found.append(item)
+        return found
 
 
 def _contact(

@@ -14,6 +14,7 @@ from relations.report.html.asked import Asked
 from relations.report.html.figures import Section
 from relations.report.html.sections import (
     board,
+    campaigns,
     care,
     contact,
     desk,
@@ -23,6 +24,7 @@ from relations.report.html.sections import (
     repair,
     retention,
     satisfaction,
+    team,
     value,
 )
 from relations.report.html.wording import Wording, of_the_page
@@ -35,10 +37,12 @@ AHEAD = timedelta(days=14)
 _SECTIONS: tuple[Callable[[Asked], Section], ...] = (
     board.section,
     desk.section,
+    team.section,
     satisfaction.section,
     posts.section,
     retention.section,
     value.section,
+    campaigns.section,
     repair.section,
     loyalty.section,
     contact.section,
