@@ -25,7 +25,9 @@ from relations.projections.campaigns import (
     CampaignReach,
     CampaignRecipient,
     CampaignResult,
+    CampaignReturn,
     Lift,
+    PartnerResult,
 )
 from relations.projections.campaigns.view import CampaignsView
 from relations.projections.care import (
@@ -166,6 +168,7 @@ __all__ = [
     "CampaignReach",
     "CampaignRecipient",
     "CampaignResult",
+    "CampaignReturn",
     "CampaignsView",
     "CareView",
     "CasesStanding",
@@ -245,6 +248,7 @@ __all__ = [
     "OpenLoops",
     "OpportunityProfile",
     "OwnerKept",
+    "PartnerResult",
     "PeriodRates",
     "PipelineResult",
     "PipelineView",

@@ -39,6 +39,7 @@ from relations.projections.board.rows import (
     StandingGoal,
     TradeMonth,
 )
+from relations.projections.campaigns.view import CampaignsView
 from relations.projections.care.view import CareView
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.projection import Projection
@@ -79,9 +80,10 @@ class BoardView(View):
         RepairView,
         LoyaltyView,
         CareView,
+        CampaignsView,
     )
 
-    _others: tuple[SatisfactionView, RetentionView, RepairView, LoyaltyView, CareView]
+    _others: tuple[SatisfactionView, RetentionView, RepairView, LoyaltyView, CareView, CampaignsView]
 
     def figures(
         self, *, month: str | None = None, as_of: datetime | None = None, indicators: Iterable[str] | None = None
@@ -231,7 +233,7 @@ class BoardView(View):
     def _asked(self, moment: int) -> IndicatorQuestion:
         """Return what all indicators of one question are computed from, read once."""
         currency = self.policy.currency
-        satisfaction, retention, repair, loyalty, care = self._others
+        satisfaction, retention, repair, loyalty, care, campaigns = self._others
         return IndicatorQuestion(
             months=(),
             as_of=from_micros(moment),
@@ -245,6 +247,7 @@ class BoardView(View):
             repair=repair,
             loyalty=loyalty,
             care=care,
+            campaigns=campaigns,
         )
 
     def _series(

@@ -27,7 +27,7 @@ __all__ = ["PROJECTION", "ContractTerm", "Expected", "Opportunity", "Quote"]
 
 
 class Expected(msgspec.Struct, array_like=True, gc=False):
-    """What was expected of an opportunity from a moment on.
+    """The expectation of an opportunity from a moment on.
 
     Attributes:
         at: The time, UTC microseconds.
