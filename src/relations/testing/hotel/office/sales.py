@@ -19,7 +19,7 @@ from relations.aggregates.opportunity import (
 )
 from relations.messages import Money
 from relations.testing.hotel.diary import DAY, HOUR, Diary
-from relations.testing.hotel.staff import STAFF
+from relations.testing.hotel.office.staff import STAFF
 
 __all__ = ["pursue_opportunities"]
 
