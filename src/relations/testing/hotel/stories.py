@@ -410,7 +410,6 @@ def _ties(_first: date) -> Iterator[Step]:
     yield 1, 9, NameContact, {"customer": "story-firm", "contact": "story-paul", "level": "working", "role": "buyer"}
     yield 9, 9, DropContact, {"customer": "story-firm", "contact": "story-paul"}
     yield 1, 10, StateRung, {"customer": "story-firm", "rung": "strategic", "by": "ann"}
-    yield _guest("story-olga", "Olga Orlova", "en")
     guest = {"customer": "story-olga"}
     yield 1, 9, AssignCustomer, {**guest, "owner": "ann", "deputy": "bao"}
     yield 1, 10, NoteTrait, {**guest, "trait": "taboo", "about": "lilies"}
