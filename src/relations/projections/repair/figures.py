@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -33,6 +33,7 @@ from relations.projections.totals import Total
 
 __all__ = [
     "CLOCKS",
+    "CaseCounts",
     "CasesStanding",
     "ClockFigures",
     "ClockName",
@@ -41,7 +42,7 @@ __all__ = [
     "RepairSummary",
     "StepName",
     "StepTime",
-    "cases_standing",
+    "case_counts",
     "clock_figures",
     "due_steps",
     "nearest_rank",
@@ -316,22 +317,27 @@ def _running(opened: Round, follow_up_days: int | None) -> Iterator[tuple[ClockN
         yield "follow_up", opened.first["resolved"] + follow_up_days * _DAY
 
 
-def cases_standing(histories: Iterable[ComplaintHistory], *, as_of: int, follow_up_days: int | None) -> CasesStanding:
-    """Return the number of open and overdue cases, and of overdue follow-ups.
+class CaseCounts(NamedTuple):
+    """The number of open and overdue cases, and of overdue follow-ups."""
+
+    open: int
+    overdue: int
+    follow_ups_overdue: int
+
+
+def case_counts(history: ComplaintHistory, *, as_of: int, follow_up_days: int | None) -> CaseCounts:
+    """Return how one case counts.
 
     Args:
-        histories: The cases as of `as_of`; only complaints have a follow-up by the survey policy.
+        history: The case as of `as_of`; only complaints have a follow-up by the survey policy.
         as_of: The moment, UTC microseconds.
         follow_up_days: The number of days from a resolution to the follow-up; None if there are no follow-ups.
     """
-    found: Counter[str] = Counter()
-    for history in histories:
-        last = history.rounds[-1]
-        running = list(_running(last, follow_up_days if history.case.kind == "complaint" else None))
-        late = {"follow_up" if name == "follow_up" else "case" for name, due_at in running if due_at <= as_of}
-        is_open = last.settled_at is None or any(name == "next_response" for name, _ in running)
-        found.update({"open": is_open, "overdue": "case" in late, "follow_up": "follow_up" in late})
-    return CasesStanding(open=found["open"], overdue=found["overdue"], follow_ups_overdue=found["follow_up"])
+    last = history.rounds[-1]
+    running = list(_running(last, follow_up_days if history.case.kind == "complaint" else None))
+    late = {"follow_up" if name == "follow_up" else "case" for name, due_at in running if due_at <= as_of}
+    is_open = last.settled_at is None or any(name == "next_response" for name, _ in running)
+    return CaseCounts(int(is_open), int("case" in late), int("follow_up" in late))
 
 
 def _is_to_be_asked(opened: Round) -> bool:

@@ -20,6 +20,7 @@ from relations.projections.repair.cases import PROJECTION, Case, CaseStep, Lesso
 from relations.projections.repair.emotional_account import AccountEntry, EmotionalBalance, account_of, happenings
 from relations.projections.repair.figures import (
     CLOCKS,
+    CaseCounts,
     CasesStanding,
     ClockFigures,
     ClockName,
@@ -28,7 +29,7 @@ from relations.projections.repair.figures import (
     RelationStanding,
     RepairSummary,
     StepTime,
-    cases_standing,
+    case_counts,
     clock_figures,
     due_steps,
     read_relations,
@@ -216,19 +217,10 @@ class RepairView(View):
 
     def cases(self, *, as_of: datetime | None = None) -> CasesStanding:
         """Return the number of open and overdue cases of every kind, and of overdue follow-ups."""
-        moment, policy, local = self.moment(as_of), self.policy, self.local
-        columns = self.table(Case).c
-
-        def read() -> CasesStanding:
-            rows = self.rows(Case, or_(columns.pending, columns.last_at > moment))
-            histories = (case_history(case, (), policy.repair, moment, local) for case in rows)
-            return cases_standing(
-                (history for history in histories if history is not None),
-                as_of=moment,
-                follow_up_days=policy.surveys.follow_up_days,
-            )
-
-        return self.keep(("cases", moment), read)
+        moment = self.moment(as_of)
+        found = self.of_each(("cases", moment), partial(self._cases_of, moment))
+        counts = [sum(numbers) for numbers in zip(*found.values(), strict=True)] if found else [0, 0, 0]
+        return CasesStanding(open=counts[0], overdue=counts[1], follow_ups_overdue=counts[2])
 
     def steps(
         self,
@@ -344,6 +336,22 @@ class RepairView(View):
         cases = self.table(Case).c
         rows = self.rows(Case, *where, order_by=(cases.customer, cases.complaint))
         return list(self._relations(moment, self.rows(Patron, self.table(Patron).c.complaints > 0), rows))
+
+    def _cases_of(self, moment: int, customers: Sequence[str] | None) -> dict[str, CaseCounts]:
+        """Return the counts of some customers' cases; None stands for all. Who has none to count is left out."""
+        policy, local, columns = self.policy, self.local, self.table(Case).c
+        if customers is None:
+            cases = self.rows(Case, or_(columns.pending, columns.last_at > moment))
+        else:
+            cases = [case for case in self.rows_of_some(Case, customers) if case.pending or case.last_at > moment]
+        found: dict[str, CaseCounts] = {}
+        for case in cases:
+            history = case_history(case, (), policy.repair, moment, local)
+            if history is not None:
+                counts = case_counts(history, as_of=moment, follow_up_days=policy.surveys.follow_up_days)
+                before = found.get(case.customer, CaseCounts(0, 0, 0))
+                found[case.customer] = CaseCounts(*(sum(pair) for pair in zip(before, counts, strict=True)))
+        return found
 
     def _relations_of(self, moment: int, customers: Sequence[str] | None) -> dict[str, Relation]:
         """Return the damaged relations of some customers; None stands for all."""
