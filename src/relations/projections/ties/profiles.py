@@ -159,7 +159,7 @@ class Tie(BaseModel):
 
 
 class Handover(BaseModel):
-    """A customer whom a new owner has to take over, with everything that must not be lost.
+    """A customer that a new owner has to take over, with everything that must not be lost.
 
     Attributes:
         customer: The surviving id, which views answer for.

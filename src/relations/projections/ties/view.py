@@ -218,7 +218,7 @@ class TiesView(View):
 
         Args:
             owner: The staff member.
-            deputy: Also those for whom they stand in.
+            deputy: Also those for that they stand in.
             limit: At most this many; None for all.
             after: Only those after this customer.
 
@@ -233,7 +233,7 @@ class TiesView(View):
         return Page(limit, after).of_names(found, str)
 
     def handovers(self, *, owner: str | None = None) -> list[Handover]:
-        """Return the customers whom a new owner has to take over, the earliest assignment first.
+        """Return the customers that a new owner has to take over, the earliest assignment first.
 
         Each comes with everything that must not be lost: open cases, promises, steps of care plans, taboos and
         preferences.

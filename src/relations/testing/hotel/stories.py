@@ -404,7 +404,7 @@ def _campaign(first: date) -> Iterator[Step]:
 
 
 def _ties(_first: date) -> Iterator[Step]:
-    """Show an organisation with its contacts, and a guest whom a new owner takes over."""
+    """Show an organisation with its contacts, and a guest that a new owner takes over."""
     yield 0, 8, RegisterCustomer, {"customer": "story-firm", "kind": "organisation", "name": "Alpenbau"}
     yield 0, 9, NameContact, {"customer": "story-firm", "contact": "story-emma", "level": "top", "role": "director"}
     yield 1, 9, NameContact, {"customer": "story-firm", "contact": "story-paul", "level": "working", "role": "buyer"}

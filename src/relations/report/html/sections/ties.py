@@ -1,4 +1,4 @@
-"""The section of ties: the ladder of relationships, and customers whom a new owner has to take over."""
+"""The section of ties: the ladder of relationships, and customers that a new owner has to take over."""
 
 from __future__ import annotations
 
