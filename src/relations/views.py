@@ -148,6 +148,18 @@ from relations.projections.team import (
     TrainingNeed,
 )
 from relations.projections.team.view import TeamView
+from relations.projections.ties import (
+    FileStanding,
+    Handover,
+    LadderMonth,
+    LadderRung,
+    OrganisationContact,
+    OwnerSince,
+    RungCustomer,
+    SwitchingCost,
+    Tie,
+)
+from relations.projections.ties.view import TiesView
 from relations.projections.views import Views
 
 __all__ = [
@@ -210,6 +222,7 @@ __all__ = [
     "EffectShare",
     "EmotionalBalance",
     "Evidence",
+    "FileStanding",
     "FitInUse",
     "FoundCustomer",
     "FunnelStep",
@@ -221,6 +234,7 @@ __all__ = [
     "GoalReview",
     "GradeSize",
     "GradesReport",
+    "Handover",
     "Identity",
     "Improvement",
     "IndicatorMonth",
@@ -231,6 +245,8 @@ __all__ = [
     "KeptMonth",
     "KindStep",
     "KindsReport",
+    "LadderMonth",
+    "LadderRung",
     "Liability",
     "LiabilityMonth",
     "LifecycleReport",
@@ -247,7 +263,9 @@ __all__ = [
     "OpenLoop",
     "OpenLoops",
     "OpportunityProfile",
+    "OrganisationContact",
     "OwnerKept",
+    "OwnerSince",
     "PartnerResult",
     "PeriodRates",
     "PipelineResult",
@@ -277,6 +295,7 @@ __all__ = [
     "RoundProfile",
     "Row",
     "Rows",
+    "RungCustomer",
     "SatisfactionReport",
     "SatisfactionView",
     "ScaleFigure",
@@ -294,6 +313,7 @@ __all__ = [
     "StepTime",
     "SurvivalCurve",
     "SurvivalPoint",
+    "SwitchingCost",
     "Tally",
     "TeamFigure",
     "TeamView",
@@ -301,9 +321,11 @@ __all__ = [
     "ThemeFigure",
     "TicketPage",
     "TicketProfile",
+    "Tie",
     "TierEvent",
     "TierProgress",
     "TierRisk",
+    "TiesView",
     "TrainingEffect",
     "TrainingNeed",
     "Trait",

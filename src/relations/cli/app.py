@@ -35,6 +35,7 @@ from relations.cli.commands.reports import (
     pipeline_command,
     report,
     team_command,
+    ties_command,
 )
 from relations.cli.commands.schemas import schema
 from relations.cli.commands.scoring import score_command
@@ -88,6 +89,7 @@ for _name, _command in (
     ("complaints", complaints_command),
     ("team", team_command),
     ("pipeline", pipeline_command),
+    ("ties", ties_command),
     ("complaint", complaint_command),
     ("repair", repair_command),
     ("status", status),

@@ -21,6 +21,7 @@ from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
 from relations.projections.satisfaction.view import SatisfactionView
 from relations.projections.team.view import TeamView
+from relations.projections.ties.view import TiesView
 from relations.projections.view import View, ViewContext
 
 __all__ = ["Views"]
@@ -50,6 +51,7 @@ class Views:
         posts: What people post about the business in public, and which posts wait for an answer.
         pipeline: Opportunities, those won and lost, and contracts.
         team: Staff and their work: figures, trainings, tenure, and who fits a customer.
+        ties: The ladder of relationships, owners and handovers, contacts of organisations, and files.
     """
 
     satisfaction: SatisfactionView
@@ -66,6 +68,7 @@ class Views:
     posts: PostsView
     pipeline: PipelineView
     team: TeamView
+    ties: TiesView
 
     def __init__(self, context: ViewContext, kinds: Sequence[type[View]]) -> None:
         self._add(kinds, lambda _projection: context)

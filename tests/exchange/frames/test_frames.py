@@ -66,7 +66,7 @@ from tests.support.team import small_team
 AFTER = datetime(2025, 7, 1, tzinfo=UTC)
 VIEWS = [
     "agenda", "board", "campaigns", "care", "contacts", "customers", "desk", "loyalty", "pipeline", "posts", "repair",
-    "retention", "satisfaction", "team",
+    "retention", "satisfaction", "team", "ties",
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from relations import Relations
 from relations.aggregates.customer import Regarding
 from relations.aggregates.opportunity import EndContract
 from relations.commands import (
+    AcceptHandover,
     AcknowledgeComplaint,
     AdvancePlan,
     AnswerFeedback,
@@ -94,6 +95,8 @@ def step(item: AgendaItem, at: datetime) -> Command:
             return AdvancePlan(**of_customer)
         case "contract":
             return EndContract(opportunity=item.stream.partition("-")[2], occurred_at=at)
+        case "handover":
+            return AcceptHandover(**of_customer)
         case "erasure":
             return EraseCustomer(**of_customer)
 
