@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import ClassVar, get_args
 
@@ -34,6 +34,7 @@ from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView, relation_states
 from relations.projections.retention.acquisition import AcquisitionFigure, acquisition_figures
+from relations.projections.retention.advertising import CampaignSpending
 from relations.projections.retention.churn import ChurnReport, churn_report
 from relations.projections.retention.cohorts import Cohort
 from relations.projections.retention.columns.facts import Members, listed_segments
@@ -57,7 +58,7 @@ from relations.projections.retention.loyalty_kinds import (
     LoyaltyKind,
     customer_kind,
 )
-from relations.projections.retention.patronage import PROJECTION, Patronage, SealedWord
+from relations.projections.retention.patronage import PROJECTION, Cost, Patronage, SealedWord
 from relations.projections.retention.purchases import CustomerProfile, customer_profile
 from relations.projections.retention.revenue import CohortRevenue, RevenueRetention, cohort_revenue
 from relations.projections.retention.rfm import RfmReport, RfmScore
@@ -83,7 +84,7 @@ from relations.projections.retention.worth.lifetime_value import CustomerWorth, 
 from relations.projections.running.aliases import combined
 from relations.projections.view import View, ViewContext
 
-__all__ = ["RetentionView", "joined_facts", "joined_views"]
+__all__ = ["RetentionView", "customers_meeting", "joined_facts", "joined_views"]
 
 
 class RetentionView(View):
@@ -564,10 +565,13 @@ class RetentionView(View):
         Raises:
             InvalidInput: The segment is unknown.
         """
-        today, policy, aliases = self.day(as_of), self.policy, self.aliases
+        today, policy = self.day(as_of), self.policy
         known = {each.name: each for each in policy.lifecycle.segments}
         checked_choice(segment, known, "segment", needed=True)
-        wanted = known[segment]
+        return self._of_these(known[segment], customers, today)
+
+    def _of_these(self, wanted: Segment, customers: Sequence[str], today: int) -> tuple[str, ...]:
+        aliases = self.aliases
         if _compares_customers(wanted):
             members = self.keep(("in segment", wanted, today), lambda: frozenset(self._members(today).names(wanted)))
             return tuple(sorted(members.intersection(customers)))
@@ -602,7 +606,8 @@ class RetentionView(View):
         """Return what customers cost to win and what they have brought since, by channel: CAC, and CLV : CAC.
 
         CAC is everything that was spent, on people who never bought too, divided by the customers won: those who
-        bought.
+        bought. The costs of campaigns count too, such as an advertisement: they are divided among the customers whose
+        first purchase names the campaign.
 
         Args:
             as_of: The moment asked about.
@@ -620,7 +625,17 @@ class RetentionView(View):
             currency=code,
             campaigns=campaigns,
             expected=expected,
+            spent=self._advertised(self.day(as_of)),
         )
+
+    def _advertised(self, until: int) -> Iterator[Cost]:
+        """Yield the costs of campaigns by the evening of a day."""
+        for row in self.rows(CampaignSpending):
+            for line in row.lines:
+                day = self.local.day(line.at)
+                if day <= until:
+                    spent_on = date.fromordinal(day).isoformat()
+                    yield spent_on, line.channel, row.campaign, line.currency, line.amount
 
     def _recorded_fit(self, model: str, currency: str, through: int) -> ModelFits | None:
         columns = self.table(RecordedFit).c
@@ -698,6 +713,22 @@ def _compares_customers(segment: Segment) -> bool:
 def joined_facts(view: RetentionView) -> JoinedFacts:
     """Return a reader of the facts that come from other views, or are sealed."""
     return view._joined
+
+
+def customers_meeting(
+    view: RetentionView, segment: Segment, customers: Sequence[str] | None, *, today: int
+) -> tuple[str, ...]:
+    """Return the customers who meet all conditions of a segment, whether the policy has it or not, in order.
+
+    Args:
+        view: The view.
+        segment: The conditions.
+        customers: Surviving ids; None stands for all customers.
+        today: The ordinal of the day.
+    """
+    if customers is None:
+        return tuple(view._members(today).names(segment))
+    return view._of_these(segment, customers, today)
 
 
 def joined_views(view: RetentionView) -> tuple[LoyaltyView, RepairView]:
