@@ -1,4 +1,4 @@
-"""`relations report`, `board measure`, `campaigns`, `team`, `pipeline` and `ties`: views in the terminal or as pages."""
+"""`relations report`, `board measure`, `campaigns`, `team`, `pipeline` and `ties`: the views as text or as pages."""
 
 from __future__ import annotations
 
