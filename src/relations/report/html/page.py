@@ -20,15 +20,14 @@ from relations.report.html.sections import (
     desk,
     due,
     loyalty,
-    pipeline,
     posts,
     repair,
     retention,
     satisfaction,
-    team,
     ties,
     value,
 )
+from relations.report.html.sections.office import pipeline, team
 from relations.report.html.wording import Wording, of_the_page
 
 __all__ = ["AHEAD", "render_html"]
