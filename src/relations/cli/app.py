@@ -29,7 +29,7 @@ from relations.cli.commands.frames import frame_command
 from relations.cli.commands.loyalty import liability, loyalty, programme
 from relations.cli.commands.policy import policy
 from relations.cli.commands.record import record
-from relations.cli.commands.reports import board, campaigns_command, report, team_command
+from relations.cli.commands.reports import board, campaigns_command, report, team_command, ties_command
 from relations.cli.commands.schemas import schema
 from relations.cli.commands.scoring import score_command
 from relations.cli.commands.transfer import export_command, import_command
@@ -45,6 +45,7 @@ from relations.cli.operating.upkeep_of_logs import (
     restore_command,
     schema_diff_command,
 )
+from relations.cli.presets import presets_command
 from relations.cli.streams import prepare_streams
 from relations.version import VERSION
 
@@ -63,6 +64,7 @@ for _name, _command in (
     ("demo", demo),
     ("record", record),
     ("import", import_command),
+    ("presets", presets_command),
     ("export", export_command),
     ("frame", frame_command),
     ("score", score_command),
@@ -79,6 +81,7 @@ for _name, _command in (
     ("campaigns", campaigns_command),
     ("complaints", complaints_command),
     ("team", team_command),
+    ("ties", ties_command),
     ("complaint", complaint_command),
     ("repair", repair_command),
     ("status", status),
