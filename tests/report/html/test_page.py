@@ -180,7 +180,8 @@ def test_an_empty_log_says_why_there_is_nothing(empty: Relations, language: str)
     tags = read(page)
     assert not [tag for tag, _ in tags if tag in ("svg", "script")]
     figures = [attributes for tag, attributes in tags if tag == "figure"]
-    assert {figure["data-figure"] for figure in figures} == FIGURES - {"care-next", "care-kept"}  # its policy has no plans
+    # Its policy has no care plans.
+    assert {figure["data-figure"] for figure in figures} == FIGURES - {"care-next", "care-kept"}
     assert page.count('class="said empty"') == len(figures)
 
 
