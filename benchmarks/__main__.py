@@ -22,6 +22,7 @@ from rich.console import Console
 
 from benchmarks import (
     as_of,
+    campaign,
     complaints,
     importing,
     lifetime_value,
@@ -58,6 +59,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
         rebuild,
         live,
         complaints,
+        campaign,
         members,
         scaling,
         as_of,
