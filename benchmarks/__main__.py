@@ -24,6 +24,7 @@ from benchmarks import (
     as_of,
     campaign,
     complaints,
+    customer,
     importing,
     lifetime_value,
     live,
@@ -34,8 +35,10 @@ from benchmarks import (
     people,
     questions,
     rebuild,
+    reporting,
     scaling,
     sealing,
+    service,
     single,
     threads,
     verifying,
@@ -53,6 +56,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
     for module in (
         single,
         threads,
+        service,
         observing,
         importing,
         loading,
@@ -68,6 +72,8 @@ MEASUREMENTS: dict[str, ModuleType] = {
         sealing,
         people,
         questions,
+        customer,
+        reporting,
         verifying,
     )
 }
