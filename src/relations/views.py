@@ -66,6 +66,8 @@ from relations.projections.loyalty import (
     TierRisk,
     VintageBreakage,
 )
+from relations.projections.pipeline import ContractProfile, LossFigure, OpportunityProfile, PipelineResult, StageFigure
+from relations.projections.pipeline.view import PipelineView
 from relations.projections.posts import PlatformFigures, PostDay, PostsView, WaitingPost
 from relations.projections.posts.figures import UsualRange
 from relations.projections.repair import (
@@ -146,6 +148,18 @@ from relations.projections.team import (
     TrainingNeed,
 )
 from relations.projections.team.view import TeamView
+from relations.projections.ties import (
+    FileStanding,
+    Handover,
+    LadderMonth,
+    LadderRung,
+    OrganisationContact,
+    OwnerSince,
+    RungCustomer,
+    SwitchingCost,
+    Tie,
+)
+from relations.projections.ties.view import TiesView
 from relations.projections.views import Views
 
 __all__ = [
@@ -183,6 +197,7 @@ __all__ = [
     "ConsentStanding",
     "ContactFigure",
     "ContactsView",
+    "ContractProfile",
     "Contradiction",
     "ControlChart",
     "ControlPoint",
@@ -207,6 +222,7 @@ __all__ = [
     "EffectShare",
     "EmotionalBalance",
     "Evidence",
+    "FileStanding",
     "FitInUse",
     "FoundCustomer",
     "FunnelStep",
@@ -218,6 +234,7 @@ __all__ = [
     "GoalReview",
     "GradeSize",
     "GradesReport",
+    "Handover",
     "Identity",
     "Improvement",
     "IndicatorMonth",
@@ -228,11 +245,14 @@ __all__ = [
     "KeptMonth",
     "KindStep",
     "KindsReport",
+    "LadderMonth",
+    "LadderRung",
     "Liability",
     "LiabilityMonth",
     "LifecycleReport",
     "Lift",
     "Load",
+    "LossFigure",
     "LowTheme",
     "LoyaltySigns",
     "LoyaltyView",
@@ -242,9 +262,14 @@ __all__ = [
     "NpsFigure",
     "OpenLoop",
     "OpenLoops",
+    "OpportunityProfile",
+    "OrganisationContact",
     "OwnerKept",
+    "OwnerSince",
     "PartnerResult",
     "PeriodRates",
+    "PipelineResult",
+    "PipelineView",
     "PlanBeginning",
     "PlanStep",
     "PlatformFigures",
@@ -270,6 +295,7 @@ __all__ = [
     "RoundProfile",
     "Row",
     "Rows",
+    "RungCustomer",
     "SatisfactionReport",
     "SatisfactionView",
     "ScaleFigure",
@@ -281,11 +307,13 @@ __all__ = [
     "StaffCourse",
     "StaffFit",
     "StaffProfile",
+    "StageFigure",
     "Statement",
     "StatementEntry",
     "StepTime",
     "SurvivalCurve",
     "SurvivalPoint",
+    "SwitchingCost",
     "Tally",
     "TeamFigure",
     "TeamView",
@@ -293,9 +321,11 @@ __all__ = [
     "ThemeFigure",
     "TicketPage",
     "TicketProfile",
+    "Tie",
     "TierEvent",
     "TierProgress",
     "TierRisk",
+    "TiesView",
     "TrainingEffect",
     "TrainingNeed",
     "Trait",

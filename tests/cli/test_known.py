@@ -30,10 +30,12 @@ REPORTS: dict[str, tuple[str, ...]] = {
     "history": ("c1",),
     "liability": (),
     "loyalty": ("c1",),
+    "pipeline": (),
     "policy show": (),
     "repair": (),
     "report": (),
     "team": (),
+    "ties": (),
 }
 """Every command that shows what is in the views or the history, with its arguments."""
 OF_THE_PRESENT = {

@@ -9,11 +9,13 @@ from relations.projections import (
     customers,
     desk,
     loyalty,
+    pipeline,
     posts,
     repair,
     retention,
     satisfaction,
     team,
+    ties,
 )
 from relations.projections.agenda.view import AgendaView
 from relations.projections.board.view import BoardView
@@ -23,6 +25,7 @@ from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.pipeline.view import PipelineView
 from relations.projections.posts.view import PostsView
 from relations.projections.projection import CustomerRow, Projection, Row, Rows, Tally
 from relations.projections.repair.view import RepairView
@@ -31,6 +34,7 @@ from relations.projections.running import aliases
 from relations.projections.running.runner import ProjectionStatus, Runner
 from relations.projections.satisfaction.view import SatisfactionView
 from relations.projections.team.view import TeamView
+from relations.projections.ties.view import TiesView
 from relations.projections.view import View, ViewContext
 
 __all__ = [
@@ -57,11 +61,13 @@ PROJECTIONS: tuple[Projection, ...] = (
     customers.PROJECTION,
     desk.PROJECTION,
     loyalty.PROJECTION,
+    pipeline.PROJECTION,
     posts.PROJECTION,
     repair.PROJECTION,
     retention.PROJECTION,
     satisfaction.PROJECTION,
     team.PROJECTION,
+    ties.PROJECTION,
 )
 """Every projection that ships."""
 
@@ -74,10 +80,12 @@ VIEWS: tuple[type[View], ...] = (
     CustomersView,
     DeskView,
     LoyaltyView,
+    PipelineView,
     PostsView,
     RepairView,
     RetentionView,
     SatisfactionView,
     TeamView,
+    TiesView,
 )
 """The class of every view that ships. An engine's `views` has each under the name of its projection."""

@@ -14,12 +14,14 @@ from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.pipeline.view import PipelineView
 from relations.projections.posts.view import PostsView
 from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
 from relations.projections.satisfaction.view import SatisfactionView
 from relations.projections.team.view import TeamView
+from relations.projections.ties.view import TiesView
 from relations.projections.view import View, ViewContext
 
 __all__ = ["Views"]
@@ -47,7 +49,9 @@ class Views:
         contacts: Contact between the business and its customers.
         campaigns: Campaigns, their offers and their results.
         posts: What people post about the business in public, and which posts wait for an answer.
+        pipeline: Opportunities, those won and lost, and contracts.
         team: Staff and their work: figures, trainings, tenure, and who fits a customer.
+        ties: The ladder of relationships, owners and handovers, contacts of organisations, and files.
     """
 
     satisfaction: SatisfactionView
@@ -62,7 +66,9 @@ class Views:
     care: CareView
     contacts: ContactsView
     posts: PostsView
+    pipeline: PipelineView
     team: TeamView
+    ties: TiesView
 
     def __init__(self, context: ViewContext, kinds: Sequence[type[View]]) -> None:
         self._add(kinds, lambda _projection: context)

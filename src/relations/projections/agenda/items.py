@@ -32,9 +32,11 @@ __all__ = [
 
 _DAY = 86_400_000_000
 _COMMAND_ID_MAX = 200
+_SLASHED = ("activation", "reward", "handover")
+"""The kinds whose row names what it is about after a slash."""
 AUTOMATIC = "automatic"
 """The detail of an erasure that needs no person."""
-_NAMED = ("activation", "reward", "reminder", "answer", "contact", "lapse", "renewal")
+_NAMED = ("activation", "reward", "reminder", "answer", "contact", "lapse", "renewal", "handover")
 """The kinds of which one stream can have several at the same time."""
 
 
@@ -49,12 +51,15 @@ class AgendaItem(BaseModel):
             before a loss. `reward` is the expiry of a reward. `reminder` is a reminder of an invitation, `answer` the
             time by which the business has to reply to a low answer. `erasure` is the end of the time for which the
             policy keeps personal words. `contact` is a step of a care plan to do, `lapse` the time at which it lapses,
-            and `renewal` the end of a round.
+            and `renewal` the end of a round. `handover` is a customer that a new owner has to take over, and `contract`
+            asks for the renewal of a contract that ends soon.
         customer: The customer; for merged customers the surviving id.
-        stream: The stream: `complaint-<id>`, `loyalty-<customer>` or `customer-<customer>`. For merged customers it
-            names the id under which the item was recorded, because the command that ends it must go there.
-        detail: The lot, tier, coupon, invitation or answer, or the round of a care plan and its step. `automatic` for
-            an erasure without a person. Empty otherwise, and for points that lapse with inactivity.
+        stream: The stream: `complaint-<id>`, `opportunity-<id>`, `loyalty-<customer>` or `customer-<customer>`. For
+            merged customers it names the id under which the item was recorded, because the command that ends it must
+            go there.
+        detail: The lot, tier, coupon, invitation or answer, the new owner of a handover, or a care plan's round and
+            its step. `automatic` for an erasure without a person. Empty otherwise, and for points that lapse with
+            inactivity.
         points: The points that are activated or expire; None for other kinds.
         programme: The loyalty programme; empty for complaints.
         again: The log position of the event that made it due, if it may have been due before.
@@ -94,14 +99,14 @@ def open_item(row: Item, policy: Policy) -> AgendaItem | None:
     shift = shift_of(row.kind, policy)
     if shift is None:
         return None
-    named = row.what.removeprefix(f"{row.kind}/") if row.kind in ("activation", "reward") else row.what
+    named = row.what.removeprefix(f"{row.kind}/") if row.kind in _SLASHED else row.what
     of_lot = row.kind in ("activation", "expiry")
     return AgendaItem(
         due_at=from_micros(row.at + shift),
         kind=row.kind,
         customer=row.customer,
         stream=row.stream,
-        detail=named if of_lot or row.kind == "reward" else "",
+        detail=named if of_lot or row.kind in _SLASHED else "",
         points=row.points if of_lot else None,
         programme=row.programme,
         again=row.again,
@@ -188,14 +193,10 @@ def tier_review(member: Member, rules: InForce, until: int | None = None) -> Age
 def commands_due(items: Iterable[AgendaItem], *, not_renewed: Iterable[AgendaItem] = ()) -> Iterator[Command]:
     """Return the commands that these items require, each dated at its due time.
 
-    Follow-ups, reminders, replies and contacts of care plans are work for people and require no command. So are
-    erasures, unless the policy leaves them to the engine. One command ends all items of its kind that are due at the
-    same time in one complaint, or in one programme of an account. The command ids are derived from the items, so the
-    same items give commands that are recorded only once.
-
-    Args:
-        items: The items.
-        not_renewed: Those of the ends of rounds after which the plan is not renewed.
+    Follow-ups, reminders, replies, contacts of care plans and renewals of contracts are work for people and require no
+    command. So are erasures, unless the policy leaves them to the engine. One command ends all items of its kind that
+    are due at the same time in one complaint, or in one programme of an account. The command ids are derived from the
+    items, so the same items give commands that are recorded only once.
     """
     ended: dict[tuple[str, datetime], list[str]] = {}
     for item in not_renewed:
@@ -236,7 +237,7 @@ def _command(item: AgendaItem) -> Command | None:
             return EraseCustomer(customer=name, reason=RETENTION, **common)
         case "lapse" | "renewal":
             return AdvancePlan(customer=name, **common)
-        case "follow_up" | "reminder" | "answer" | "erasure" | "contact":
+        case "follow_up" | "reminder" | "answer" | "erasure" | "contact" | "handover" | "contract":
             return None
 
 
@@ -254,6 +255,8 @@ def _command_id(item: AgendaItem) -> str:
 
 def shift_of(kind: str, policy: Policy) -> int | None:
     """Return the time from an item's moment until it is due, in microseconds; None if it is never due."""
+    if kind == "contract":
+        return -policy.pipeline.renewal_days * _DAY
     if kind != "follow_up":
         return 0
     days = policy.surveys.follow_up_days

@@ -27,7 +27,7 @@ from relations.months import first_day, last_day, month_of
 from relations.policies import Policy
 from relations.policies.value import Segment, ValueGrade
 from relations.projections.arguments import Page, checked_choice, checked_month
-from relations.projections.columns import Array, Codes, Columns
+from relations.projections.columns import Array, Codes, Columns, distinct
 from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.loyalty.standings import member_standings
 from relations.projections.loyalty.view import LoyaltyView
@@ -49,7 +49,7 @@ from relations.projections.retention.columns.money import (
     revenue_of,
     rfm_score,
 )
-from relations.projections.retention.columns.patrons import acquired, buyers, departing, patronage_groups
+from relations.projections.retention.columns.patrons import acquired, buyers, departing, kept_amounts, patronage_groups
 from relations.projections.retention.explained import FIGURES
 from relations.projections.retention.loyalty_kinds import (
     KINDS,
@@ -84,7 +84,7 @@ from relations.projections.retention.worth.lifetime_value import CustomerWorth, 
 from relations.projections.running.aliases import combined
 from relations.projections.view import View, ViewContext
 
-__all__ = ["RetentionView", "joined_facts", "joined_views"]
+__all__ = ["RetentionView", "buyers_on", "customers_meeting", "joined_facts", "joined_views"]
 
 
 class RetentionView(View):
@@ -565,10 +565,13 @@ class RetentionView(View):
         Raises:
             InvalidInput: The segment is unknown.
         """
-        today, policy, aliases = self.day(as_of), self.policy, self.aliases
+        today, policy = self.day(as_of), self.policy
         known = {each.name: each for each in policy.lifecycle.segments}
         checked_choice(segment, known, "segment", needed=True)
-        wanted = known[segment]
+        return self._of_these(known[segment], customers, today)
+
+    def _of_these(self, wanted: Segment, customers: Sequence[str], today: int) -> tuple[str, ...]:
+        aliases = self.aliases
         if _compares_customers(wanted):
             members = self.keep(("in segment", wanted, today), lambda: frozenset(self._members(today).names(wanted)))
             return tuple(sorted(members.intersection(customers)))
@@ -710,6 +713,37 @@ def _compares_customers(segment: Segment) -> bool:
 def joined_facts(view: RetentionView) -> JoinedFacts:
     """Return a reader of the facts that come from other views, or are sealed."""
     return view._joined
+
+
+def buyers_on(view: RetentionView, first: int, last: int, *, today: int) -> frozenset[str]:
+    """Return the customers with a purchase on some days that was not refunded in full by the evening of `today`.
+
+    Args:
+        view: The view.
+        first: The ordinal of the first day.
+        last: The ordinal of the last day.
+        today: The ordinal of the day by which refunds count.
+    """
+    columns = view._columns()
+    kept = kept_amounts(columns, today)
+    owners = distinct(kept.owner[(kept["day"] >= first) & (kept["day"] <= last)])
+    return frozenset(columns.names[place] for place in owners.tolist())
+
+
+def customers_meeting(
+    view: RetentionView, segment: Segment, customers: Sequence[str] | None, *, today: int
+) -> tuple[str, ...]:
+    """Return the customers who meet all conditions of a segment, whether the policy has it or not, in order.
+
+    Args:
+        view: The view.
+        segment: The conditions.
+        customers: Surviving ids; None stands for all customers.
+        today: The ordinal of the day.
+    """
+    if customers is None:
+        return tuple(view._members(today).names(segment))
+    return view._of_these(segment, customers, today)
 
 
 def joined_views(view: RetentionView) -> tuple[LoyaltyView, RepairView]:
