@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.errors import InvalidInput
 
-__all__ = ["Driver", "DriverReport", "driver_report", "pearson", "spearman"]
+__all__ = ["Driver", "DriverReport", "driver_report", "pearson", "shares_of_correlations", "spearman"]
 
 DRIVERS_MAX = 12
 """The most drivers. Each one doubles the number of regressions; 12 make 4,096."""
@@ -146,8 +146,7 @@ def driver_report(outcome: str, values: Sequence[float], drivers: Mapping[str, S
     columns = [varying[name] for name in names]
     correlations = [[_correlated(one, other) for other in columns] for one in columns]
     with_outcome = [_correlated(column, values) for column in columns]
-    explained = _r_squared_of_all(correlations, with_outcome)
-    whole = explained[-1]
+    whole, shares = shares_of_correlations(correlations, with_outcome)
     betas = _solve(correlations, with_outcome)
     vifs = [_vif(correlations, index) for index in range(len(names))]
     found = [
@@ -156,7 +155,7 @@ def driver_report(outcome: str, values: Sequence[float], drivers: Mapping[str, S
             pearson=with_outcome[index],
             spearman=spearman(columns[index], values),
             beta=None if betas is None else betas[index],
-            share=_share(explained, index, len(names)),
+            share=shares[index],
             vif=vifs[index],
         )
         for index, name in enumerate(names)
@@ -171,6 +170,20 @@ def driver_report(outcome: str, values: Sequence[float], drivers: Mapping[str, S
         collinear=tuple(name for name, vif in zip(names, vifs, strict=True) if vif is None or vif >= VIF_WARNING),
         constant=constant,
     )
+
+
+def shares_of_correlations(
+    correlations: list[list[float]], with_outcome: list[float]
+) -> tuple[float, tuple[float, ...]]:
+    """Return R squared of all drivers, and the Shapley share of each.
+
+    Args:
+        correlations: The correlations of the drivers with each other.
+        with_outcome: The correlation of each driver with the outcome.
+    """
+    explained = _r_squared_of_all(correlations, with_outcome)
+    size = len(with_outcome)
+    return explained[-1], tuple(_share(explained, index, size) for index in range(size))
 
 
 def _correlated(x: Sequence[float], y: Sequence[float]) -> float:

@@ -33,6 +33,7 @@ from relations.projections.totals import Total
 
 __all__ = [
     "CLOCKS",
+    "CLOCK_OF",
     "CasesStanding",
     "ClockFigures",
     "ClockName",
@@ -41,14 +42,18 @@ __all__ = [
     "RepairSummary",
     "StepName",
     "StepTime",
+    "case_standing",
     "cases_standing",
     "clock_figures",
     "due_steps",
+    "ended_clocks",
     "nearest_rank",
     "read_relations",
     "repair_summary",
+    "spent_on",
     "standing",
     "step_times",
+    "was_relapsed",
 ]
 
 StepName: TypeAlias = Literal[
@@ -65,7 +70,8 @@ _STEPS: tuple[StepName, ...] = (
     "followed_up",
     "restored",
 )
-_CLOCK_OF: dict[str, ClockName] = {"acknowledged": "acknowledge", "resolved": "resolve", "followed_up": "follow_up"}
+CLOCK_OF: dict[str, ClockName] = {"acknowledged": "acknowledge", "resolved": "resolve", "followed_up": "follow_up"}
+"""The clock of each step that has one."""
 
 Named: TypeAlias = tuple[str, Relation]
 """A customer and their relation."""
@@ -272,6 +278,11 @@ def standing(customer: str, relation: Relation) -> RelationStanding:
     )
 
 
+def was_relapsed(relation: Relation) -> bool:
+    """Return True if a relation ever failed again after it was restored."""
+    return _relapses(relation) > 0
+
+
 def _relapses(relation: Relation) -> int:
     return sum(opened.is_relapse for history in relation.histories for opened in history.rounds)
 
@@ -324,14 +335,21 @@ def cases_standing(histories: Iterable[ComplaintHistory], *, as_of: int, follow_
         as_of: The moment, UTC microseconds.
         follow_up_days: The number of days from a resolution to the follow-up; None if there are no follow-ups.
     """
-    found: Counter[str] = Counter()
-    for history in histories:
-        last = history.rounds[-1]
-        running = list(_running(last, follow_up_days if history.case.kind == "complaint" else None))
-        late = {"follow_up" if name == "follow_up" else "case" for name, due_at in running if due_at <= as_of}
-        is_open = last.settled_at is None or any(name == "next_response" for name, _ in running)
-        found.update({"open": is_open, "overdue": "case" in late, "follow_up": "follow_up" in late})
-    return CasesStanding(open=found["open"], overdue=found["overdue"], follow_ups_overdue=found["follow_up"])
+    found = [case_standing(history, as_of=as_of, follow_up_days=follow_up_days) for history in histories]
+    return CasesStanding(
+        open=sum(each.open for each in found),
+        overdue=sum(each.overdue for each in found),
+        follow_ups_overdue=sum(each.follow_ups_overdue for each in found),
+    )
+
+
+def case_standing(history: ComplaintHistory, *, as_of: int, follow_up_days: int | None) -> CasesStanding:
+    """Return the same of one case: 1 where it counts, 0 elsewhere."""
+    last = history.rounds[-1]
+    running = list(_running(last, follow_up_days if history.case.kind == "complaint" else None))
+    late = {"follow_up" if name == "follow_up" else "case" for name, due_at in running if due_at <= as_of}
+    is_open = last.settled_at is None or any(name == "next_response" for name, _ in running)
+    return CasesStanding(open=int(is_open), overdue=int("case" in late), follow_ups_overdue=int("follow_up" in late))
 
 
 def _is_to_be_asked(opened: Round) -> bool:
@@ -356,11 +374,23 @@ def step_times(histories: Iterable[ComplaintHistory], *, as_of: int) -> list[Ste
                 at = _reached_at(opened, step)
                 if at is not None:
                     taken[step].append(at - opened.opened_at)
-            for clock in _CLOCK_OF.values():
+            for clock in CLOCK_OF.values():
                 met = was_met(opened, clock, as_of)
                 if met is not None:
                     ended[clock, met] += 1
     return [_step_time(step, sorted(times), ended) for step, times in taken.items()]
+
+
+def ended_clocks(history: ComplaintHistory, name: str, *, as_of: int) -> tuple[int, int]:
+    """Return how many clocks of one name ended in time, and how many did not, in the rounds that count."""
+    ended = [
+        met
+        for opened in history.rounds
+        if opened.opened_by != "resumed"
+        for clock, number in opened.clocks
+        if clock == name and (met := was_met(opened, name, as_of, number)) is not None
+    ]
+    return sum(ended), len(ended) - sum(ended)
 
 
 def clock_figures(histories: Iterable[ComplaintHistory], *, as_of: int, confidence: float) -> list[ClockFigures]:
@@ -395,7 +425,7 @@ def _clock_figures(name: ClockName, ended: Counter[tuple[str, str]], confidence:
 
 
 def _step_time(step: StepName, times: Sequence[int], ended: Counter[tuple[str, bool]]) -> StepTime:
-    clock = _CLOCK_OF.get(step)
+    clock = CLOCK_OF.get(step)
     met = missed = None
     if clock is not None:
         met, missed = ended[clock, True], ended[clock, False]
@@ -418,6 +448,15 @@ def _reached_at(opened: Round, step: StepName) -> int | None:
     return opened.first.get(step)
 
 
+def spent_on(relation: Relation) -> Counter[str]:
+    """Return the cost of the remedies of a relation, in minor units by currency."""
+    cost: Counter[str] = Counter()
+    for step in (step for history in relation.histories for step in history.taken):
+        if step.cost is not None:
+            cost[step.cost.currency] += step.cost.amount
+    return cost
+
+
 def repair_summary(relations: Sequence[Named], *, customers: int, as_of: int) -> RepairSummary:
     """Return a summary of all relations.
 
@@ -435,10 +474,8 @@ def repair_summary(relations: Sequence[Named], *, customers: int, as_of: int) ->
         complaints += len(relation.histories)
         relapsed += _relapses(relation) > 0
         deviations.update(deviation.kind for deviation in relation.deviations)
-        for step in (step for history in relation.histories for step in history.taken):
-            if step.cost is not None:
-                cost[step.cost.currency] += step.cost.amount
-            points += step.points or 0
+        cost += spent_on(relation)
+        points += sum(step.points or 0 for history in relation.histories for step in history.taken)
     damaged, restored = len(relations), sum(states[state] for state in RESTORED)
     states["healthy"] = customers - damaged
     return RepairSummary(

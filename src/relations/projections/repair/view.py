@@ -15,9 +15,11 @@ from sqlalchemy import or_, select
 
 from relations.errors import InvalidInput
 from relations.projections.arguments import Page, checked_choice, checked_month, formerly_by_offset
+from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.projection import Projection
 from relations.projections.repair.cases import PROJECTION, Case, CaseStep, Lesson, Patron, Tick
 from relations.projections.repair.emotional_account import AccountEntry, EmotionalBalance, account_of, happenings
+from relations.projections.repair.explained import FIGURES
 from relations.projections.repair.figures import (
     CLOCKS,
     CasesStanding,
@@ -104,6 +106,7 @@ class RepairView(View):
     """The repair of damaged relations. `as_of` is the present by default; anything dated after it is left out."""
 
     projection: ClassVar[Projection] = PROJECTION
+    explainable: ClassVar[tuple[ExplainableFigure, ...]] = FIGURES
     keeps_answers: ClassVar[bool] = True
 
     @formerly_by_offset()
@@ -216,16 +219,13 @@ class RepairView(View):
 
     def cases(self, *, as_of: datetime | None = None) -> CasesStanding:
         """Return the number of open and overdue cases of every kind, and of overdue follow-ups."""
-        moment, policy, local = self.moment(as_of), self.policy, self.local
-        columns = self.table(Case).c
+        moment = self.moment(as_of)
 
         def read() -> CasesStanding:
-            rows = self.rows(Case, or_(columns.pending, columns.last_at > moment))
-            histories = (case_history(case, (), policy.repair, moment, local) for case in rows)
             return cases_standing(
-                (history for history in histories if history is not None),
+                (history for _, history in self._cases_at(moment)),
                 as_of=moment,
-                follow_up_days=policy.surveys.follow_up_days,
+                follow_up_days=self.policy.surveys.follow_up_days,
             )
 
         return self.keep(("cases", moment), read)
@@ -337,6 +337,14 @@ class RepairView(View):
         relations = self._read(moment)
         columns = self.table(Patron).c
         return repair_summary(relations, customers=self.count(Patron, columns.known_at <= moment), as_of=moment)
+
+    def _cases_at(self, moment: int) -> Iterator[tuple[str, ComplaintHistory]]:
+        """Yield the cases of every kind that may be open or due at a moment, with their customers."""
+        columns = self.table(Case).c
+        for case in self.rows(Case, or_(columns.pending, columns.last_at > moment)):
+            history = case_history(case, (), self.policy.repair, moment, self.local)
+            if history is not None:
+                yield case.customer, history
 
     def _read(self, moment: int, *where: Any) -> list[Named]:
         if not where:
