@@ -10,6 +10,7 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,9 @@ _MEMORY = Path("/dev/shm")
 if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 2_000_000_000:
     tempfile.tempdir = str(_MEMORY)
 pytest_plugins = ("tests.support.soak",)
+# A shell starts what runs in the background with interrupts ignored, and so would be the programs that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test is timed: neither an example nor the making of it, for the machine may be busy with other things.
 settings.register_profile("test", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=12)

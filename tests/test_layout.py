@@ -440,3 +440,14 @@ def test_the_command_line_says_which_extra_is_missing_and_starts_without() -> No
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "started\n"
+
+
+def test_worker_processes_are_started_in_one_place() -> None:
+    """A pool made elsewhere would leave its workers running when its process is killed."""
+    users = {
+        module
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("ProcessPoolExecutor")
+    }
+    assert users == {"relations.projections.running.worker_processes"}

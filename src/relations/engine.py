@@ -332,8 +332,10 @@ class Relations(Doors, Commanding, Following):
                 on_progress(report)
 
     def _commands_due(self, to: datetime) -> Iterator[Command]:
-        yield from commands_due(self.views.agenda.due(until=to))
-        if any(policy.care.plans for policy in self.rules.adopted):
+        has_care = any(policy.care.plans for policy in self.rules.adopted)
+        not_renewed = self.views.care.not_renewed(until=to) if has_care else ()
+        yield from commands_due(self.views.agenda.due(until=to), not_renewed=not_renewed)
+        if has_care:
             yield from beginning_commands(self.views.care.beginnings(until=to))
 
     def fit_models(

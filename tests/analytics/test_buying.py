@@ -19,6 +19,7 @@ from scipy import integrate, stats  # type: ignore[import-untyped]  # scipy has 
 from relations.analytics import BuyingModel, RepeatStatistics, fit_buying
 from relations.analytics.buying import BuyingModelName, _grouped, _log_likelihood
 from relations.analytics.hypergeometric import mean_power
+from relations.analytics.repeat_statistics import columns_of
 from relations.errors import InvalidInput, NoFit
 
 MODELS: tuple[BuyingModelName, ...] = ("bg_nbd", "mbg_nbd")
@@ -111,7 +112,7 @@ def test_a_fit_depends_neither_on_order_nor_on_the_unit_and_is_the_same_each_tim
 
 @given(models, st.lists(customers(), min_size=1, max_size=8))
 def test_the_gradient_is_that_of_the_likelihood(model: BuyingModel, group: list[RepeatStatistics]) -> None:
-    groups = _grouped(group, 1, np)
+    groups = _grouped(columns_of(group, "test"), 1, np)
     at = np.array([model.r, model.alpha_days, model.a, model.b])
     _, gradient = _log_likelihood(model.model, groups, at)
     for index, slope in enumerate(gradient):
@@ -238,7 +239,7 @@ def test_whatever_the_customers_a_fit_is_found_or_refused(group: list[RepeatStat
     assert all(0 < figure < float("inf") for figure in fitted.standard_errors.values())
     assert all(0 <= figure <= 1 for figure in fitted.alive(group))
     # No other parameters are likelier: not even a little off in each direction.
-    groups = _grouped(group * 5, 7, np)
+    groups = _grouped(columns_of(group * 5, "test"), 7, np)
     at = np.array([fitted.r, fitted.alpha_days / 7, fitted.a, fitted.b])
     for index, factor in product(range(4), (0.9, 1.1)):
         off = at.copy()

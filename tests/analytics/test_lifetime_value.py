@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -21,6 +20,7 @@ from relations.analytics import (
     lifetime_values,
     survival_curve,
 )
+from relations.analytics.repeat_statistics import columns_of
 from relations.analytics.spending import _grouped, _log_likelihood
 from relations.errors import InvalidInput, MissingExtra
 
@@ -104,7 +104,7 @@ def test_equal_amounts_have_no_summit() -> None:
 def test_the_gradient_is_that_of_the_likelihood(
     parameters: tuple[float, float, float], group: list[tuple[int, int]]
 ) -> None:
-    groups = _grouped(Counter(group), 100, np)
+    groups = _grouped(columns_of([RepeatStatistics(x, x, x, amount) for x, amount in group], "test"), 100, np)
     at = np.array(parameters)
     _, gradient = _log_likelihood(groups, at)
     for index, slope in enumerate(gradient):

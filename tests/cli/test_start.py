@@ -64,6 +64,30 @@ def program(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "relations", *arguments], stderr=subprocess.PIPE, **options)
 
 
+def test_an_interrupt_that_python_ignores_comes_again() -> None:
+    """Python drops a KeyboardInterrupt that it raises in the callback of a weak reference."""
+    script = """
+import signal, sys, time, weakref
+import relations.cli, relations.cli.app
+
+class Thing: pass
+
+def run_app():
+    thing = Thing()
+    watched = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+    del thing
+    print("goes on", flush=True)
+    time.sleep(60)
+    return 0
+
+relations.cli.app.run_app = run_app
+relations.cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50, check=False)
+    assert done.stdout == "goes on\n"
+    assert (done.returncode, done.stderr) == (130, "Interrupted. Nothing was changed.\n")
+
+
 def test_it_runs_as_a_module() -> None:
     done = subprocess.run([sys.executable, "-m", "relations", "--help"], capture_output=True, text=True, check=True)
     assert "relations demo" in done.stdout

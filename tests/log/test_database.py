@@ -6,8 +6,10 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -17,7 +19,7 @@ from relations import InvalidInput, Relations
 from relations.errors import ConcurrencyConflict, ForeignDatabase, MissingExtra, NewerLog, StoreError
 from relations.log import Database, Log
 from relations.log.database import Access
-from tests.support.making import assert_sound, database_bytes, purchase, register, sqlite_file, tamper
+from tests.support.making import assert_sound, database_bytes, in_processes, purchase, register, sqlite_file, tamper
 
 # --- what is no database of ours ------------------------------------------------------------------------------------
 
@@ -422,3 +424,41 @@ def test_what_is_left_after_closing_is_one_file(sqlite_url: str) -> None:
     path = sqlite_file(sqlite_url)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
     assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def _opens_together(url: str, barrier: Any) -> int:
+    opened = 0
+    for number in range(10):
+        barrier.wait(60)
+        with Relations.open(url.replace("x.db", f"{number}.db")) as engine:
+            assert engine.status().position == 0
+            opened += 1
+    return opened
+
+
+def test_several_processes_may_open_a_new_file_at_the_same_moment(tmp_path: Path) -> None:
+    """SQLite refuses all but one that switch a file to write-ahead logging at once, without waiting."""
+    url = f"sqlite:///{tmp_path}/x.db"
+    barrier = get_context("fork").Barrier(4)
+    opened = in_processes(_opens_together, [(url, barrier) for _ in range(4)])
+    assert opened == [10] * 4
+    for number in range(10):
+        with closing(sqlite3.connect(tmp_path / f"{number}.db")) as file:
+            assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_who_keeps_a_new_file_locked_is_waited_for_no_longer_than_asked(tmp_path: Path) -> None:
+    path = tmp_path / "kept.db"
+    with Relations.open(f"sqlite:///{path}"):
+        pass
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(ConcurrencyConflict) as refused:
+            Database(f"sqlite:///{path}", busy_seconds=0.2).enable_wal()
+        assert refused.value.code == "log_busy"
+        other.execute("ROLLBACK")
+    with closing(Database(f"sqlite:///{path}", busy_seconds=0.2)) as database:
+        database.enable_wal()
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)

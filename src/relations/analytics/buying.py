@@ -17,8 +17,7 @@ two models are one formula each. `docs/explanation/lifetime-value.md` has them a
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
@@ -27,7 +26,7 @@ from pydantic import BaseModel, ConfigDict
 from relations.analytics.extra import scientific
 from relations.analytics.hypergeometric import mean_power
 from relations.analytics.likelihood import maximise
-from relations.analytics.repeat_statistics import RepeatStatistics, checked
+from relations.analytics.repeat_statistics import RepeatColumns, RepeatStatistics, columns_of, distinct_places
 from relations.errors import InvalidInput, NoFit
 
 __all__ = ["BuyingModel", "BuyingModelName", "check_forecast", "fit_buying"]
@@ -76,7 +75,8 @@ class BuyingModel(BaseModel):
             MissingExtra: scipy is not installed.
             InvalidInput: No history has such statistics.
         """
-        return self._each(customers, self._alive)
+        found: list[float] = self._each(customers, self._alive).tolist()
+        return found
 
     def expected_purchases(self, customers: Iterable[RepeatStatistics], days: float) -> list[float]:
         """Return the number of purchase days expected of each customer after the end of the observation.
@@ -86,7 +86,8 @@ class BuyingModel(BaseModel):
             InvalidInput: No history has such statistics, or the days are negative or infinite.
         """
         check_forecast(days)
-        return self._each(customers, partial(self._expected, days=days))
+        found: list[float] = self._each(customers, partial(self._expected, days=days)).tolist()
+        return found
 
     def discounted_purchases(
         self, customers: Iterable[RepeatStatistics], days: float, *, yearly_rate: float
@@ -100,21 +101,33 @@ class BuyingModel(BaseModel):
             InvalidInput: No history has such statistics, the days are negative or infinite, or the rate is -1 or below.
         """
         check_forecast(days, yearly_rate)
-        return self._each(customers, partial(self._expected, days=days, yearly_rate=yearly_rate))
+        found: list[float] = self._each(customers, partial(self._expected, days=days, yearly_rate=yearly_rate)).tolist()
+        return found
+
+    def forecast(self, customers: RepeatColumns, days: float, *, yearly_rate: float) -> tuple[Any, Any, Any]:
+        """Return, as arrays, what `alive`, `expected_purchases` and `discounted_purchases` return as lists."""
+        check_forecast(days, yearly_rate)
+
+        def compute(x: Any, recency: Any, age: Any) -> Any:
+            expected = self._discounted(x, recency, age, days, 0.0, yearly_rate)
+            return scientific("numpy", "Forecasting").stack((self._alive(x, recency, age), *expected), axis=1)
+
+        found = self._each(customers, compute).reshape(-1, 3)
+        return found[:, 0], found[:, 1], found[:, 2]
 
     def new_customer_purchases(self, days: float) -> float:
         """Return the number of repeat purchase days expected of a new customer after the first purchase."""
         return self.expected_purchases([RepeatStatistics(0, 0, 0)], days)[0]
 
-    def _each(self, customers: Iterable[RepeatStatistics], compute: Any) -> list[float]:
+    def _each(self, customers: Iterable[RepeatStatistics], compute: Any) -> Any:
         """Compute a value for each customer, once for equal statistics."""
-        np = scientific("numpy", f"Forecasting with {_TITLES[self.model]}")
-        keys = [(one.frequency, one.recency_days, one.age_days) for one in checked(customers)]
-        if not keys:
-            return []
-        distinct = {key: index for index, key in enumerate(dict.fromkeys(keys))}
-        values = compute(*np.array(list(distinct), dtype=float).T).tolist()
-        return [values[distinct[key]] for key in keys]
+        purpose = f"Forecasting with {_TITLES[self.model]}"
+        np, known = scientific("numpy", purpose), columns_of(customers, purpose)
+        if not len(known):
+            return np.zeros(0)
+        columns = known.frequency, known.recency_days, known.age_days
+        first, which = distinct_places(purpose, *columns)
+        return compute(*(each[first].astype(float) for each in columns))[which]
 
     def _chances(self, x: Any) -> Any:
         return x if self.model == "bg_nbd" else x + 1
@@ -128,6 +141,9 @@ class BuyingModel(BaseModel):
         return np.where(chances > 0, special.expit(-left), 1.0)
 
     def _expected(self, x: Any, recency: Any, age: Any, *, days: float, yearly_rate: float = 0.0) -> Any:
+        return self._discounted(x, recency, age, days, yearly_rate)[0]
+
+    def _discounted(self, x: Any, recency: Any, age: Any, days: float, *yearly_rates: float) -> list[Any]:
         """Integrate the rate of purchases, (R / A) 2F1(R + 1, a; a + B; -s / A), discounted, over time.
 
         Without discounting, the paper's closed form gives the same. But it is 0 / 0 at a = 1, and multiplies a huge
@@ -137,13 +153,15 @@ class BuyingModel(BaseModel):
         np = scientific("numpy", "Expected purchases")
         left, shape, at = self.b + self._chances(x), self.r + x, self.alpha_days + age
         span = np.log1p(days / at)
-        total = np.zeros_like(at)
+        totals = [np.zeros_like(at) for _ in yearly_rates]
         for node, weight in zip(*np.polynomial.legendre.leggauss(_NODES), strict=True):
             grown = span * (node + 1) / 2
             later = np.expm1(grown)
-            rate = mean_power(self.a, left, shape + 1, later)
-            total += weight / 2 * span * np.exp(grown) * rate * (1 + yearly_rate) ** (-at * later / _YEAR_DAYS)
-        return shape * total * self._alive(x, recency, age)
+            rate = weight / 2 * span * np.exp(grown) * mean_power(self.a, left, shape + 1, later)
+            for number, yearly_rate in enumerate(yearly_rates):
+                totals[number] += rate * (1 + yearly_rate) ** (-at * later / _YEAR_DAYS)
+        alive = self._alive(x, recency, age)
+        return [shape * total * alive for total in totals]
 
 
 _YEAR_DAYS = 365.25
@@ -172,9 +190,9 @@ def fit_buying(
         raise InvalidInput(
             f"{unit_days} is not a unit of time", code="invalid_unit", field="unit_days", hint="Give a number above 0"
         )
-    found = checked(customers)
-    repeat_customers = _check_repeats(found)
-    np = scientific("numpy", f"Fitting {_TITLES[model]}")
+    purpose = f"Fitting {_TITLES[model]}"
+    np, found = scientific("numpy", purpose), columns_of(customers, purpose)
+    repeat_customers = _check_repeats(found, np)
     groups = _grouped(found, unit_days, np)
     likelihood = partial(_log_likelihood, model, groups)
     names = ("r", "alpha", "a", "b")
@@ -196,9 +214,9 @@ def fit_buying(
     )
 
 
-def _check_repeats(customers: Sequence[RepeatStatistics]) -> int:
-    repeat_customers = sum(one.frequency > 0 for one in customers)
-    if not customers:
+def _check_repeats(customers: RepeatColumns, np: Any) -> int:
+    repeat_customers = int(np.count_nonzero(customers.frequency))
+    if not len(customers):
         raise NoFit("there are no customers to fit to", code="no_customers", hint="Give customers who bought")
     if not repeat_customers:
         raise NoFit(
@@ -245,10 +263,11 @@ class _Groups(NamedTuple):
     frequency_weights: Any
 
 
-def _grouped(customers: Iterable[RepeatStatistics], unit_days: float, np: Any) -> _Groups:
-    counts = Counter((one.frequency, one.recency_days, one.age_days) for one in customers)
-    x, recency, age = np.array(list(counts), dtype=float).T
-    weights = np.array(list(counts.values()), dtype=float)
+def _grouped(customers: RepeatColumns, unit_days: float, np: Any) -> _Groups:
+    columns = customers.frequency, customers.recency_days, customers.age_days
+    first, which = distinct_places("Fitting", *columns)
+    x, recency, age = (each[first].astype(float) for each in columns)
+    weights = np.bincount(which).astype(float)
     frequencies, which = np.unique(x, return_inverse=True)
     return _Groups(x, recency / unit_days, age / unit_days, weights, frequencies, np.bincount(which, weights))
 

@@ -12,8 +12,11 @@ Pure Python: all regressions of up to twelve drivers come from one matrix of cor
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import comb, sqrt
+from operator import mul
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -75,18 +78,29 @@ class DriverReport(BaseModel):
     constant: tuple[str, ...]
 
 
+class _Deviations(NamedTuple):
+    """The deviations of numbers from their mean, and the sum of their squares."""
+
+    each: Sequence[float]
+    squares: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> _Deviations:
+        mean = sum(values) / len(values) if values else 0.0
+        each = [value - mean for value in values]
+        return cls(each, sum([one**2 for one in each]))
+
+    def correlation(self, other: _Deviations) -> float | None:
+        """Return Pearson's correlation; None if either never varies."""
+        if not self.squares or not other.squares:
+            return None
+        found: float = sum(map(mul, self.each, other.each)) / sqrt(self.squares * other.squares)
+        return max(-1.0, min(1.0, found))
+
+
 def pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
     """Return Pearson's correlation; None if either never varies."""
-    n = len(x)
-    if not n:
-        return None
-    mean_x, mean_y = sum(x) / n, sum(y) / n
-    xx = sum((each - mean_x) ** 2 for each in x)
-    yy = sum((each - mean_y) ** 2 for each in y)
-    if not xx or not yy:
-        return None
-    found = sum((one - mean_x) * (other - mean_y) for one, other in zip(x, y, strict=True)) / sqrt(xx * yy)
-    return max(-1.0, min(1.0, found))
+    return _Deviations.of(x).correlation(_Deviations.of(y))
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> float | None:
@@ -95,17 +109,12 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> float | None:
 
 
 def _ranks(values: Sequence[float]) -> list[float]:
-    order = sorted(range(len(values)), key=values.__getitem__)
-    ranks = [0.0] * len(values)
+    ranks: dict[float, float] = {}
     start = 0
-    while start < len(order):
-        end = start
-        while end + 1 < len(order) and values[order[end + 1]] == values[order[start]]:
-            end += 1
-        for place in range(start, end + 1):
-            ranks[order[place]] = (start + end) / 2 + 1
-        start = end + 1
-    return ranks
+    for value, count in sorted(Counter(values).items()):
+        ranks[value] = (start + start + count - 1) / 2 + 1
+        start += count
+    return [ranks[value] for value in values]
 
 
 def driver_report(outcome: str, values: Sequence[float], drivers: Mapping[str, Sequence[float]]) -> DriverReport:
@@ -144,8 +153,13 @@ def driver_report(outcome: str, values: Sequence[float], drivers: Mapping[str, S
         )
     names = list(varying)
     columns = [varying[name] for name in names]
-    correlations = [[_correlated(one, other) for other in columns] for one in columns]
-    with_outcome = [_correlated(column, values) for column in columns]
+    deviations = [_Deviations.of(column) for column in columns]
+    correlations = [[0.0] * len(columns) for _ in columns]
+    for row, one in enumerate(deviations):
+        for column in range(row, len(columns)):
+            correlations[row][column] = correlations[column][row] = _correlated(one, deviations[column])
+    from_mean, ranks = _Deviations.of(values), _Deviations.of(_ranks(values))
+    with_outcome = [_correlated(each, from_mean) for each in deviations]
     whole, shares = shares_of_correlations(correlations, with_outcome)
     betas = _solve(correlations, with_outcome)
     vifs = [_vif(correlations, index) for index in range(len(names))]
@@ -153,7 +167,7 @@ def driver_report(outcome: str, values: Sequence[float], drivers: Mapping[str, S
         Driver(
             name=name,
             pearson=with_outcome[index],
-            spearman=spearman(columns[index], values),
+            spearman=_Deviations.of(_ranks(columns[index])).correlation(ranks),
             beta=None if betas is None else betas[index],
             share=shares[index],
             vif=vifs[index],
@@ -186,8 +200,8 @@ def shares_of_correlations(
     return explained[-1], tuple(_share(explained, index, size) for index in range(size))
 
 
-def _correlated(x: Sequence[float], y: Sequence[float]) -> float:
-    found = pearson(x, y)
+def _correlated(one: _Deviations, other: _Deviations) -> float:
+    found = one.correlation(other)
     assert found is not None  # noqa: S101 - columns that never vary were left out
     return found
 

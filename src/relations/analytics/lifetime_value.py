@@ -8,15 +8,16 @@ product.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from relations.analytics.buying import BuyingModel
-from relations.analytics.repeat_statistics import RepeatStatistics
+from relations.analytics.repeat_statistics import RepeatColumns, RepeatStatistics, columns_of
 from relations.analytics.spending import SpendingModel
 from relations.errors import InvalidInput
 
-__all__ = ["LifetimeValue", "lifetime_values"]
+__all__ = ["LifetimeColumns", "LifetimeValue", "lifetime_columns", "lifetime_values"]
 
 
 class LifetimeValue(BaseModel):
@@ -35,6 +36,15 @@ class LifetimeValue(BaseModel):
     purchases: float
     amount: float
     value: float
+
+
+class LifetimeColumns(NamedTuple):
+    """The expected purchases and value of many customers: the fields of `LifetimeValue` as arrays."""
+
+    alive: Any
+    purchases: Any
+    amount: Any
+    value: Any
 
 
 def lifetime_values(
@@ -64,15 +74,24 @@ def lifetime_values(
         raise InvalidInput(
             f"{margin} is not a margin", code="invalid_margin", field="margin", hint="Give a share such as 0.3"
         )
-    known = list(customers)
-    columns = zip(
-        buying.alive(known),
-        buying.expected_purchases(known, days),
-        buying.discounted_purchases(known, days, yearly_rate=yearly_rate),
-        spending.expected_amounts(known),
-        strict=True,
-    )
+    known = columns_of(customers, "Forecasting")
+    found = lifetime_columns(known, buying, spending, days=days, yearly_rate=yearly_rate, margin=margin)
     return [
-        LifetimeValue(alive=alive, purchases=purchases, amount=amount, value=discounted * amount * margin)
-        for alive, purchases, discounted, amount in columns
+        LifetimeValue(alive=alive, purchases=purchases, amount=amount, value=value)
+        for alive, purchases, amount, value in zip(*(column.tolist() for column in found), strict=True)
     ]
+
+
+def lifetime_columns(
+    customers: RepeatColumns,
+    buying: BuyingModel,
+    spending: SpendingModel,
+    *,
+    days: float,
+    yearly_rate: float = 0.0,
+    margin: float = 1.0,
+) -> LifetimeColumns:
+    """Return, as arrays, what `lifetime_values` returns as objects."""
+    alive, purchases, discounted = buying.forecast(customers, days, yearly_rate=yearly_rate)
+    amount = spending.expected(customers)
+    return LifetimeColumns(alive, purchases, amount, discounted * amount * margin)

@@ -13,7 +13,6 @@ another kind.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, NamedTuple
@@ -22,12 +21,13 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.analytics.extra import scientific
 from relations.analytics.likelihood import maximise
-from relations.analytics.repeat_statistics import RepeatStatistics, checked
+from relations.analytics.repeat_statistics import RepeatColumns, RepeatStatistics, columns_of, distinct_places
 from relations.errors import InvalidInput, NoFit
 
 __all__ = ["SpendingModel", "fit_spending"]
 
 _TITLE = "Gamma-Gamma"
+_FORECAST = "Forecasting with Gamma-Gamma"
 
 
 class SpendingModel(BaseModel):
@@ -70,19 +70,22 @@ class SpendingModel(BaseModel):
             InvalidInput: No history has such statistics.
             NoFit: A customer's expectation is infinite.
         """
-        found = []
-        for one in checked(customers):
-            known = one.frequency > 0 and one.repeat_amount > 0
-            x, amount = (one.frequency, one.repeat_amount) if known else (0, 0)
-            divisor = self.p * x + self.q - 1
-            if divisor <= 0:
-                raise NoFit(
-                    f"with q = {self.q:.3g} the mean purchase has no finite expectation",
-                    code="infinite_mean",
-                    hint="Fit more customers, or leave out the few very large amounts",
-                )
-            found.append(self.p * (self.v + amount) / divisor)
+        found: list[float] = self.expected(columns_of(customers, _FORECAST)).tolist()
         return found
+
+    def expected(self, customers: RepeatColumns) -> Any:
+        """Return, as an array, what `expected_amounts` returns as a list."""
+        np = scientific("numpy", _FORECAST)
+        known = (customers.frequency > 0) & (customers.repeat_amount > 0)
+        x, amount = np.where(known, customers.frequency, 0), np.where(known, customers.repeat_amount, 0)
+        divisor = self.p * x + self.q - 1
+        if (divisor <= 0).any():
+            raise NoFit(
+                f"with q = {self.q:.3g} the mean purchase has no finite expectation",
+                code="infinite_mean",
+                hint="Fit more customers, or leave out the few very large amounts",
+            )
+        return self.p * (self.v + amount.astype(float)) / divisor
 
 
 def fit_spending(customers: Iterable[RepeatStatistics], *, unit_amount: float = 100) -> SpendingModel:
@@ -105,16 +108,17 @@ def fit_spending(customers: Iterable[RepeatStatistics], *, unit_amount: float = 
             field="unit_amount",
             hint="Give a number above 0",
         )
-    repeats = [one for one in checked(customers) if one.frequency > 0]
-    counts = Counter((one.frequency, one.repeat_amount) for one in repeats if one.repeat_amount > 0)
-    if not counts:
+    np, known = scientific("numpy", f"Fitting {_TITLE}"), columns_of(customers, f"Fitting {_TITLE}")
+    repeats = known.where(known.frequency > 0)
+    spending = repeats.where(repeats.repeat_amount > 0)
+    fitted = len(spending)
+    if not fitted:
         raise NoFit(
             "no customer who came back spent anything then",
             code="no_repeat_spending",
             hint="The model needs customers who spent something on two days or more",
         )
-    np = scientific("numpy", f"Fitting {_TITLE}")
-    groups, fitted = _grouped(counts, unit_amount, np), counts.total()
+    groups = _grouped(spending, unit_amount, np)
     start = (1.0, 2.0, float(groups.weights @ (groups.amount / groups.x)) / fitted)
     likelihood = partial(_log_likelihood, groups)
     found = maximise(likelihood, ("p", "q", "v"), start, count=fitted, model=_TITLE)
@@ -142,9 +146,11 @@ class _Groups(NamedTuple):
     frequency_weights: Any
 
 
-def _grouped(counts: Counter[tuple[int, int]], unit_amount: float, np: Any) -> _Groups:
-    x, amount = np.array(list(counts), dtype=float).T
-    weights = np.array(list(counts.values()), dtype=float)
+def _grouped(customers: RepeatColumns, unit_amount: float, np: Any) -> _Groups:
+    columns = customers.frequency, customers.repeat_amount
+    first, which = distinct_places(f"Fitting {_TITLE}", *columns)
+    x, amount = (each[first].astype(float) for each in columns)
+    weights = np.bincount(which).astype(float)
     frequencies, which = np.unique(x, return_inverse=True)
     return _Groups(x, amount / unit_amount, weights, frequencies, np.bincount(which, weights))
 

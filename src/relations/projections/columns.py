@@ -182,14 +182,20 @@ class Columns:
     def part(self, name: str) -> ColumnPart:
         """Return a part; it is read where it is needed for the first time."""
         with self._lock:
-            found = self.parts.get(name)
-            if found is None:
-                group = self.groups[name]
-                with collector_paused():  # each of many new objects would count towards a search for garbage
-                    self._names, columns = self.source.everybody(group.fields)
-                    self.parts |= group.parts(*columns)
-                found = self.parts[name]
-            return found
+            if name not in self.parts:
+                self.read((name,))
+            return self.parts[name]
+
+    def read(self, names: Iterable[str]) -> None:
+        """Read several parts at once, as far as they were not read yet: what they have in common is decoded once."""
+        with self._lock, collector_paused():  # each of many new objects would count towards a search for garbage
+            groups = {id(group): group for name in names if name not in self.parts for group in (self.groups[name],)}
+            if groups:
+                fields = tuple(dict.fromkeys(each for group in groups.values() for each in group.fields))
+                self._names, columns = self.source.everybody(fields)
+                by_field = dict(zip(fields, columns, strict=True))
+                for group in groups.values():
+                    self.parts |= group.parts(*(by_field[each] for each in group.fields))
 
     def derive(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return what was computed from the columns under a key, or compute it. Nobody may change it."""

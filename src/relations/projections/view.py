@@ -501,7 +501,7 @@ def _question(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def ask(self: View, *args: Any, **kwargs: Any) -> Any:
         try:
-            with self.answering():
+            with self.answering(), collector_paused():
                 if place is not None:
                     customer = args[place] if place < len(args) else kwargs.get("customer")
                     if customer is not None:

@@ -7,12 +7,10 @@ scorer, so scoring again, or in two processes at once, records nothing twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from hashlib import sha256
 from itertools import islice
-from multiprocessing import get_context
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -30,6 +28,7 @@ from relations.errors import InvalidInput
 from relations.log.personal import ERASED
 from relations.messages import RecordedEvent, from_micros
 from relations.projections.running.aliases import Aliases
+from relations.projections.running.worker_processes import worker_pool
 from relations.sentiment.scorers import SCORERS, Scorer
 
 __all__ = ["ScorerCount", "ScoringReport", "score_feedback"]
@@ -274,5 +273,5 @@ def _scoring(processes: int) -> Iterator[_Score]:
         yield lambda scorer, texts: [scorer.score(text) for text in texts]
         return
     # Not forked: a forked process would share the engine's open connections.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with worker_pool(processes) as pool:
         yield lambda scorer, texts: list(pool.map(scorer.score, texts, chunksize=_CHUNK))

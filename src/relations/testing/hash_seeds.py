@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pickle
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from relations.policies.calendars import local_time
 from relations.projections.projection import Projection
 from relations.projections.running.folding import Folding
 from relations.projections.running.tables import RowTable, canonical
+from relations.projections.running.worker_processes import worker_pool
 
 __all__ = ["folded_elsewhere", "folded_here"]
 
@@ -72,7 +72,7 @@ def folded_elsewhere(
 @cache
 def _process(seed: int) -> ProcessPoolExecutor:
     """Start a process with a hash seed. An interpreter reads the seed only when it starts, so it cannot be forked."""
-    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    pool = worker_pool(1)
     before = os.environ.get(_SEED)
     os.environ[_SEED] = str(seed)
     try:

@@ -17,23 +17,26 @@ from relations import Relations
 from relations.commands import (
     AdoptPolicy,
     AdvancePlan,
+    AnswerOffer,
     BeginPlan,
     CorrectProfile,
     EndPlan,
     EraseCustomer,
+    FileComplaint,
     MergeCustomer,
     NoteCulture,
     RecordInteraction,
     RecordPurchase,
     RefundPurchase,
     RegisterCustomer,
+    SendOffer,
     SkipStep,
     UnmergeCustomer,
     WithdrawConsent,
 )
 from relations.errors import CommandRefused
 from relations.messages import Money, to_micros
-from relations.policies import CARE_PLANS, Care, CarePlan, CareStep, Condition, Festival, Policy
+from relations.policies import CARE_PLANS, Care, CarePlan, CareStep, Condition, Festival, Policy, festivals
 from relations.projections.agenda import PROJECTION as AGENDA
 from relations.projections.care import PROJECTION
 from relations.testing.laws import check_laws
@@ -273,6 +276,95 @@ def test_a_plan_begins_only_by_the_policy_in_force_at_its_trigger(database_url: 
         assert (begun(engine, "early"), begun(engine, "late")) == ([], [("support", "2024-01-16", "first_purchase")])
 
 
+def test_an_accepted_offer_and_the_end_of_a_stay_begin_plans(database_url: str) -> None:
+    step = CareStep(id="call", what="short_call", day=2)
+    spring = CarePlan(id="spring", begins="offer_accepted", of=("spring",), steps=(step,))
+    offered = CarePlan(id="offered", begins="offer_accepted", steps=(step,))
+    stayed = CarePlan(id="stayed", begins="stay_ended", steps=(step,))
+    with opened(database_url, spring, offered, stayed) as engine:
+        for customer, campaign, answer in (
+            ("a", "spring", "accepted"),
+            ("b", "autumn", "accepted"),
+            ("c", "spring", "declined"),
+        ):
+            engine.execute(RegisterCustomer(customer=customer, occurred_at=START))
+            offer = {"customer": customer, "offer": f"o-{customer}", "campaign": campaign}
+            engine.execute(SendOffer(channel="email", occurred_at=day(1), **offer))
+            del offer["campaign"]
+            engine.execute(AnswerOffer(answer=answer, occurred_at=day(3), **offer))
+        for kind, at in (("check_in", 4), ("check_out", 6), ("check_out", 20)):
+            engine.execute(
+                RecordInteraction(
+                    customer="c", interaction=f"{kind}-{at}", channel="on_site", kind=kind, occurred_at=day(at)
+                )
+            )
+        engine.advance_time(day(40))
+        assert {name: sorted(begun(engine, name)) for name in "abc"} == {
+            "a": [("offered", "2024-01-13", "offer_accepted"), ("spring", "2024-01-13", "offer_accepted")],
+            "b": [("offered", "2024-01-13", "offer_accepted")],
+            "c": [("stayed", "2024-01-16", "stay_ended"), ("stayed", "2024-01-30", "stay_ended")],
+        }
+
+
+def test_conditions_may_ask_for_what_other_views_know(database_url: str) -> None:
+    step = CareStep(id="call", what="short_call", day=2)
+    grown = CarePlan(
+        id="grown", begins="first_purchase", steps=(step,), meant_for=(Condition(fact="age", at_least=18),)
+    )
+    strained = CarePlan(
+        id="strained", begins="first_purchase", steps=(step,),
+        meant_for=(Condition(fact="relation", one_of=("healthy",), otherwise=True),),
+    )  # fmt: skip
+    with opened(database_url, grown, strained) as engine:
+        buyers(engine, "old", birthday="1980-05-01")
+        buyers(engine, "young", birthday="2010-05-01")
+        buyers(engine, "cross")
+        engine.execute(
+            FileComplaint(
+                complaint="k", customer="cross", subject="noise", channel="email", severity="high", occurred_at=START
+            )
+        )
+        engine.advance_time(day(2))
+        assert {name: [plan for plan, *_ in begun(engine, name)] for name in ("old", "young", "cross")} == {
+            "old": ["grown"], "young": [], "cross": ["strained"],
+        }  # fmt: skip
+
+
+def test_a_plan_ends_with_the_round_in_which_a_customer_stops_meeting_its_conditions(database_url: str) -> None:
+    plan = CarePlan(
+        id="monthly", begins="first_purchase", repeats_months=1,
+        meant_for=(Condition(fact="net_amount", at_least=100),),
+        steps=(CareStep(id="call", what="short_call", day=5),),
+    )  # fmt: skip
+    recorded = []
+    for stops in ([100], range(1, 101, 3)):
+        with Relations.open("sqlite://", clock=lambda: day(900)) as engine:
+            engine.adopt(Policy(care=Care(plans=(plan,), quiet_days=0)), from_beginning=True)
+            buyers(engine, "stays", "leaves")
+            refund = RefundPurchase(
+                customer="leaves", purchase="p", refund="r", amount=Money(1, "EUR"), occurred_at=day(35)
+            )
+            engine.execute(refund)
+            for stop in stops:
+                engine.advance_time(day(stop))
+            assert topics(engine, "stays")["plan_renewed"] == 3
+            ended = [each for each in told(engine)["customer-leaves"] if each[0] == "customer.plan_ended"]
+            # Renewed once before the refund; the second round is finished.
+            assert topics(engine, "leaves")["plan_renewed"] == 1
+            assert [(at, event.round, event.reason) for _, at, event in ended] == [
+                (to_micros(datetime(2024, 3, 10, tzinfo=UTC)), "monthly-2", "no_longer_meant")
+            ]
+            assert topics(engine, "leaves")["step_lapsed"] == 2
+            assert begun(engine, "leaves") == [("monthly", "2024-01-10", "first_purchase")]
+            recorded.append(told(engine))
+    assert recorded[0] == recorded[1]
+    with opened(database_url, plan) as engine:
+        buyers(engine, "c")
+        engine.execute(EraseCustomer(customer="c", occurred_at=day(3)))
+        engine.advance_time(day(60))
+        assert topics(engine, "c")["plan_renewed"] == 0
+
+
 # --- birthdays and festivals ----------------------------------------------------------------------------------------
 
 
@@ -312,6 +404,19 @@ def test_a_festival_is_that_of_the_customers_culture(database_url: str) -> None:
         assert due(engine, 351) == [("max", "festivals-1 greeting-20241225", datetime(2024, 12, 25, tzinfo=UTC))]
         engine.advance_time(day(370))
         assert [customer for customer, *_ in due(engine, 386)] == ["li", "mei"]
+
+
+def test_chinese_new_year_comes_from_the_extra(database_url: str) -> None:
+    pytest.importorskip("holidays")
+    with opened(database_url, "festivals", festivals=festivals(range(2024, 2027))) as engine:
+        buyers(engine, "li", language="zh-CN")
+        buyers(engine, "max", language="de")
+        engine.advance_time(day(375))
+        assert due(engine, 386) == [("li", "festivals-2 greeting-20250129", datetime(2025, 1, 29, tzinfo=UTC))]
+        steps = [step.step for each in engine.views.care.plans("li") for step in each.steps]
+    assert steps == [
+        "greeting-20240210", "greeting-20240917", "greeting-20250129", "greeting-20251006",
+    ]  # fmt: skip
 
 
 # --- people with several ids, and erased ones -----------------------------------------------------------------------

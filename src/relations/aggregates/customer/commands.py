@@ -566,7 +566,14 @@ class AdvancePlan(CustomerCommand):
     """Record what time has done in the customer's care plans: steps that lapsed, and rounds that ended.
 
     `advance_time` sends it when something falls due.
+
+    Attributes:
+        not_renewed: The rounds after which the plan ends, because the customer no longer meets its conditions.
     """
+
+    added: ClassVar[frozenset[str]] = frozenset({"not_renewed"})
+
+    not_renewed: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
 
 
 class EraseCustomer(CustomerCommand):

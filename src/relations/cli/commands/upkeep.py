@@ -213,7 +213,9 @@ class _Follower:
     def catch_up(self) -> None:
         """Fold new events. A stopped view is reported once, and the others continue."""
         try:
-            head = self.engine.status().position
+            status = self.engine.status()
+            head = status.position
+            before = min((view.position for view in status.projections), default=head)
             self.engine.catch_up()
         except ProjectionFailed as failure:
             if self._failure is None or self._failure.position != failure.position:
@@ -229,8 +231,7 @@ class _Follower:
         else:
             self._failure = None
         self._is_back()
-        if self._position >= 0:
-            self.folded += head - self._position
+        self.folded += head - (before if self._position < 0 else self._position)
         self._position = head
 
     def advance(self) -> None:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from math import ceil, isfinite
 from threading import RLock, local
+from time import monotonic, sleep
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -261,15 +262,33 @@ class Database(Purging):
         return engine
 
     def enable_wal(self) -> None:
-        """Switch an SQLite file permanently to write-ahead logging; only for a database recognised as a log."""
+        """Switch an SQLite file permanently to write-ahead logging; only for a database recognised as a log.
+
+        Raises:
+            ConcurrencyConflict: Somebody has kept the file locked for `busy_seconds`.
+        """
         if not self.is_sqlite or self.is_memory or self.read_only:
             return
         with self.translating():
             pooled = self.engine.raw_connection()
             try:
-                pooled.cursor().execute("PRAGMA journal_mode=WAL").fetchall()
+                self._switch_to_wal(pooled.cursor())
             finally:
                 pooled.close()
+
+    def _switch_to_wal(self, cursor: Any) -> None:
+        # SQLite's own wait for locks does not cover this switch: of several that open a new file at the same moment,
+        # all but one may be refused at once.
+        until = monotonic() + self.busy_seconds
+        while True:
+            try:
+                cursor.execute("PRAGMA journal_mode=WAL").fetchall()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() >= until:
+                    raise
+                sleep(0.005)
+            else:
+                return
 
     def copied_to_memory(self) -> Database:
         """Return a copy of an SQLite database in memory. Views may be folded there; no event is recorded in it."""

@@ -18,6 +18,7 @@ from relations.policies.care_plans.festivals import Festival
 from relations.policies.value import Condition, ValueGrade
 
 __all__ = [
+    "STAY_END",
     "TRIGGERS",
     "Anchor",
     "CarePlan",
@@ -37,6 +38,8 @@ Trigger: TypeAlias = Literal[
     "value_grade",
     "tier_reached",
     "complaint_resolved",
+    "offer_accepted",
+    "stay_ended",
     "by_hand",
 ]
 TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
@@ -50,7 +53,9 @@ _YEAR = 12
 _SHORTEST = (0, 28, 59, 89, 120, 150, 181, 212, 242, 273, 303, 334)
 """The least number of days in this many months."""
 _YEAR_DAYS = 365
-_NARROWED = {"stage", "value_grade", "tier_reached"}
+STAY_END = "check_out"
+"""The kind of an interaction that says that a stay has ended."""
+_NARROWED = {"stage", "value_grade", "tier_reached", "offer_accepted"}
 _STAGES = {"prospect", "new", "established", "lapsing", "lost", "won_back"}
 _WRITTEN = ("email", "message", "app", "official_account")
 _CHANNELS: dict[Contact, tuple[str, ...]] = {
@@ -161,11 +166,14 @@ class CarePlan(Checked):
     Attributes:
         id: Its id.
         begins: What begins it: the customer is `registered`, makes the `first_purchase` or any `purchase`, enters a
-            lifecycle `stage`, gets a `value_grade` or reaches a tier. Or a complaint is resolved, or somebody begins it
-            `by_hand`. It begins with the first moment of the next local day. A trigger while the plan is in progress is
-            ignored.
-        of: The stages, grades or tiers that begin it; empty for any tier.
-        meant_for: Conditions that the customer meets on the evening of the trigger's day. Empty for everybody.
+            lifecycle `stage`, gets a `value_grade` or reaches a tier. Or a complaint is resolved, an offer of a
+            campaign is accepted, a stay ends, or somebody begins it `by_hand`. An interaction of the kind `check_out`
+            ends a stay. The plan begins with the first moment of the next local day. A trigger while it is in progress
+            is ignored.
+        of: The stages, grades, tiers or campaigns that begin it; empty for any tier or campaign.
+        meant_for: Conditions that the customer meets on the evening of the trigger's day, and on the evening before
+            each further round. A customer who no longer meets them finishes the round, and the plan ends with it.
+            Empty for everybody.
         repeats_months: The months after which the next round begins. None: there is one round.
         steps: Its steps.
     """

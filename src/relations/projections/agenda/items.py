@@ -185,14 +185,21 @@ def tier_review(member: Member, rules: InForce, until: int | None = None) -> Age
     )
 
 
-def commands_due(items: Iterable[AgendaItem]) -> Iterator[Command]:
+def commands_due(items: Iterable[AgendaItem], *, not_renewed: Iterable[AgendaItem] = ()) -> Iterator[Command]:
     """Return the commands that these items require, each dated at its due time.
 
     Follow-ups, reminders, replies and contacts of care plans are work for people and require no command. So are
     erasures, unless the policy leaves them to the engine. One command ends all items of its kind that are due at the
     same time in one complaint, or in one programme of an account. The command ids are derived from the items, so the
     same items give commands that are recorded only once.
+
+    Args:
+        items: The items.
+        not_renewed: Those of the ends of rounds after which the plan is not renewed.
     """
+    ended: dict[tuple[str, datetime], list[str]] = {}
+    for item in not_renewed:
+        ended.setdefault((item.stream, item.due_at), []).append(item.detail)
     asked: set[tuple[str, str, str, datetime]] = set()
     for item in items:
         command = _command(item)
@@ -200,7 +207,15 @@ def commands_due(items: Iterable[AgendaItem]) -> Iterator[Command]:
             same = (type(command).__name__, item.stream, item.programme, item.due_at)
             if same not in asked:
                 asked.add(same)
-                yield command
+                rounds = ended.get((item.stream, item.due_at), [])
+                yield _without(command, rounds) if isinstance(command, AdvancePlan) and rounds else command
+
+
+def _without(command: AdvancePlan, rounds: list[str]) -> AdvancePlan:
+    """Return the command with the rounds that it does not renew, which are part of its id."""
+    names = tuple(sorted(rounds))
+    marked = sha256(f"{command.command_id} {' '.join(names)}".encode()).hexdigest()
+    return command.model_copy(update={"not_renewed": names, "command_id": f"due:not_renewed:{marked}"})
 
 
 def _command(item: AgendaItem) -> Command | None:

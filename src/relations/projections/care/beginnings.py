@@ -7,8 +7,9 @@ trigger's day. So it makes no difference when time is advanced.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from typing import TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -18,14 +19,18 @@ from relations.months import last_day, months_after
 from relations.policies import CarePlan, Lifecycle, Policy
 from relations.policies.calendars import LocalTime
 from relations.policies.care_plans.plan import Trigger
+from relations.policies.facts import Fact
 from relations.policies.in_force import Span
 from relations.projections.care.rows import CareSignals, PlanRound
+from relations.projections.retention.columns.joined import JOINED_FACTS, NOTHING_JOINED, Joined
 from relations.projections.retention.patronage import Patronage
 from relations.projections.retention.segments import customer_facts
 from relations.projections.retention.stages import Life, stage_of
 from relations.projections.retention.value_grades import customer_grade
 
-__all__ = ["PlanBeginning", "beginning_commands", "beginnings_of"]
+__all__ = ["PlanBeginning", "ReadJoined", "beginning_commands", "beginnings_of", "is_meant"]
+
+ReadJoined: TypeAlias = Callable[[Iterable[Fact], Sequence[str], int], Joined]
 
 
 class PlanBeginning(BaseModel):
@@ -70,6 +75,7 @@ def beginnings_of(
     *,
     last: int,
     local: LocalTime,
+    joined: ReadJoined,
 ) -> list[PlanBeginning]:
     """Return the plans that begin for one customer, of each the first that has not begun yet.
 
@@ -80,6 +86,7 @@ def beginnings_of(
         spans: The policies, and when each is in force.
         last: The ordinal of the last day that is over.
         local: The business's days.
+        joined: Reads facts of the customer from other views, on the evening of a day.
     """
     if signals is not None and signals.erased:
         return []
@@ -92,7 +99,7 @@ def beginnings_of(
                 at = local.start(date.fromordinal(day + 1))
                 if day > last or not _is_in(span, at) or any(_overlaps(each, plan, at) for each in rounds):
                     continue
-                if _is_meant(plan, row, span.policy, day, local):
+                if is_meant(plan, row, span.policy, day, local, joined):
                     found[plan.id] = PlanBeginning(
                         customer=row.customer,
                         plan=plan.id,
@@ -112,10 +119,13 @@ def _overlaps(known: PlanRound, plan: CarePlan, at: int) -> bool:
     return known.plan == plan.id and (known.ended_at is None or known.ended_at > at)
 
 
-def _is_meant(plan: CarePlan, row: Patronage, policy: Policy, day: int, local: LocalTime) -> bool:
+def is_meant(plan: CarePlan, row: Patronage, policy: Policy, day: int, local: LocalTime, joined: ReadJoined) -> bool:
     """Return True if the customer meets the plan's conditions on the evening of a day."""
     asked = {condition.fact for condition in plan.meant_for}
-    facts = customer_facts(row, policy, asked, today=day, local=local, rfm={})
+    if not asked:
+        return True
+    known = joined(asked, [row.customer], day) if asked & set(JOINED_FACTS) else NOTHING_JOINED
+    facts = customer_facts(row, policy, asked, today=day, local=local, rfm={}, joined=known)
     return all(condition.holds(facts.get(condition.fact)) for condition in plan.meant_for)
 
 
@@ -147,10 +157,11 @@ def _days_of(
             return _entries(life, policy.lifecycle, set(plan.of), last)
         case "value_grade":
             return _graded(row, policy, set(plan.of), last)
-        case "complaint_resolved":
-            return map(local.day, times.get("complaint_resolved", ()))
-        case "tier_reached":
-            names = [f"tier_reached {tier}" for tier in plan.of] or [each for each in times if each[:5] == "tier_"]
+        case "complaint_resolved" | "stay_ended":
+            return map(local.day, times.get(plan.begins, ()))
+        case "tier_reached" | "offer_accepted":
+            prefix = f"{plan.begins} "
+            names = [f"{prefix}{each}" for each in plan.of] or [each for each in times if each.startswith(prefix)]
             return [local.day(at) for name in names for at in times.get(name, ())]
         case "by_hand":
             return []

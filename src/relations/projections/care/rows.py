@@ -11,6 +11,7 @@ from relations.aggregates.customer import (
     CustomerErased,
     CustomerRegistered,
     InteractionRecorded,
+    OfferAnswered,
     PlanBegun,
     PlanEnded,
     PlanRenewed,
@@ -20,6 +21,7 @@ from relations.aggregates.customer import (
 )
 from relations.aggregates.loyalty import TierReached
 from relations.messages import Envelope
+from relations.policies.care_plans.plan import STAY_END
 from relations.projections.projection import CustomerRow, Projection, Rows, Tally
 
 __all__ = ["OPEN", "PROJECTION", "CareMonth", "CareSignals", "PlanRound", "StepRecord"]
@@ -87,7 +89,8 @@ class CareSignals(CustomerRow, gc=False):
     """The events of a customer that may begin a plan, beyond those that the retention view has.
 
     Attributes:
-        times: The times of each, UTC microseconds, in order: `complaint_resolved`, and `tier_reached` with the tier.
+        times: The times of each, UTC microseconds, in order: `complaint_resolved`, `stay_ended`, `tier_reached` with
+            the tier, and `offer_accepted` with the campaign.
         birthday_at: The time at which a birthday first became known; None if none is.
         erased: True once the customer was erased: no plan begins any more.
     """
@@ -128,7 +131,7 @@ class CareMonth(Tally, gc=False):
     skipped: int = 0
 
 
-PROJECTION = Projection(name="care", version=1, tables=(PlanRound, CareSignals, CareMonth))
+PROJECTION = Projection(name="care", version=2, tables=(PlanRound, CareSignals, CareMonth))
 
 
 @PROJECTION.on(PlanBegun, PlanRenewed)
@@ -144,7 +147,12 @@ def plan_begun(rows: Rows, event: PlanBegun | PlanRenewed, at: Envelope) -> None
 
 @PROJECTION.on(InteractionRecorded)
 def step_done(rows: Rows, event: InteractionRecorded, at: Envelope) -> None:
-    """Count a step as done by the first contact about it before it lapsed, even if that is recorded later."""
+    """Count a step as done by the first contact about it before it lapsed, even if that is recorded later.
+
+    An interaction of the kind that ends a stay is a signal.
+    """
+    if event.kind == STAY_END:
+        _signal(rows, at, "stay_ended")
     about = event.regarding
     if about is None or about.kind != "care" or about.step is None:
         return
@@ -183,6 +191,13 @@ def complaint_resolved(rows: Rows, _event: ComplaintResolved, at: Envelope) -> N
 def tier_reached(rows: Rows, event: TierReached, at: Envelope) -> None:
     """Keep the time at which a tier was reached."""
     _signal(rows, at, f"tier_reached {event.tier}")
+
+
+@PROJECTION.on(OfferAnswered)
+def offer_accepted(rows: Rows, event: OfferAnswered, at: Envelope) -> None:
+    """Keep the time at which an offer of a campaign was accepted."""
+    if event.answer == "accepted":
+        _signal(rows, at, f"offer_accepted {event.campaign}")
 
 
 @PROJECTION.on(CustomerRegistered, ProfileCorrected)

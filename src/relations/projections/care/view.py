@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar
 
@@ -11,11 +11,12 @@ from sqlalchemy import ColumnElement, func, or_, select
 
 from relations.messages import CHANNELS, from_micros, to_micros
 from relations.projections.agenda.care import birthdays, due_window, permitted_channels, rounds_where
+from relations.projections.agenda.items import AgendaItem
 from relations.projections.agenda.rows import AskedRow, CareRound, OpenStep
 from relations.projections.agenda.view import AgendaView
 from relations.projections.arguments import Page, checked_choice, checked_month
 from relations.projections.care.addressing import WORDS, channel_to_use, language_of, taboos_of, text_for
-from relations.projections.care.beginnings import PlanBeginning, beginnings_of
+from relations.projections.care.beginnings import PlanBeginning, beginnings_of, is_meant
 from relations.projections.care.profiles import CustomerPlan, DueContact, KeptFigure, KeptMonth, PlanStep
 from relations.projections.care.rows import OPEN, PROJECTION, CareMonth, CareSignals, PlanRound
 from relations.projections.contacts.view import ContactsView, quiet_times
@@ -23,8 +24,9 @@ from relations.projections.customers.audience import speaks
 from relations.projections.customers.portraits import PortraitRow, SaidTrait, opened
 from relations.projections.customers.view import CustomersView
 from relations.projections.projection import Projection
+from relations.projections.retention.columns.joined import JOINED_FACTS
 from relations.projections.retention.patronage import Patronage
-from relations.projections.retention.view import RetentionView
+from relations.projections.retention.view import RetentionView, joined_facts, joined_views
 from relations.projections.view import View, ViewContext
 
 __all__ = ["CareView", "CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "PlanStep"]
@@ -53,6 +55,13 @@ class CareView(View):
         self._customers = customers
         self._contacts = contacts
         self._retention = retention
+
+    def _parts(self) -> Iterator[View]:
+        """Yield the views that answer together: loyalty and repair only if a plan's conditions ask for their facts."""
+        yield from super()._parts()
+        plans = (plan for policy in self._rules().adopted for plan in policy.care.plans)
+        if {condition.fact for plan in plans for condition in plan.meant_for}.intersection(JOINED_FACTS):
+            yield from joined_views(self._retention)
 
     def due(
         self,
@@ -252,10 +261,39 @@ class CareView(View):
             found = {}
             for row in self._retention.rows_of_some(Patronage, customers):
                 name = row.customer
-                found[name] = beginnings_of(row, signals.get(name), rounds.get(name, []), spans, last=last, local=local)
+                found[name] = beginnings_of(
+                    row,
+                    signals.get(name),
+                    rounds.get(name, []),
+                    spans,
+                    last=last,
+                    local=local,
+                    joined=joined_facts(self._retention).of,
+                )
             return {name: begun for name, begun in found.items() if begun}
 
         return [each for begun in self.of_each(("beginnings", last), read).values() for each in begun]
+
+    def not_renewed(self, *, until: datetime) -> list[AgendaItem]:
+        """Return the ends of rounds after which the plan ends, because the customer no longer meets its conditions.
+
+        They are asked for as of the evening before the round ends.
+
+        Args:
+            until: The latest end of a round, an aware datetime.
+        """
+        rules, local, found = self._rules(), self.local, []
+        ends = self._agenda.due(until=until, kind="renewal")
+        asked = [(item, rules.at(to_micros(item.due_at))) for item in ends]
+        plans = [(item, policy, policy.care.plan(item.detail.rpartition("-")[0])) for item, policy in asked]
+        limited = [(item, policy, plan) for item, policy, plan in plans if plan is not None and plan.meant_for]
+        names = sorted({item.customer for item, *_ in limited})
+        rows = {row.customer: row for row in self._retention.rows_of_some(Patronage, names)} if names else {}
+        for item, policy, plan in limited:
+            row, day = rows.get(item.customer), local.day(to_micros(item.due_at)) - 1
+            if row is None or not is_meant(plan, row, policy, day, local, joined_facts(self._retention).of):
+                found.append(item)
+        return found
 
 
 def _contact(

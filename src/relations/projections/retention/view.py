@@ -83,7 +83,7 @@ from relations.projections.retention.worth.lifetime_value import CustomerWorth, 
 from relations.projections.running.aliases import combined
 from relations.projections.view import View, ViewContext
 
-__all__ = ["RetentionView"]
+__all__ = ["RetentionView", "joined_facts", "joined_views"]
 
 
 class RetentionView(View):
@@ -651,6 +651,7 @@ class RetentionView(View):
 
     @property
     def _joined(self) -> JoinedFacts:
+        """A reader of the facts that come from other views, or are sealed."""
         loyalty, repair = self._joining
         standings = self._unkept(partial(member_standings, loyalty))
         states = self._unkept(partial(relation_states, repair))
@@ -692,3 +693,13 @@ def _kind(row: Patronage, policy: Policy, month: str) -> CustomerKind | None:
 def _compares_customers(segment: Segment) -> bool:
     """Return True if membership depends on other customers."""
     return any(condition.fact == "rfm" for condition in segment.conditions)
+
+
+def joined_facts(view: RetentionView) -> JoinedFacts:
+    """Return a reader of the facts that come from other views, or are sealed."""
+    return view._joined
+
+
+def joined_views(view: RetentionView) -> tuple[LoyaltyView, RepairView]:
+    """Return the views that such facts come from. A view that reads the facts answers together with them."""
+    return view._joining

@@ -9,15 +9,12 @@ the customers in it, only with one customer's events and the tallies.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from multiprocessing.connection import wait
 from typing import Any
 
 from sqlalchemy import Connection
@@ -34,6 +31,7 @@ from relations.projections.projection import Projection, Row
 from relations.projections.running.checkpoints import checkpoints, now_micros, writing_views
 from relations.projections.running.folding import COLUMNS, Folding
 from relations.projections.running.tables import RowTable
+from relations.projections.running.worker_processes import worker_pool
 
 __all__ = ["Failures", "Progress", "Tables", "Work", "fresh_tables"]
 
@@ -163,9 +161,7 @@ class Work:
         url = database.url.render_as_string(hide_password=False)
         failures: Failures = {}
         database.close()  # a connection must not be shared with a forked process
-        with ProcessPoolExecutor(
-            processes, mp_context=context, initializer=_start_worker, initargs=(seen, context.Lock())
-        ) as pool:
+        with worker_pool(processes, method=method, start=_start_worker, arguments=(seen, context.Lock())) as pool:
             pending = {
                 pool.submit(_fold_shard, self, url, database.durability, database.schema, shard) for shard in ranges
             }
@@ -261,15 +257,6 @@ _turn: Any = None
 def _start_worker(seen: Any, turn: Any) -> None:
     global _seen, _turn
     _seen, _turn = seen, turn
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process once the one that started it has ended, however that came about."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 def _fold_shard(work: Work, url: str, durability: Durability, schema: str | None, shard: Shard) -> Failures:

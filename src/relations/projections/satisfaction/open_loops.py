@@ -83,7 +83,7 @@ def low_answers(asked: Respondents, rules: InForce) -> Facts:
     answers = answers.where(~answers["erased"])
     items = asked.inside("items", answers, "place")
     sentiments = asked.inside("sentiments", answers, "place")
-    place, count = answers["place"], len(asked.parts["answers"])
+    place, count = answers["place"], len(asked.part("answers"))
     lowest = np.full(count, ABSENT, np.int64)
     order = np.argsort(-sentiments["score"], kind="stable")
     lowest[sentiments["place"][order]] = sentiments["score"][order]  # the lowest is written last

@@ -12,16 +12,24 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from relations.months import month_of
 from relations.policies import Instrument
 from relations.policies.calendars import LocalTime
 from relations.projections.columns import Array, Codes, ColumnPart, FieldGroup, Ints, Parts, ints, numbered, offsets_of
 from relations.projections.known import Known
-from relations.projections.satisfaction.answers import ComplaintOutcome, Given, InvitationOutcome, Respondent
+from relations.projections.satisfaction.answers import (
+    ComplaintOutcome,
+    Given,
+    InvitationOutcome,
+    Respondent,
+    Sentiment,
+)
 from relations.projections.satisfaction.cuts import WHOLE, Dimension, Facts, Part, Sort
 
 __all__ = ["ABSENT", "PARTS", "Respondents", "SegmentsOf", "Where", "respondent_groups"]
@@ -33,93 +41,108 @@ Where: TypeAlias = Mapping[Dimension, str | None]
 ABSENT = -(2**63)
 """What stands for an absent number in a column."""
 _NO_COMPLAINT = "none"
-_FIELDS = ("language", "region", "answers", "invitations", "complaints", "erased_at")
-PARTS = ("answers", "items", "sentiments", "invitations")
+_SPEAKING = ("language", "region", "complaints")
+_ANSWERS = ("answers", "items", "sentiments")
+PARTS = (*_ANSWERS, "invitations")
 _UNCODED = ("",)
 """The themes of words that are not coded; no theme has an empty name."""
 
 
-class _NamedAnswer(NamedTuple):
-    """One answer with its name in the respondent's row."""
-
-    name: str
-    given: Given
-
-
 def respondent_groups(codes: Codes, local: LocalTime) -> Iterable[tuple[tuple[str, ...], FieldGroup]]:
     """Return the parts of the columns, and how they are read."""
-    return ((PARTS, FieldGroup(_FIELDS, partial(_parts, codes, local))),)
+    return (
+        (_ANSWERS, FieldGroup((*_SPEAKING, "answers", "erased_at"), partial(_answer_parts, codes, local))),
+        (
+            ("invitations",),
+            FieldGroup((*_SPEAKING, "answers", "invitations"), partial(_invitation_part, codes, local)),
+        ),
+    )
 
 
-def _given_once(answers: Mapping[str, Given]) -> list[_NamedAnswer]:
-    """Return a respondent's answers in the order of recording, only the first for each invitation and instrument."""
-    said = [_NamedAnswer(name, given) for name, given in answers.items()]
-    if len(said) < 2:
-        return said
-    said.sort(key=lambda each: each.given.position)
-    answered: set[tuple[str, str]] = set()
-    found = []
-    for each in said:
-        if each.given.invitation is not None:
-            key = each.given.invitation, each.given.instrument
-            if key in answered:
-                continue
-            answered.add(key)
-        found.append(each)
+class _Answers(NamedTuple):
+    """The answers of all respondents, one respondent after the other.
+
+    Attributes:
+        counts: How many each respondent gave.
+        names: The answers' names in their rows.
+        given: The answers.
+        occasions: A number for each answer: those of a respondent to one invitation, or about the same thing, have the
+            same number.
+    """
+
+    counts: list[int]
+    names: list[str]
+    given: list[Given]
+    occasions: list[int]
+
+
+def _given_once(answers: Sequence[Mapping[str, Given]]) -> _Answers:
+    """Return answers in the order of recording, only the first for each invitation and instrument."""
+    found = _Answers([], [], [], [])
+    for each in answers:
+        if len(each) < 2:
+            found.counts.append(len(each))
+            found.names.extend(each)
+            found.given.extend(each.values())
+            found.occasions.extend(range(len(each)))
+        else:
+            _add_once(found, sorted(each.items(), key=_position))
     return found
 
 
-def _parts(
-    codes: Codes,
-    local: LocalTime,
-    languages: Sequence[Known | None],
-    regions: Sequence[Known | None],
-    answers: Sequence[Mapping[str, Given]],
-    invitations: Sequence[Mapping[str, InvitationOutcome]],
-    complaints: Sequence[Mapping[str, ComplaintOutcome]],
-    erased_at: Sequence[int | None],
-) -> Parts:
-    once = list(map(_given_once, answers))
-    answer_sorts: list[int] = []
-    invitation_sorts: list[int] = []
-    for known, spoken, said, invited, cases in zip(languages, regions, once, invitations, complaints, strict=True):
-        language, region = known.value if known else "", spoken.value if spoken else ""
-        for _, of in said:
-            outcome = _complaint_outcome(cases, of.regarding, of.at) if cases else _NO_COMPLAINT
-            answer_sorts.append(
-                codes.of(
-                    Sort(
-                        local.month(of.at),
-                        of.touchpoint,
-                        of.channel,
-                        of.language or language,
-                        region,
-                        (),
-                        outcome,
-                        of.instrument,
-                    )
-                )
-            )
-        for sent in invited.values():
-            outcome = _complaint_outcome(cases, None, sent.at) if cases else _NO_COMPLAINT
-            invitation_sorts.append(
-                codes.of(
-                    Sort(
-                        local.month(sent.at),
-                        sent.touchpoint,
-                        sent.channel,
-                        language,
-                        region,
-                        (),
-                        outcome,
-                        sent.instrument,
-                    )
-                )
-            )
-    return {
-        **_answer_parts(codes, once, answer_sorts, [at is not None for at in erased_at]),
-        "invitations": _invitation_part(answers, invitations, invitation_sorts),
-    }
+def _add_once(found: _Answers, said: Sequence[tuple[str, Given]]) -> None:
+    """Add the answers of a respondent who gave several."""
+    before = len(found.given)
+    answered: set[tuple[str, str]] = set()
+    invited: dict[str, int] = {}
+    regarded: dict[str, int] = {}
+    for number, (name, given) in enumerate(said):
+        invitation, regarding = given.invitation, given.regarding
+        if invitation is not None:
+            key = invitation, given.instrument
+            if key in answered:
+                continue
+            answered.add(key)
+            number = invited.setdefault(invitation, number)  # noqa: PLW2901 - that of the first one of the occasion
+        elif regarding:
+            number = regarded.setdefault(regarding, number)  # noqa: PLW2901 - likewise
+        found.names.append(name)
+        found.given.append(given)
+        found.occasions.append(number)
+    found.counts.append(len(found.given) - before)
+
+
+def _position(named: tuple[str, Given]) -> int:
+    return named[1].position
+
+
+class _Sorts:
+    """The sorts of answers and invitations, found by their values.
+
+    Args:
+        codes: The numbers of sorts.
+        local: The business's own months.
+    """
+
+    def __init__(self, codes: Codes, local: LocalTime) -> None:
+        self._codes = codes
+        self._day = local.day
+        self._months: dict[int, str] = {}
+        self._known: dict[tuple[str, ...], int] = {}
+
+    def of(self, at: int, touchpoint: str, channel: str, language: str, region: str, outcome: str, asked: str) -> int:
+        """Return the number of the sort with these values."""
+        day = self._day(at)
+        key = self._months.get(day) or self._month(day), touchpoint, channel, language, region, outcome, asked
+        found = self._known.get(key)
+        if found is None:
+            sort = Sort(key[0], touchpoint, channel, language, region, (), outcome, asked)
+            found = self._known[key] = self._codes.of(sort)
+        return found
+
+    def _month(self, day: int) -> str:
+        found = self._months[day] = month_of(day)
+        return found
 
 
 def _complaint_outcome(complaints: Mapping[str, ComplaintOutcome], regarding: str | None, at: int) -> str:
@@ -130,31 +153,48 @@ def _complaint_outcome(complaints: Mapping[str, ComplaintOutcome], regarding: st
     return max(before, key=lambda case: (case.filed_at, case.standing)).standing if before else _NO_COMPLAINT
 
 
-def _answer_parts(codes: Codes, once: Sequence[Sequence[_NamedAnswer]], sorts: list[int], erased: list[bool]) -> Parts:
-    counts = [len(said) for said in once]
-    owner = numbered(counts)
-    given = [each.given for said in once for each in said]
+def _answer_parts(
+    codes: Codes,
+    local: LocalTime,
+    languages: Sequence[Known | None],
+    regions: Sequence[Known | None],
+    complaints: Sequence[Mapping[str, ComplaintOutcome]],
+    answers: Sequence[Mapping[str, Given]],
+    erased_at: Sequence[int | None],
+) -> Parts:
+    said = _given_once(answers)
+    owner, given, sorts, sort_of = numbered(said.counts), said.given, list[int](), _Sorts(codes, local).of
+    each_given = iter(given)
+    for count, known, spoken, cases in zip(said.counts, languages, regions, complaints, strict=True):
+        if not count:
+            continue
+        language, region = known.value if known else "", spoken.value if spoken else ""
+        for of in islice(each_given, count):
+            outcome = _complaint_outcome(cases, of.regarding, of.at) if cases else _NO_COMPLAINT
+            sorts.append(
+                sort_of(of.at, of.touchpoint, of.channel, of.language or language, region, outcome, of.instrument)
+            )
     values: dict[str, Array] = {
         "sort": np.array(sorts, np.int64),
-        "occasion": np.array([number for said in once for number in _occasions(said)], np.int64),
-        "name": _objects([each.name for said in once for each in said]),
+        "occasion": np.array(said.occasions, np.int64),
+        "name": _objects(said.names),
         "posted": np.array([each.platform != "" for each in given], np.bool_),
-        "erased": np.array(erased, np.bool_)[owner],
+        "erased": np.array([at is not None for at in erased_at], np.bool_)[owner],
         "themes": codes.all_of(tuple(each.themes) if each.themes else _UNCODED if each.words else () for each in given),
     }
     for name in ("at", "score", "followed_at", "answer_by"):
         values[name] = _optional(map(attrgetter(name), given))
-    place = [number for said in once for number in range(len(said))]
+    place = np.arange(len(owner)) - offsets_of(owner, len(answers))[owner]
     items = [len(each.items) for each in given]
     sentiments = [len(each.sentiments) for each in given]
     answered = [item for each in given for item in each.items]
-    scored = [said for each in given for said in each.sentiments]
+    scored = [found for each in given for found in each.sentiments]
     return {
         "answers": ColumnPart(owner, values),
         "items": ColumnPart(
             np.repeat(owner, items),
             {
-                "answer": np.repeat(np.array(place, np.int64), items),
+                "answer": np.repeat(place, items),
                 "item": codes.all_of(each.item for each in answered),
                 "score": ints([each.score for each in answered]),
                 "expected": _optional(each.expected for each in answered),
@@ -163,69 +203,68 @@ def _answer_parts(codes: Codes, once: Sequence[Sequence[_NamedAnswer]], sorts: l
         "sentiments": ColumnPart(
             np.repeat(owner, sentiments),
             {
-                "answer": np.repeat(np.array(place, np.int64), sentiments),
-                "scorer": codes.all_of(f"{each.scorer} {each.version}" for each in scored),
+                "answer": np.repeat(place, sentiments),
+                "scorer": _scorers(codes, scored),
                 "score": ints([each.score for each in scored]),
             },
         ),
     }
 
 
-def _occasions(said: Sequence[_NamedAnswer]) -> list[int]:
-    """Return a number for each answer: those to one invitation, or about the same thing, have the same number."""
-    if len(said) == 1:
-        return [0]
-    known: dict[tuple[str, str], int] = {}
-    found = []
-    for name, given in said:
-        if given.invitation is not None:
-            key = "invitation", given.invitation
-        else:
-            key = ("regarding", given.regarding) if given.regarding else ("answer", name)
-        found.append(known.setdefault(key, len(known)))
-    return found
+def _scorers(codes: Codes, scored: Sequence[Sentiment]) -> Ints:
+    pairs = [(each.scorer, each.version) for each in scored]
+    numbers = {pair: codes.of(" ".join(pair)) for pair in set(pairs)}
+    return np.array([numbers[pair] for pair in pairs], np.int64)
 
 
 def _invitation_part(
-    answers: Sequence[Mapping[str, Given]], invitations: Sequence[Mapping[str, InvitationOutcome]], sorts: list[int]
-) -> ColumnPart:
-    answered: list[tuple[int, int]] = []
-    for said, invited in zip(answers, invitations, strict=True):
-        if invited:
-            any_way, own = _first_answers(said, invited), _first_answers(said, invited, own=True)
-            answered += [(any_way.get(name, ABSENT), own.get(name, ABSENT)) for name in invited]
-    sent = [each for invited in invitations for each in invited.values()]
-    any_way_at, own_at = np.array(answered, np.int64).reshape(-1, 2).T
+    codes: Codes,
+    local: LocalTime,
+    languages: Sequence[Known | None],
+    regions: Sequence[Known | None],
+    complaints: Sequence[Mapping[str, ComplaintOutcome]],
+    answers: Sequence[Mapping[str, Given]],
+    invitations: Sequence[Mapping[str, InvitationOutcome]],
+) -> Parts:
+    sorts, any_way_at, own_at, sort_of = list[int](), list[int](), list[int](), _Sorts(codes, local).of
+    for known, spoken, cases, said, invited in zip(languages, regions, complaints, answers, invitations, strict=True):
+        if not invited:
+            continue
+        language, region = known.value if known else "", spoken.value if spoken else ""
+        any_way, own = _first_answers(said, invited)
+        for name, sent in invited.items():
+            outcome = _complaint_outcome(cases, None, sent.at) if cases else _NO_COMPLAINT
+            sorts.append(sort_of(sent.at, sent.touchpoint, sent.channel, language, region, outcome, sent.instrument))
+            any_way_at.append(any_way.get(name, ABSENT))
+            own_at.append(own.get(name, ABSENT))
+    listed = [each for invited in invitations for each in invited.values()]
     values: dict[str, Array] = {
         "sort": np.array(sorts, np.int64),
         "name": _objects([name for invited in invitations for name in invited]),
-        "at": ints([each.at for each in sent]),
-        "answered": any_way_at,
-        "answered_own": own_at,
-        "seen": np.array([each.was_seen for each in sent], np.bool_),
-        "declined": np.array([each.declined_at is not None for each in sent], np.bool_),
-        "reminded": np.array([each.reminders > 0 for each in sent], np.bool_),
+        "at": ints([each.at for each in listed]),
+        "answered": np.array(any_way_at, np.int64),
+        "answered_own": np.array(own_at, np.int64),
+        "seen": np.array([each.was_seen for each in listed], np.bool_),
+        "declined": np.array([each.declined_at is not None for each in listed], np.bool_),
+        "reminded": np.array([each.reminders > 0 for each in listed], np.bool_),
     }
-    return ColumnPart(numbered(list(map(len, invitations))), values)
+    return {"invitations": ColumnPart(numbered(list(map(len, invitations))), values)}
 
 
 def _first_answers(
-    answers: Mapping[str, Given], invitations: Mapping[str, InvitationOutcome], *, own: bool = False
-) -> dict[str, int]:
-    """Return the time of the first answer to each invitation.
-
-    Args:
-        answers: The respondent's answers.
-        invitations: Their invitations.
-        own: Count only answers with the instrument that was sent.
-    """
-    found: dict[str, int] = {}
+    answers: Mapping[str, Given], invitations: Mapping[str, InvitationOutcome]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the time of the first answer to each invitation: of any, and of any with the instrument sent."""
+    any_way: dict[str, int] = {}
+    own: dict[str, int] = {}
     for given in answers.values():
         name = given.invitation or ""
         asked = invitations.get(name)
-        if asked is not None and (not own or given.instrument == asked.instrument):
-            found[name] = min(given.at, found.get(name, given.at))
-    return found
+        if asked is not None:
+            any_way[name] = min(given.at, any_way.get(name, given.at))
+            if given.instrument == asked.instrument:
+                own[name] = min(given.at, own.get(name, given.at))
+    return any_way, own
 
 
 def _optional(values: Iterable[int | None]) -> Array:
@@ -244,7 +283,7 @@ class Respondents:
 
     Attributes:
         names: Their ids, in order.
-        parts: Returns a part of their columns.
+        part: Returns a part of their columns.
         codes: The numbers of texts and sorts in them.
         since: The first month, such as `2024-05`.
         until: The month after the last one.
@@ -253,7 +292,7 @@ class Respondents:
     """
 
     names: Sequence[str]
-    parts: Mapping[str, ColumnPart]
+    part: Callable[[str], ColumnPart]
     codes: Codes
     since: str | None = None
     until: str | None = None
@@ -264,12 +303,14 @@ class Respondents:
     def of_rows(cls, rows: Iterable[Respondent], codes: Codes, local: LocalTime, *limits: Any) -> Respondents:
         """Return the respondents of some rows; the limits are the months, segments and values."""
         listed = sorted(rows, key=attrgetter("customer"))
-        parts = _parts(codes, local, *([getattr(row, name) for row in listed] for name in _FIELDS))
-        return cls([row.customer for row in listed], parts, codes, *limits)
+        parts: Parts = {}
+        for _, group in respondent_groups(codes, local):
+            parts |= group.parts(*([getattr(row, name) for row in listed] for name in group.fields))
+        return cls([row.customer for row in listed], parts.__getitem__, codes, *limits)
 
     def answers(self, instrument: str | None = None) -> Facts:
         """Return all answers, or those to one instrument."""
-        return self._facts(self.parts["answers"], instrument)
+        return self._facts(self.part("answers"), instrument)
 
     def scores(self, instrument: str | None = None) -> Facts:
         """Return all answers with one score."""
@@ -322,7 +363,7 @@ class Respondents:
         Args:
             own: Count only answers with the instrument that was sent, not every answer that names the invitation.
         """
-        found = self._facts(self.parts["invitations"])
+        found = self._facts(self.part("invitations"))
         return found.with_values(answered=found["answered_own"]) if own else found
 
     def inside(self, name: str, answers: Facts, *carried: str) -> Facts:
@@ -333,10 +374,10 @@ class Respondents:
             answers: The answers.
             carried: The answers' fields that their entries get, too.
         """
-        part = self.parts[name]
-        number = np.full(len(self.parts["answers"]), -1, np.int64)
+        part = self.part(name)
+        number = np.full(len(self.part("answers")), -1, np.int64)
         number[answers["place"]] = np.arange(len(answers))
-        starts = offsets_of(self.parts["answers"].owner, len(self.names))
+        starts = offsets_of(self.part("answers").owner, len(self.names))
         of = number[starts[part.owner] + part["answer"]]
         chosen = of >= 0
         of = of[chosen]

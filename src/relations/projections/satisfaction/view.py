@@ -396,6 +396,7 @@ class SatisfactionView(View):
         this_month = self.local.month(moment)
 
         def compute() -> tuple[SatisfactionReport, Facts, Sequence[str]]:
+            self.columns(Respondent, respondent_groups).read(PARTS)
             asked = self._respondents((), since, until, None)
             low = low_answers(asked, self._rules())
             found = satisfaction_report(
@@ -460,7 +461,8 @@ class SatisfactionView(View):
         if customer is not None:
             return Respondents.of_rows(self.rows(Respondent, customer=customer), codes, self.local, *limits)
         columns = self.columns(Respondent, respondent_groups)
-        return Respondents(columns.names, {name: columns.part(name) for name in PARTS}, codes, *limits)
+        columns.part("answers")  # together with the names, in one reading
+        return Respondents(columns.names, columns.part, codes, *limits)
 
 
 def _check_dimensions(by: Sequence[str], segments: SegmentsOf | None, known: Sequence[str] = DIMENSIONS) -> None:

@@ -26,6 +26,7 @@ __all__ = ["PLAN_RULES"]
 
 _NO_CONSENT = "no_consent"
 _COMPLETED = "completed"
+_NOT_MEANT = "no_longer_meant"
 
 
 def _begin(state: Customer, command: BeginPlan, policy: Policy) -> list[Event]:
@@ -110,8 +111,9 @@ def _ending(state: Customer, name: str, known: RoundState, command: AdvancePlan,
         return
     plan = policy.care.plan(known.plan)
     since = None if plan is None else plan.next_round(date.fromisoformat(known.since))
-    if plan is None or since is None:
-        yield PlanEnded(plan=known.plan, round=name, reason=_COMPLETED, at=command.at)
+    if plan is None or since is None or name in command.not_renewed:
+        reason = _NOT_MEANT if name in command.not_renewed else _COMPLETED
+        yield PlanEnded(plan=known.plan, round=name, reason=reason, at=command.at)
         return
     steps, ends_at = _planned(state, plan, since, command.at, policy)
     yield PlanRenewed(

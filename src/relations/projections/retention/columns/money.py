@@ -11,14 +11,13 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from relations.analytics import RepeatStatistics
+from relations.analytics.repeat_statistics import RepeatColumns
 from relations.messages import Money, from_micros
 from relations.months import last_day, month_number, month_of, month_of_number, months_between
 from relations.policies.lifecycle import Rfm
 from relations.policies.value import ValueGrade, ValueGrades
 from relations.projections.arguments import Page
 from relations.projections.columns import Array, Columns, Ints, distinct, grouped_sums, offsets_of
-from relations.projections.retention.activity import Costed
 from relations.projections.retention.cohorts import Cohort, CohortCell, cohort_of
 from relations.projections.retention.columns.patrons import bought_in, buyers, costed_amounts, kept_amounts, net_amounts
 from relations.projections.retention.revenue import RevenueRetention, SpanSums, retained
@@ -402,23 +401,18 @@ def _observed(columns: Columns, currency: int, through: int) -> Observations:
     begin, end = offsets[:-1][customer], offsets[1:][customer] - 1
     first, last = kept["day"][begin], kept["day"][end]
     repeat = grouped_sums(kept["amount"], kept.owner, count)[customer] - kept["amount"][begin]
-    revenue, cost = (sums[customer].tolist() for sums in costed_amounts(columns, currency, through))
+    revenue, cost = (sums[customer] for sums in costed_amounts(columns, currency, through))
     bought = bought_in(columns, currency, through)
     is_buyer = buyers(columns, through).days > 0
     amounts, back = columns.part("amounts"), columns.part("returned")
     amounts = amounts.where((amounts["currency"] == currency) & (amounts["day"] <= through))
     back = back.where((back["currency"] == currency) & (back["counted"] <= through))
-    rows = zip(
-        (days[customer] - 1).tolist(), (last - first).tolist(), (through - first).tolist(), repeat.tolist(), strict=True
-    )
     return Observations(
         customers=[columns.names[one] for one in customer.tolist()],
-        statistics=[
-            RepeatStatistics(frequency=frequency, recency_days=recency, age_days=age, repeat_amount=amount)
-            for frequency, recency, age, amount in rows
-        ],
-        historic=net_amounts(columns, currency, through)[customer].tolist(),
-        costed=[Costed(*sums) for sums in zip(revenue, cost, strict=True)],
+        statistics=RepeatColumns(days[customer] - 1, last - first, through - first, repeat),
+        historic=net_amounts(columns, currency, through)[customer],
+        costed=revenue,
+        cost=cost,
         all_returned=int(np.count_nonzero(bought & (days == 0))),
         others=int(np.count_nonzero(is_buyer & ~bought & (days == 0))),
         bought=_total(amounts["amount"]),

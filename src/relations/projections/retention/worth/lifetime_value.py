@@ -15,10 +15,12 @@ If no model can be fitted, or the extra is not installed, the report has the his
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
@@ -33,8 +35,11 @@ from relations.analytics import (
 )
 from relations.analytics.buying import BuyingModelName, check_forecast
 from relations.analytics.drivers import pearson
+from relations.analytics.lifetime_value import LifetimeColumns, lifetime_columns
+from relations.analytics.repeat_statistics import RepeatColumns, columns_of
 from relations.errors import MissingExtra, NoFit
 from relations.projections.arguments import Page
+from relations.projections.columns import Array, ints
 from relations.projections.retention.activity import Costed
 from relations.projections.retention.patronage import Patronage
 from relations.projections.retention.worth.fits import FIT_VERSION, FitInUse, ModelFits
@@ -174,12 +179,14 @@ def worth_report(
     Raises:
         InvalidInput: The horizon or the discount rate makes no sense.
     """
-    buyers, all_returned, others = _observed(rows, currency, through)
+    buyers, all_returned, others = _observed(sorted(rows, key=attrgetter("customer")), currency, through)
+    costed = [row.costed_until(currency, through) for row, _ in buyers]
     found = Observations(
         customers=[row.customer for row, _ in buyers],
-        statistics=[one for _, one in buyers],
-        historic=[row.net_amount(currency, through) for row, _ in buyers],
-        costed=[row.costed_until(currency, through) for row, _ in buyers],
+        statistics=columns_of([one for _, one in buyers], "Valuing customers"),
+        historic=ints([row.net_amount(currency, through) for row, _ in buyers]),
+        costed=ints([each.revenue for each in costed]),
+        cost=ints([each.cost for each in costed]),
         all_returned=all_returned,
         others=others,
         bought=sum(sum(row.bought_by_day(currency, through).values()) for row in rows),
@@ -192,10 +199,11 @@ class Observations(NamedTuple):
     """The input of the models of buying and spending, of all customers.
 
     Attributes:
-        customers: The ids of the customers in the fit.
+        customers: The ids of the customers in the fit, in order.
         statistics: Their statistics.
         historic: Their purchases less refunds.
         costed: The part of these whose cost is known.
+        cost: Its cost.
         all_returned: The number of customers who returned everything.
         others: The number of customers who bought only in other currencies.
         bought: The sum of all purchases.
@@ -203,9 +211,10 @@ class Observations(NamedTuple):
     """
 
     customers: Sequence[str]
-    statistics: Sequence[RepeatStatistics]
-    historic: Sequence[int]
-    costed: Sequence[Costed]
+    statistics: RepeatColumns
+    historic: Array
+    costed: Array
+    cost: Array
     all_returned: int
     others: int
     bought: int
@@ -231,24 +240,21 @@ def valued(
     check_forecast(days, yearly_rate)
     buyers, statistics, all_returned, others = found.customers, found.statistics, found.all_returned, found.others
     fits, no_fit = None, None
-    values: Sequence[LifetimeValue | None] = [None] * len(buyers)
+    values: LifetimeColumns | None = None
     try:
         if not buyers:
             raise _nobody(currency, all_returned, others)
         fits = recorded or fitted_now(statistics, model, through)
-        values = lifetime_values(statistics, fits.buying, fits.spending, days=days, yearly_rate=yearly_rate)
+        values = lifetime_columns(statistics, fits.buying, fits.spending, days=days, yearly_rate=yearly_rate)
     except (NoFit, MissingExtra) as error:
         fits, no_fit = None, _why(error)
-    customers = [
-        _worth(customer, historic, costed, one, value)
-        for customer, historic, costed, one, value in zip(
-            buyers, found.historic, found.costed, statistics, values, strict=True
-        )
-    ]
-    customers.sort(key=lambda each: (-(each.historic if no_fit else each.expected_value or 0), each.customer))
+    # The customers are in the order of their ids, and so are those of the same value.
+    ranks = np.argsort(-(found.historic if values is None else values.value), kind="stable")
+    listed = page.of_ranks(ranks.tolist(), buyers.__getitem__)
+    profits = _profits(found, values)
+    known = ranks[profits.is_known[ranks]]
+    costed, profit = sum(found.costed[known].tolist()), sum(profits.profit[known].tolist())
     correlation = _correlation(statistics)
-    known = [each for each in customers if each.profit is not None]
-    costed, profit = sum(each.costed for each in known), sum(each.profit or 0 for each in known)
     return WorthReport(
         through=date.fromordinal(through),
         currency=currency,
@@ -261,21 +267,74 @@ def valued(
         refund_share=found.returned / found.bought if found.bought else None,
         correlation=correlation,
         independent=None if correlation is None else abs(correlation) < _STRONG,
-        buyers=len(customers),
+        buyers=len(buyers),
         all_returned=all_returned,
         other_currencies=others,
-        historic=sum(each.historic for each in customers),
-        expected_value=None if no_fit else sum(each.expected_value or 0 for each in customers),
+        historic=sum(found.historic.tolist()),
+        expected_value=None if values is None else sum(values.value[ranks].tolist()),
         costed=costed,
-        profit=profit if known else None,
+        profit=profit if len(known) else None,
         margin=profit / costed if costed else None,
         costed_customers=len(known),
-        expected_profit=sum(each.expected_profit or 0 for each in known) if known and not no_fit else None,
-        customers=tuple(page.of_ranks(customers, lambda each: each.customer)),
+        expected_profit=None if profits.expected is None or not len(known) else sum(profits.expected[known].tolist()),
+        customers=tuple(_listed(found, values, listed)),
     )
 
 
-def fitted_now(statistics: Sequence[RepeatStatistics], model: BuyingModelName, through: int) -> ModelFits:
+class _Profits(NamedTuple):
+    """The profit of each customer.
+
+    Attributes:
+        is_known: True if any cost is known.
+        profit: Purchases whose cost is known, less this cost.
+        expected: The profit expected; it means nothing where no cost is known. None if there is no fit.
+    """
+
+    is_known: Array
+    profit: Array
+    expected: Array | None
+
+
+def _profits(found: Observations, values: LifetimeColumns | None) -> _Profits:
+    is_known = np.asarray(found.costed > 0, np.bool_)
+    profit = found.costed - found.cost
+    if values is None:
+        return _Profits(is_known, profit, None)
+    revenue = np.where(is_known, found.costed, 1).astype(np.float64)
+    return _Profits(is_known, profit, values.value * profit.astype(np.float64) / revenue)
+
+
+def _listed(found: Observations, values: LifetimeColumns | None, places: Sequence[int]) -> Iterator[CustomerWorth]:
+    """Yield the customers at some places of the observations."""
+    if not len(places):
+        return
+    one, profits = found.statistics, _profits(found, values)
+    known = profits.is_known[places].tolist()
+
+    def column(numbers: Array | None) -> list[Any]:
+        return [None] * len(places) if numbers is None else numbers[places].tolist()
+
+    def if_known(numbers: Array | None) -> list[Any]:
+        return [number if is_known else None for number, is_known in zip(column(numbers), known, strict=True)]
+
+    columns: dict[str, Sequence[Any]] = {
+        "customer": [found.customers[place] for place in places],
+        "historic": column(found.historic),
+        "costed": column(found.costed),
+        "profit": if_known(profits.profit),
+        "frequency": column(one.frequency),
+        "recency_days": column(one.recency_days),
+        "age_days": column(one.age_days),
+        "alive": column(None if values is None else values.alive),
+        "expected_purchases": column(None if values is None else values.purchases),
+        "expected_value": column(None if values is None else values.value),
+        "expected_profit": if_known(profits.expected),
+    }
+    for each in zip(*columns.values(), strict=True):
+        yield CustomerWorth(**dict(zip(columns, each, strict=True)))
+
+
+def fitted_now(statistics: Iterable[RepeatStatistics], model: BuyingModelName, through: int) -> ModelFits:
     """Fit both models to all buyers.
 
     Raises:
@@ -393,7 +452,8 @@ def _nobody(currency: str, all_returned: int, others: int) -> NoFit:
     )
 
 
-def _correlation(statistics: Sequence[RepeatStatistics]) -> float | None:
+def _correlation(statistics: RepeatColumns) -> float | None:
     """Return Pearson's correlation of frequency and mean repeat spend over the customers who came back."""
-    pairs = [(one.frequency, one.repeat_amount / one.frequency) for one in statistics if one.frequency]
-    return pearson([x for x, _ in pairs], [y for _, y in pairs])
+    came_back = statistics.where(statistics.frequency > 0)
+    frequencies, amounts = came_back.frequency.tolist(), came_back.repeat_amount.tolist()
+    return pearson(frequencies, [amount / frequency for frequency, amount in zip(frequencies, amounts, strict=True)])
