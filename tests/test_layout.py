@@ -63,7 +63,7 @@ IMPURE_PACKAGES = {
     "socket",
     "pathlib",
 }
-ABOVE = {"board", "campaigns", "care", "customers", "retention"}
+ABOVE = {"board", "campaigns", "care", "customers", "retention", "team"}
 """Of `projections`, what is computed from other views. Views that are not named here import no other."""
 MACHINERY = {
     "running",

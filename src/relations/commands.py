@@ -143,6 +143,15 @@ from relations.aggregates.loyalty import (
     UseReward,
 )
 from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
+from relations.aggregates.opportunity import (
+    AdvanceOpportunity,
+    EndContract,
+    LoseOpportunity,
+    OpenOpportunity,
+    QuoteOpportunity,
+    RenewContract,
+    WinOpportunity,
+)
 from relations.aggregates.policy import AdoptPolicy
 from relations.aggregates.programme import ReturnStock, SetProgrammeGoal, TakeStock
 from relations.aggregates.staff import (
@@ -162,6 +171,7 @@ __all__ = [
     "AcknowledgeComplaint",
     "AdjustPoints",
     "AdoptPolicy",
+    "AdvanceOpportunity",
     "AdvancePlan",
     "AnswerFeedback",
     "AnswerOffer",
@@ -192,6 +202,7 @@ __all__ = [
     "EarnPoints",
     "Earning",
     "EndCampaign",
+    "EndContract",
     "EndGoal",
     "EndPlan",
     "EnrolMember",
@@ -217,6 +228,7 @@ __all__ = [
     "LeaveClub",
     "LeaveStaff",
     "LinkIdentity",
+    "LoseOpportunity",
     "LostTier",
     "Lot",
     "LotShare",
@@ -231,10 +243,12 @@ __all__ = [
     "NameRootCause",
     "NoteCulture",
     "NoteTrait",
+    "OpenOpportunity",
     "PlanCampaign",
     "PlanStaffTraining",
     "ProposeRemedy",
     "PurchaseLine",
+    "QuoteOpportunity",
     "RaiseGoalImprovement",
     "RaiseImprovement",
     "ReceiveAccount",
@@ -262,6 +276,7 @@ __all__ = [
     "ReleaseAccount",
     "ReleaseCustomer",
     "RemindInvitation",
+    "RenewContract",
     "ReopenAccount",
     "ReopenComplaint",
     "ResolveComplaint",
@@ -298,6 +313,7 @@ __all__ = [
     "UnmergeCustomer",
     "UseBenefit",
     "UseReward",
+    "WinOpportunity",
     "WithdrawComplaint",
     "WithdrawConsent",
     "WithholdOffer",

@@ -167,6 +167,15 @@ from relations.aggregates.loyalty import (
     VoidedReward,
 )
 from relations.aggregates.model import ModelFitted
+from relations.aggregates.opportunity import (
+    ContractEnded,
+    ContractRenewed,
+    OpportunityAdvanced,
+    OpportunityLost,
+    OpportunityOpened,
+    OpportunityQuoted,
+    OpportunityWon,
+)
 from relations.aggregates.policy import PolicyAdopted
 from relations.aggregates.programme import ProgrammeGoalSet, StockReturned, StockTaken
 from relations.aggregates.staff import (
@@ -218,6 +227,8 @@ __all__ = [
     "ComplaintWithdrawn",
     "ConsentGiven",
     "ConsentWithdrawn",
+    "ContractEnded",
+    "ContractRenewed",
     "Coupon",
     "CreditForwarded",
     "CultureNoted",
@@ -283,6 +294,11 @@ __all__ = [
     "OfferAnswered",
     "OfferSent",
     "OfferWithheld",
+    "OpportunityAdvanced",
+    "OpportunityLost",
+    "OpportunityOpened",
+    "OpportunityQuoted",
+    "OpportunityWon",
     "PlanBegun",
     "PlanEnded",
     "PlanRenewed",

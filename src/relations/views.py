@@ -34,6 +34,7 @@ from relations.projections.care import (
     DueContact,
     KeptFigure,
     KeptMonth,
+    OwnerKept,
     PlanBeginning,
     PlanStep,
 )
@@ -131,6 +132,18 @@ from relations.projections.satisfaction import (
     ThemeFigure,
     Trend,
 )
+from relations.projections.satisfaction.themes import LowTheme
+from relations.projections.team import (
+    EffectShare,
+    StaffCourse,
+    StaffFit,
+    StaffProfile,
+    TeamFigure,
+    TenureFigure,
+    TrainingEffect,
+    TrainingNeed,
+)
+from relations.projections.team.view import TeamView
 from relations.projections.views import Views
 
 __all__ = [
@@ -188,6 +201,7 @@ __all__ = [
     "DueContact",
     "DueStep",
     "Duplicate",
+    "EffectShare",
     "EmotionalBalance",
     "Evidence",
     "FitInUse",
@@ -216,6 +230,7 @@ __all__ = [
     "LifecycleReport",
     "Lift",
     "Load",
+    "LowTheme",
     "LoyaltySigns",
     "LoyaltyView",
     "MemberAccount",
@@ -224,6 +239,7 @@ __all__ = [
     "NpsFigure",
     "OpenLoop",
     "OpenLoops",
+    "OwnerKept",
     "PeriodRates",
     "PlanBeginning",
     "PlanStep",
@@ -258,18 +274,26 @@ __all__ = [
     "SilentCustomer",
     "Spending",
     "SpendingModel",
+    "StaffCourse",
+    "StaffFit",
+    "StaffProfile",
     "Statement",
     "StatementEntry",
     "StepTime",
     "SurvivalCurve",
     "SurvivalPoint",
     "Tally",
+    "TeamFigure",
+    "TeamView",
+    "TenureFigure",
     "ThemeFigure",
     "TicketPage",
     "TicketProfile",
     "TierEvent",
     "TierProgress",
     "TierRisk",
+    "TrainingEffect",
+    "TrainingNeed",
     "Trait",
     "Trend",
     "UsualRange",

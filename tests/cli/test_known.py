@@ -33,6 +33,7 @@ REPORTS: dict[str, tuple[str, ...]] = {
     "policy show": (),
     "repair": (),
     "report": (),
+    "team": (),
 }
 """Every command that shows what is in the views or the history, with its arguments."""
 OF_THE_PRESENT = {

@@ -153,6 +153,15 @@ from relations.aggregates.loyalty import (
     VoidedReward,
 )
 from relations.aggregates.model import ModelFitted
+from relations.aggregates.opportunity import (
+    ContractEnded,
+    ContractRenewed,
+    OpportunityAdvanced,
+    OpportunityLost,
+    OpportunityOpened,
+    OpportunityQuoted,
+    OpportunityWon,
+)
 from relations.aggregates.policy import PolicyAdopted
 from relations.aggregates.programme import ProgrammeGoalSet, StockReturned, StockTaken
 from relations.aggregates.staff import (
@@ -1009,6 +1018,31 @@ TEAM: dict[str, Event] = {
         training="listening-2024", about=("tone", "waiting time"), score=88, at=AT
     ),
     "staff.recognised.1.full": StaffRecognised(recognition="r1", reason="praised by a guest", at=AT),
+    "opportunity.opened.1.full": OpportunityOpened(
+        customer="c-42",
+        what="conference",
+        stage="lead",
+        value=Money(2_500_000, "EUR"),
+        expected_on="2024-07-01",
+        owner="ann",
+        campaign="spring",
+        partner="airline-1",
+        at=AT,
+    ),
+    "opportunity.advanced.1.full": OpportunityAdvanced(
+        stage="quoted", value=Money(2_400_000, "EUR"), expected_on="2024-08-01", owner="bao", at=AT
+    ),
+    "opportunity.quoted.1.full": OpportunityQuoted(
+        quote="q1", amount=Money(2_400_000, "EUR"), valid_until="2024-07-31", at=AT
+    ),
+    "opportunity.won.1.full": OpportunityWon(
+        contract="f-17", amount=Money(2_300_000, "EUR"), starts="2024-09-01", ends="2025-09-01", at=AT
+    ),
+    "opportunity.lost.1.full": OpportunityLost(
+        reason="price", rival="grand-hotel", price=Money(2_100_000, "EUR"), at=AT
+    ),
+    "opportunity.contract_renewed.1.full": ContractRenewed(amount=Money(2_350_000, "EUR"), ends="2026-09-01", at=AT),
+    "opportunity.contract_ended.1.full": ContractEnded(reason="moved", at=AT),
     "staff.left.1.full": StaffLeft(reason="retired", at=AT),
 }
 MEANT |= COMPLAINTS

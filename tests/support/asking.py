@@ -42,6 +42,8 @@ _ASKED: dict[str, tuple[Any, ...]] = {
     "purpose": ("surveys",),
     "segment": (DEFAULT_SEGMENTS[0].name,),
     "source": ("crm",),
+    "staff": ("own-li",),
+    "training": ("listening",),
     "until": (LATER + timedelta(days=2_000),),
     "within": (timedelta(days=2_000),),
 }
@@ -60,6 +62,7 @@ _ALSO: dict[str, tuple[dict[str, Any], ...]] = {
     "satisfaction.nps": _GROUPS,
     "satisfaction.response_rates": ({"by": ("month", "touchpoint")}, {"by": ("instrument",)}),
     "satisfaction.themes": _GROUPS,
+    "team.figures": ({"by": "department"},),
     "satisfaction.trends": tuple(group for group in _GROUPS if group["by"] != ("month",)),
 }
 """What is asked with beside that."""

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from relations.aggregates import campaign, complaint, customer, goal, loyalty, model, policy, programme, staff
+from relations.aggregates import (
+    campaign,
+    complaint,
+    customer,
+    goal,
+    loyalty,
+    model,
+    opportunity,
+    policy,
+    programme,
+    staff,
+)
 from relations.decider import Aggregate
 
 __all__ = ["AGGREGATES"]
@@ -19,5 +30,6 @@ AGGREGATES: tuple[Aggregate[Any], ...] = (
     campaign.AGGREGATE,
     model.AGGREGATE,
     staff.AGGREGATE,
+    opportunity.AGGREGATE,
 )
 """Every kind of aggregate that the engine knows."""

@@ -17,6 +17,7 @@ __all__ = [
     "SegmentsChoice",
     "SeverityChoice",
     "StatusChoice",
+    "TeamChoice",
     "ViewChoice",
     "complete_command",
     "complete_mapping",
@@ -35,6 +36,13 @@ class ViewChoice(StrEnum):
     repair = "repair"
     posts = "posts"
     agenda = "agenda"
+
+
+class TeamChoice(StrEnum):
+    """The groups by which the team's figures are shown."""
+
+    staff = "staff"
+    department = "department"
 
 
 class CareChoice(StrEnum):

@@ -23,6 +23,7 @@ from relations.policies.loyalty.programme import Programme
 from relations.policies.loyalty.windows import CalendarYear, EndOfPeriod, Inactivity, Lifetime, RollingMonths
 from relations.policies.personal_data import PersonalData
 from relations.policies.policy import Policy
+from relations.policies.sales.pipeline import Pipeline, PipelineStage
 from relations.policies.surveys import PlatformPromise, Surveys, Theme
 from relations.policies.value import Condition, CurrencyGrades, Segment, ValueGrades
 
@@ -56,6 +57,8 @@ __all__ = [
     "OwnDay",
     "OwnGap",
     "PersonalData",
+    "Pipeline",
+    "PipelineStage",
     "PlatformPromise",
     "Policy",
     "Programme",

@@ -15,6 +15,7 @@ from relations.policies.complaints.service_levels import ServiceLevels
 from relations.policies.lifecycle import Lifecycle
 from relations.policies.loyalty.programme import Programme
 from relations.policies.personal_data import PersonalData
+from relations.policies.sales.pipeline import Pipeline
 from relations.policies.surveys import Surveys
 
 __all__ = ["Policy"]
@@ -41,6 +42,7 @@ class Policy(Checked):
         desk: The limits of what each role at the complaint desk may promise.
         personal_data: The time for which personal words are kept.
         care: The rules for contact that the business begins.
+        pipeline: The stages of opportunities, and the renewal of contracts.
         future_days: Commands dated more than this many days after their recording are refused (`too_far_ahead`), such
             as a purchase with a mistyped year. Policies may be adopted for any time. None: no limit.
     """
@@ -62,6 +64,7 @@ class Policy(Checked):
     desk: Desk = Desk()
     personal_data: PersonalData = PersonalData()
     care: Care = Care()
+    pipeline: Pipeline = Pipeline()
     future_days: Annotated[int | None, Field(strict=True, ge=0, le=36_500)] = None
 
     @model_validator(mode="after")

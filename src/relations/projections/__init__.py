@@ -13,6 +13,7 @@ from relations.projections import (
     repair,
     retention,
     satisfaction,
+    team,
 )
 from relations.projections.agenda.view import AgendaView
 from relations.projections.board.view import BoardView
@@ -29,6 +30,7 @@ from relations.projections.retention.view import RetentionView
 from relations.projections.running import aliases
 from relations.projections.running.runner import ProjectionStatus, Runner
 from relations.projections.satisfaction.view import SatisfactionView
+from relations.projections.team.view import TeamView
 from relations.projections.view import View, ViewContext
 
 __all__ = [
@@ -59,6 +61,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     repair.PROJECTION,
     retention.PROJECTION,
     satisfaction.PROJECTION,
+    team.PROJECTION,
 )
 """Every projection that ships."""
 
@@ -75,5 +78,6 @@ VIEWS: tuple[type[View], ...] = (
     RepairView,
     RetentionView,
     SatisfactionView,
+    TeamView,
 )
 """The class of every view that ships. An engine's `views` has each under the name of its projection."""

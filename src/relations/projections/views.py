@@ -19,6 +19,7 @@ from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
 from relations.projections.satisfaction.view import SatisfactionView
+from relations.projections.team.view import TeamView
 from relations.projections.view import View, ViewContext
 
 __all__ = ["Views"]
@@ -46,6 +47,7 @@ class Views:
         contacts: Contact between the business and its customers.
         campaigns: Campaigns, their offers and their results.
         posts: What people post about the business in public, and which posts wait for an answer.
+        team: Staff and their work: figures, trainings, tenure, and who fits a customer.
     """
 
     satisfaction: SatisfactionView
@@ -60,6 +62,7 @@ class Views:
     care: CareView
     contacts: ContactsView
     posts: PostsView
+    team: TeamView
 
     def __init__(self, context: ViewContext, kinds: Sequence[type[View]]) -> None:
         self._add(kinds, lambda _projection: context)

@@ -60,11 +60,12 @@ from relations.projections.view import View
 from relations.testing import simulate
 from relations.testing.hotel.simulation import hotel_policy, is_mistake
 from tests.support.campaign import spring_campaign
+from tests.support.team import small_team
 
 AFTER = datetime(2025, 7, 1, tzinfo=UTC)
 VIEWS = [
     "agenda", "board", "campaigns", "care", "contacts", "customers", "desk", "loyalty", "posts", "repair", "retention",
-    "satisfaction",
+    "satisfaction", "team",
 ]  # fmt: skip
 
 
@@ -145,6 +146,7 @@ def history() -> Iterator[Command]:
     )
     yield BeginPlan(customer=own[8], plan="611", on=at.date() - timedelta(days=23), occurred_at=at)
     yield from spring_campaign(at, own[3], own[4])
+    yield from small_team(at, *own[:4])
     yield RecordLapse(customer=own[6], reason="moved away", occurred_at=at)
     yield MergeCustomer(customer=own[1], into=own[0], occurred_at=at)
     yield MergeCustomer(customer=own[2], into=own[0], occurred_at=at)
@@ -275,6 +277,8 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
         "source": ["crm"],
         "external_id": [merged.external_ids[0][1]],
         "campaign": ["spring"],
+        "staff": ["own-li"],
+        "training": ["listening"],
         "goal": ["satisfaction-0"],
         "improvement": ["counter"],
         "indicator": ["nps", "revenue"],
@@ -295,6 +299,7 @@ MORE: dict[str, list[dict[str, Any]]] = {
     "retention.acquisition": [{"campaigns": True}],
     "loyalty.statement": [{"limit": None}],
     "desk.load": [{"by": "department"}],
+    "team.figures": [{"by": "department"}],
     "repair.causes": [{"by": "subject"}],
 }
 """Arguments that change the form of the answer, beside those that have to be given."""

@@ -1,4 +1,4 @@
-"""`relations report`, `board measure` and `campaigns`: the views in the terminal or as a page, and effects."""
+"""`relations report`, `board measure`, `campaigns` and `team`: the views in the terminal or as a page, and effects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relations.cli.choices import DimensionChoice, SegmentsChoice, ViewChoice
+from relations.cli.choices import DimensionChoice, SegmentsChoice, TeamChoice, ViewChoice
 from relations.cli.known import Known, open_as_known
 from relations.cli.options import (
     Actor,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from relations.cli.pages.report.question import Question
     from relations.past.questions import Questions
 
-__all__ = ["board", "campaigns_command", "pages", "report", "write_page"]
+__all__ = ["board", "campaigns_command", "pages", "report", "team_command", "write_page"]
 
 _STALE = timedelta(days=30)
 _DAY = "%Y-%m-%d"
@@ -304,4 +304,58 @@ def campaigns_command(
         plan, result = view.campaign(checked_id(campaign, field="CAMPAIGN", what="campaign id")), view.results(campaign)
         screen.result(
             {"campaign": plan, "result": result}, lambda screen: screen.print(*page.show_campaign(plan, result))
+        )
+
+
+def team_command(
+    database: Database,
+    by: Annotated[TeamChoice, typer.Option(help="Show figures of each staff member, or of each department.")] = (
+        TeamChoice.staff
+    ),
+    since: Annotated[
+        str | None, typer.Option(metavar="MONTH", help="Only this month or later, such as 2024-05.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="MONTH", help="Only before this month, such as 2025-01.")] = None,
+    training: Annotated[
+        str | None, typer.Option(metavar="COURSE", help="Compare the cases before and after this training instead.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Compare this many days before and after it.")] = 90,
+    customer: Annotated[
+        str | None, typer.Option("--for", metavar="CUSTOMER", help="Show who fits this customer best instead.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many lines of each table.")] = 20,
+    as_of: AsOf = None,
+    known: Known = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show the work of staff, the trainings that are needed, and the loyalty of customers by tenure.
+
+    Scores after a resolution are shown only if enough customers gave them.
+    """
+    with (
+        running(json=json, verbose=verbose) as screen,
+        open_as_known(screen, database, known=known, as_of=as_of) as engine,
+    ):
+        from relations.cli.pages.report import team as page
+
+        view = engine.views.team
+        if training is not None:
+            effect = view.effect(checked_id(training, field="--training", what="training id"), days=days)
+            screen.result({"effect": effect}, lambda screen: screen.print(*page.show_effect(effect)))
+            return
+        if customer is not None:
+            fits = view.fits(checked_id(customer, field="--for", what="customer id"), limit=limit)
+            screen.result(
+                {"customer": customer, "fits": fits}, lambda screen: screen.print(*page.show_fits(customer, fits))
+            )
+            return
+        members, figures = view.members(), view.figures(by=by.value, since=since, until=until)
+        needs, tenure = view.needs(since=since, until=until), view.tenure()
+        zone = engine.policy.zone
+        screen.result(
+            {"members": members, "figures": figures, "needs": needs, "tenure": tenure},
+            lambda screen: screen.print(
+                *page.show_team(members, figures, needs, tenure, by=by.value, limit=limit, zone=zone)
+            ),
         )

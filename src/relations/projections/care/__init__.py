@@ -1,7 +1,14 @@
 """Care plans: what is due, what was kept, and the plans of a customer."""
 
 from relations.projections.care.beginnings import PlanBeginning, beginning_commands
-from relations.projections.care.profiles import CustomerPlan, DueContact, KeptFigure, KeptMonth, PlanStep
+from relations.projections.care.profiles import (
+    CustomerPlan,
+    DueContact,
+    KeptFigure,
+    KeptMonth,
+    OwnerKept,
+    PlanStep,
+)
 from relations.projections.care.rows import PROJECTION, CareMonth, CareSignals, PlanRound, StepRecord
 from relations.projections.care.view import CareView
 
@@ -14,6 +21,7 @@ __all__ = [
     "DueContact",
     "KeptFigure",
     "KeptMonth",
+    "OwnerKept",
     "PlanBeginning",
     "PlanRound",
     "PlanStep",

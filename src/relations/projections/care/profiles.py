@@ -6,7 +6,7 @@ from datetime import date
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-__all__ = ["CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "PlanStep"]
+__all__ = ["CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "OwnerKept", "PlanStep"]
 
 
 class DueContact(BaseModel):
@@ -69,6 +69,26 @@ class KeptFigure(BaseModel):
 
     plan: str
     what: str
+    done: int
+    lapsed: int
+    skipped: int
+    kept: float | None
+
+
+class OwnerKept(BaseModel):
+    """The steps of the rounds for which one staff member is responsible.
+
+    Attributes:
+        owner: The staff member; None for rounds without one.
+        done: The number that was done.
+        lapsed: The number that nobody did in time.
+        skipped: The number that was left out.
+        kept: The share of the due steps that were done; None if none was due.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    owner: str | None
     done: int
     lapsed: int
     skipped: int

@@ -110,22 +110,24 @@ class CareSignals(CustomerRow, gc=False):
 
 
 class CareMonth(Tally, gc=False):
-    """The outcomes of steps of one plan and kind that were due in a month.
+    """The outcomes of steps of one plan, kind and owner that were due in a month.
 
     Attributes:
         month: The month in the policy's zone in which they were due; for birthdays, in which the round ended.
         plan: The plan's id.
         what: The kind of contact.
+        owner: The staff member who is responsible for the round; empty without one.
         done: The number that was done.
         lapsed: The number that nobody did in time.
         skipped: The number that was left out.
     """
 
     table: ClassVar[str] = "care_months"
-    key: ClassVar[tuple[str, ...]] = ("month", "plan", "what")
+    key: ClassVar[tuple[str, ...]] = ("month", "plan", "what", "owner")
     month: str
     plan: str
     what: str
+    owner: str
     done: int = 0
     lapsed: int = 0
     skipped: int = 0
@@ -225,7 +227,7 @@ def _signal(rows: Rows, at: Envelope, name: str) -> None:
 
 def _close(rows: Rows, row: PlanRound, step: StepRecord, outcome: str, at: int) -> None:
     due_at = step.until - 1 if step.due_at is None else step.due_at
-    tally = rows.need(CareMonth, rows.local.month(due_at), row.plan, step.what)
+    tally = rows.need(CareMonth, rows.local.month(due_at), row.plan, step.what, row.owner or "")
     if step.outcome != OPEN:
         setattr(tally, step.outcome, getattr(tally, step.outcome) - 1)
     setattr(tally, outcome, getattr(tally, outcome) + 1)

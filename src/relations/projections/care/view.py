@@ -17,7 +17,14 @@ from relations.projections.agenda.view import AgendaView
 from relations.projections.arguments import Page, checked_choice, checked_month
 from relations.projections.care.addressing import WORDS, channel_to_use, language_of, taboos_of, text_for
 from relations.projections.care.beginnings import PlanBeginning, beginnings_of, is_meant
-from relations.projections.care.profiles import CustomerPlan, DueContact, KeptFigure, KeptMonth, PlanStep
+from relations.projections.care.profiles import (
+    CustomerPlan,
+    DueContact,
+    KeptFigure,
+    KeptMonth,
+    OwnerKept,
+    PlanStep,
+)
 from relations.projections.care.rows import OPEN, PROJECTION, CareMonth, CareSignals, PlanRound
 from relations.projections.contacts.view import ContactsView, quiet_times
 from relations.projections.customers.audience import speaks
@@ -29,7 +36,7 @@ from relations.projections.retention.patronage import Patronage
 from relations.projections.retention.view import RetentionView, joined_facts, joined_views
 from relations.projections.view import View, ViewContext
 
-__all__ = ["CareView", "CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "PlanStep"]
+__all__ = ["CareView", "CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "OwnerKept", "PlanStep"]
 
 _TABOO = "trait taboo "
 _COUNTS = ("done", "lapsed", "skipped")
@@ -183,6 +190,22 @@ class CareView(View):
         query = select(columns.month, *sums).group_by(columns.month).order_by(columns.month)
         found = self.execute(query.where(*self._months(since, until)))
         return [KeptMonth(month=month, **_counts(list(map(int, counts)))) for month, *counts in found]
+
+    def kept_by_owner(self, *, since: str | None = None, until: str | None = None) -> list[OwnerKept]:
+        """Return the same of all plans together, by the staff member who is responsible for the round.
+
+        Args:
+            since: The first month, such as `2024-05`.
+            until: The first month that is left out.
+
+        Raises:
+            InvalidInput: A bound is not a month.
+        """
+        columns = self.table(CareMonth).c
+        sums = [func.sum(columns[name]) for name in _COUNTS]
+        query = select(columns.owner, *sums).group_by(columns.owner).order_by(columns.owner)
+        found = self.execute(query.where(*self._months(since, until)))
+        return [OwnerKept(owner=owner or None, **_counts(list(map(int, counts)))) for owner, *counts in found]
 
     def plans(self, customer: str) -> list[CustomerPlan]:
         """Return every round of every care plan of a customer, the first begun first.

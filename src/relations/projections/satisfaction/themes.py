@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
+from relations.messages import from_micros
 from relations.policies import Surveys
-from relations.projections.satisfaction.cuts import Cuts, Dimension, Group
+from relations.projections.columns import Codes
+from relations.projections.satisfaction.cuts import Cuts, Dimension, Facts, Group
 from relations.projections.satisfaction.respondents import Respondents
 
-__all__ = ["SentimentFigure", "ThemeFigure", "theme_figures"]
+__all__ = ["LowTheme", "SentimentFigure", "ThemeFigure", "low_themes", "theme_figures"]
 
 
 class SentimentFigure(BaseModel):
@@ -53,6 +57,40 @@ class ThemeFigure(BaseModel):
     respondents: int
     complete: bool = True
     sentiments: tuple[SentimentFigure, ...] = ()
+
+
+class LowTheme(BaseModel):
+    """The low answers about one theme. An answer can be about several.
+
+    Attributes:
+        theme: The theme's name.
+        low: The number of low answers about it.
+        times: The times at which they were given, in order.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    theme: str
+    low: int
+    times: tuple[datetime, ...]
+
+
+def low_themes(low: Facts, codes: Codes) -> list[LowTheme]:
+    """Return the themes of low answers, the most frequent first.
+
+    Args:
+        low: The low answers.
+        codes: The numbers of texts in them.
+    """
+    times: defaultdict[str, list[int]] = defaultdict(list)
+    for themes, at in zip(low["themes"].tolist(), low["at"].tolist(), strict=True):
+        for theme in filter(None, codes.texts[themes]):
+            times[theme].append(at)
+    found = [
+        LowTheme(theme=theme, low=len(given), times=tuple(map(from_micros, sorted(given))))
+        for theme, given in times.items()
+    ]
+    return sorted(found, key=lambda each: (-each.low, each.theme))
 
 
 def theme_figures(respondents: Respondents, surveys: Surveys, by: Sequence[Dimension] = ()) -> list[ThemeFigure]:

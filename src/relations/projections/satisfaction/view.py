@@ -52,7 +52,7 @@ from relations.projections.satisfaction.summary import (
     nps_trend,
     satisfaction_report,
 )
-from relations.projections.satisfaction.themes import ThemeFigure, theme_figures
+from relations.projections.satisfaction.themes import LowTheme, ThemeFigure, low_themes, theme_figures
 from relations.projections.view import View
 
 __all__ = ["SatisfactionView"]
@@ -377,6 +377,19 @@ class SatisfactionView(View):
         """
         found = self._respondents(by, since, until, segments)
         return self._marked(theme_figures(found, self.policy.surveys, by))
+
+    def low_themes(self, *, since: str | None = None, until: str | None = None) -> list[LowTheme]:
+        """Return the themes of low answers, the most frequent first. Answers of erased customers are left out.
+
+        Args:
+            since: The first month.
+            until: The month after the last one.
+
+        Raises:
+            InvalidInput: A bound is not a month.
+        """
+        asked = self._respondents((), since, until, None)
+        return low_themes(low_answers(asked, self._rules()), self.codes(Respondent))
 
     def report(
         self, *, since: str | None = None, until: str | None = None, as_of: datetime | None = None

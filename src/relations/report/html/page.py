@@ -23,6 +23,7 @@ from relations.report.html.sections import (
     repair,
     retention,
     satisfaction,
+    team,
     value,
 )
 from relations.report.html.wording import Wording, of_the_page
@@ -35,6 +36,7 @@ AHEAD = timedelta(days=14)
 _SECTIONS: tuple[Callable[[Asked], Section], ...] = (
     board.section,
     desk.section,
+    team.section,
     satisfaction.section,
     posts.section,
     retention.section,

@@ -21,6 +21,7 @@ from relations.policies.calendars import local_time
 from relations.policies.care_plans.plan import StepDates, Trigger, birthday_in
 from relations.testing.hotel.diary import DAY, HOUR, MINUTE, Diary
 from relations.testing.hotel.guests import Guest
+from relations.testing.hotel.staff import STAFF
 from relations.testing.hotel.world import Weighted
 
 __all__ = ["Carer", "begin_care"]
@@ -30,7 +31,6 @@ _WANTS_NONE = 0.03
 """The chance that a guest withdraws the consent to such contact during a round."""
 _SKIPS = Weighted({"travelling": 3, "spoke at the counter": 5, "no free line": 2})
 _WORDS = {"message": "message", "ask": "message", "offer": "message"}
-_STAFF = ("ann", "bao", "cleo", "dov", "li")
 
 
 class _Event(NamedTuple):
@@ -95,7 +95,7 @@ class Carer:
         self._birthday = birthday
         self._round = ""
         self._random = Random(f"{diary.prefix}{self.number}")  # noqa: S311 - a simulation keeps no secrets
-        self._owner = self._random.choice(_STAFF)
+        self._owner = self._random.choice(STAFF)
         self._since = date.fromordinal(local_time(diary.policy.zone).day(at * 1_000_000))
         self._ends = self._start(self._since + timedelta(days=1))
         self._events: list[_Event] = []

@@ -7,6 +7,7 @@ from typing import Any
 from relations.aggregates.complaint import (
     AcceptRemedy,
     AcknowledgeComplaint,
+    AssignComplaint,
     CarryOutRemedy,
     CheckDeadlines,
     CloseComplaint,
@@ -15,6 +16,7 @@ from relations.aggregates.complaint import (
     FileComplaint,
     FollowUpComplaint,
     GiveApology,
+    NameRootCause,
     ProposeRemedy,
     ReopenComplaint,
     ResolveComplaint,
@@ -24,6 +26,7 @@ from relations.messages import Money
 from relations.testing.hotel.booking import Booking
 from relations.testing.hotel.care import begin_care
 from relations.testing.hotel.diary import DAY, HOUR, MINUTE
+from relations.testing.hotel.staff import cause_of, owner_of
 from relations.testing.hotel.world import RATES, SUBJECTS, Subject, Weighted
 
 __all__ = ["complain"]
@@ -92,6 +95,9 @@ class _Complaint:
         )  # fmt: skip
         self._clocks(self.at)
         self.at = self.known = max(self.at, recorded)
+        found = owner_of(self.id)
+        if found is not None:
+            self.write(AssignComplaint, owner=found[0], department=found[1])
 
     def _clocks(self, start: int) -> None:
         deadlines = self.visit.diary.policy.service_levels.deadlines(self.severity, start * 1_000_000)  # type: ignore[arg-type] # the severities are the policy's own, as a test holds
@@ -130,6 +136,9 @@ class _Complaint:
         self.wait(max(1.0, (self.resolve_by - self.at) / HOUR * (0.3 if random.random() < 0.9 else 2.5)))
         in_time = self.at < self.resolve_by
         self._check(self.resolve_by)
+        cause = cause_of(self.id, self.subject.name) if turn == 1 else None
+        if cause is not None:
+            self.write(NameRootCause, cause=cause)
         self.write(ResolveComplaint, outcome="settled" if self.remedies or random.random() < 0.8 else "explained")
         begin_care(self.visit.diary, self.visit.guest, "after_complaint", self.at, "complaint_resolved")
         self.mood += 0.4 if in_time else -0.3

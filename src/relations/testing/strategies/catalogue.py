@@ -70,12 +70,19 @@ from relations.aggregates.loyalty import (
 )
 from relations.aggregates.loyalty.commands import Prefix
 from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
+from relations.aggregates.opportunity import (
+    AdvanceOpportunity,
+    OpenOpportunity,
+    RenewContract,
+    WinOpportunity,
+)
 from relations.aggregates.programme import SetProgrammeGoal
 from relations.aggregates.staff import ChangeStaffRole
 from relations.messages import Channel, Command, Id, Label, Money, Tender, Term, Text
 from relations.policies import Policy, Surveys
 from relations.policies.indicators import INDICATORS
 from relations.policies.instruments import SERVQUAL
+from relations.policies.sales.pipeline import DEFAULT_STAGES
 from relations.testing.strategies.policies import calendars, policies
 from relations.testing.strategies.values import channels, ids, labels, moments, moneys, terms, texts
 
@@ -104,7 +111,8 @@ _POOLS = {"customer": "c", "complaint": "k", "purchase": "p", "refund": "r", "re
           "invitation": "s", "interaction": "i", "redemption": "d", "lot": "l", "source": "k",
           "into": "c", "merged": "c", "other": "c",
           "to": "d", "referred": "n",
-          "duplicate": "k", "request": "q", "staff": "u", "reward": "w", "improvement": "v"}  # fmt: skip
+          "duplicate": "k", "request": "q", "staff": "u", "opportunity": "n", "reward": "w",
+          "improvement": "v"}  # fmt: skip
 _POOL_SIZE = 3
 
 
@@ -246,6 +254,7 @@ _KNOWN: tuple[tuple[Any, Callable[[], SearchStrategy[Any]]], ...] = (
     (str, texts),
 )
 
+_STAGES = tuple(stage.name for stage in DEFAULT_STAGES)
 _SUBJECTS = (Regarding("offer", "o1"), Regarding("opportunity", "n1"), Regarding("complaint", "k1"))
 _INSTRUMENTS = ("nps", "csat", "nps", "csat", "ces", "review", "servqual", "interview", "observation")
 
@@ -287,6 +296,11 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (PlanCampaign, "objective"): terms,
     (PlanCampaign, "budget"): lambda: st.none() | moneys(),
     (EndCampaign, "reason"): terms,
+    (OpenOpportunity, "stage"): lambda: st.sampled_from((None, *_STAGES)),
+    (AdvanceOpportunity, "stage"): lambda: st.sampled_from((None, *_STAGES)),
+    (WinOpportunity, "starts"): lambda: st.dates(date(2024, 1, 1), date(2024, 12, 31)),
+    (WinOpportunity, "ends"): lambda: st.none() | st.dates(date(2025, 1, 1), date(2025, 12, 31)),
+    (RenewContract, "ends"): lambda: st.dates(date(2025, 6, 1), date(2027, 12, 31)),
     (SetGoal, "indicator"): lambda: st.sampled_from(sorted(INDICATORS)),
     (SetGoal, "target"): lambda: st.decimals("0.5", 1, places=2),
     (SetGoal, "least"): st.none,
@@ -421,6 +435,11 @@ def _something_changes(values: dict[str, Any], given: dict[str, Any]) -> dict[st
     return {} if changed or "role" in given else {"role": "concierge"}
 
 
+def _something_advances(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    changed = any(values[name] for name in ("stage", "value", "expected_on", "owner"))
+    return {} if changed or "stage" in given else {"stage": _STAGES[1]}
+
+
 def _somebody_hears(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return {} if values["to"] or values["emergency"] or "to" in given else {"to": "house manager"}
 
@@ -436,6 +455,7 @@ _CORRECTIONS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dic
     RestoreEarning: _refunded_suits,
     SetProgrammeGoal: _days_suit,
     ChangeStaffRole: _something_changes,
+    AdvanceOpportunity: _something_advances,
     AssessComplaint: _something_is_judged,
     EscalateComplaint: _somebody_hears,
 }

@@ -1,0 +1,29 @@
+"""Staff and their work: figures by staff and department, trainings, tenure, and who fits a customer."""
+
+from relations.projections.team.profiles import (
+    EffectShare,
+    StaffCourse,
+    StaffFit,
+    StaffProfile,
+    TeamFigure,
+    TenureFigure,
+    TrainingEffect,
+    TrainingNeed,
+)
+from relations.projections.team.rows import PROJECTION, Course, Served, StaffContacts, StaffMember
+
+__all__ = [
+    "PROJECTION",
+    "Course",
+    "EffectShare",
+    "Served",
+    "StaffContacts",
+    "StaffCourse",
+    "StaffFit",
+    "StaffMember",
+    "StaffProfile",
+    "TeamFigure",
+    "TenureFigure",
+    "TrainingEffect",
+    "TrainingNeed",
+]
