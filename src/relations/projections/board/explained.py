@@ -72,7 +72,7 @@ _SPENT: dict[type[Event], str | None] = {
 
 @dataclass(frozen=True)
 class _Asked:
-    """What an indicator is explained of.
+    """The question about an indicator.
 
     Attributes:
         view: The board's view.
@@ -105,7 +105,7 @@ Explain = Callable[[_Asked], FigureAnswer]
 
 @dataclass(frozen=True)
 class _Way:
-    """How an indicator is explained: its rule, the value of sums, its parts and events, and the settings it reads."""
+    """The explanation of an indicator: its rule, the value of sums, its parts and events, and the settings it reads."""
 
     rule: str
     value: Callable[[Mapping[str, float]], float | None]
