@@ -25,7 +25,9 @@ from relations.projections.campaigns import (
     CampaignReach,
     CampaignRecipient,
     CampaignResult,
+    CampaignReturn,
     Lift,
+    PartnerResult,
 )
 from relations.projections.campaigns.view import CampaignsView
 from relations.projections.care import (
@@ -164,6 +166,7 @@ __all__ = [
     "CampaignReach",
     "CampaignRecipient",
     "CampaignResult",
+    "CampaignReturn",
     "CampaignsView",
     "CareView",
     "CasesStanding",
@@ -240,6 +243,7 @@ __all__ = [
     "OpenLoop",
     "OpenLoops",
     "OwnerKept",
+    "PartnerResult",
     "PeriodRates",
     "PlanBeginning",
     "PlanStep",

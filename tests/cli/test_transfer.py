@@ -5,7 +5,8 @@ import signal
 import sqlite3
 import subprocess
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -131,22 +132,25 @@ def test_native_commands_that_are_refused_are_counted(run: Run, tmp_path: Path) 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_import_goes_on_where_it_stopped(run: Run, tmp_path: Path, number: signal.Signals) -> None:
     lines, database = tmp_path / "commands.jsonl", tmp_path / "x.db"
-    count = 10_000
+    count = 2_000
     lines.write_text(purchases(count))
-    # One row a transaction, so that the signal comes long before the end.
-    slowly = command_line("import", lines, "-d", database, "--batch", 1)
-    process = subprocess.Popen(slowly, env=environment(), stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command_line("import", lines, "-d", database, "--batch", 1), env=environment(), stderr=subprocess.PIPE
+    )
     while process.poll() is None:
-        time.sleep(0.02)
-        if database.exists() and _recorded(database) > 100:
-            break
-    process.send_signal(number)
+        time.sleep(0.01)
+        # Nothing is recorded while this looks, so the signal comes before the end.
+        with _locked(database) as recorded:
+            if recorded > 100:
+                process.send_signal(number)
+                break
     _out, err = process.communicate(timeout=120)
     assert process.returncode == (130 if number == signal.SIGINT else -number)
     if number == signal.SIGINT:
         assert b"again to continue" in err
         assert b"Traceback" not in err
-    assert 0 < _recorded(database) < count
+    with _locked(database) as recorded:
+        assert 100 < recorded < count
     again = run("import", lines, "-d", database, "--json")
     assert again.code == 0
     assert again.json["rows"] == again.json["accepted"] == count
@@ -159,13 +163,19 @@ def test_an_interrupted_import_goes_on_where_it_stopped(run: Run, tmp_path: Path
     assert run("verify", "-d", database).code == 0
 
 
-def _recorded(database: Path) -> int:
-    with closing(sqlite3.connect(database)) as connection:
+@contextmanager
+def _locked(database: Path) -> Iterator[int]:
+    """Keep others from writing, and give the number of recorded events."""
+    if not database.exists():
+        yield 0
+        return
+    with closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as connection:
         try:
+            connection.execute("BEGIN IMMEDIATE")
             found: int = connection.execute("SELECT count(*) FROM relations_log").fetchone()[0]
-        except sqlite3.Error:
-            return 0
-    return found
+        except sqlite3.OperationalError:  # its tables are being made
+            found = 0
+        yield found
 
 
 def test_every_command_speaks_to_postgresql(run: Run, tmp_path: Path, postgres_url: str) -> None:

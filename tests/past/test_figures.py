@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from relations.commands import (
     FileComplaint,
     FollowUpComplaint,
     MergeCustomer,
+    PlanCampaign,
+    RecordCampaignCost,
     RecordInteraction,
     RegisterCustomer,
     ResolveComplaint,
@@ -194,6 +196,14 @@ def surveyed() -> Iterator[Relations]:
                     **one, interaction="h", regarding="care welcome-1 hello", occurred_at=day(3), **contact
                 )
             )
+    spring = {"starts": date(2024, 1, 5), "ends": date(2024, 1, 20)}
+    commands += [
+        PlanCampaign(campaign="spring", kind="promotion", occurred_at=day(1), **spring),
+        RecordCampaignCost(campaign="spring", cost="x", amount=Money(5_000, "EUR"), occurred_at=day(2)),
+        RecordPurchase(
+            customer="c1", purchase="p1", amount=Money(12_000, "EUR"), campaign="spring", occurred_at=day(6)
+        ),
+    ]
     policy = Policy(
         surveys=Surveys(minimum_answers=1, consent_purpose=None, quarantine_days=0), care=Care(plans=(plan,))
     )
@@ -340,7 +350,7 @@ QUESTIONS: dict[str, dict[str, str]] = {
     "satisfaction": {
         "nps": "nps", "csat": "csat", "ces": "ces", "scale": "ces", "gaps": "gap", "drivers": "drivers",
         "response_rates": "response_rate", "trend": "nps", "trends": "nps", "report": "nps",
-        "open_loops": "a list of answers", "themes": "counts of answers by theme, each a row of a respondent",
+        "open_loops": "a list of answers", "low_themes": "counts of low answers by theme", "themes": "counts of answers by theme, each a row of a respondent",
     },
     "retention": {
         "rates": "retention", "lifetime_values": "lifetime_value", "value_of": "lifetime_value",

@@ -12,9 +12,9 @@ from typing import Literal
 
 __all__ = ["INDICATORS", "Better", "Indicator", "Unit", "indicator_named"]
 
-Unit = Literal["share", "score", "mean", "money", "count", "points"]
-"""A share is from 0 to 1, a score from -100 to 100. A mean is in the unit of its scale, money in the policy's currency
-in major units."""
+Unit = Literal["share", "ratio", "score", "mean", "money", "count", "points"]
+"""A share is from 0 to 1, and a ratio has no bounds. A score is from -100 to 100. A mean is in the unit of its scale,
+money in the policy's currency in major units."""
 Better = Literal["higher", "lower"]
 
 
@@ -48,7 +48,7 @@ class Indicator:
                 return Decimal(0), Decimal(1)
             case "score":
                 return Decimal(-100), Decimal(100)
-            case "money":
+            case "money" | "ratio":
                 return None, None
             case _:
                 return Decimal(0), None
@@ -92,6 +92,7 @@ INDICATORS: Mapping[str, Indicator] = {
             on_request=True,
         ),
         Indicator("acquisition_cost", "money", "lower", "What it costs to win a buyer", standing=True),
+        Indicator("campaign_roi", "ratio", "higher", "Revenue of the campaigns that ended less cost, by cost"),
         Indicator("care_kept", "share", "higher", "The share of the steps of care plans that were done in time"),
         Indicator("complaint_rate", "share", "lower", "Complaints filed, divided by purchases"),
         Indicator("complaints", "count", "lower", "Complaints filed"),

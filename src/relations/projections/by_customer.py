@@ -22,7 +22,7 @@ __all__ = ["KeptByCustomer", "regrouped"]
 
 T = TypeVar("T")
 
-_COUNT_MAX = 4
+_COUNT_MAX = 32
 _BYTES_MAX = 256 * 1024 * 1024
 
 
@@ -34,6 +34,7 @@ class _Version(NamedTuple):
     rules: InForce
     policy: Policy
     values: Mapping[str, Any]
+    size: int
 
 
 @dataclass
@@ -42,7 +43,7 @@ class KeptByCustomer:
 
     Attributes:
         count: The most keys; the one that was not asked for the longest time goes first.
-        size: The most bytes under one key, as far as `size_of` can estimate them.
+        size: The most bytes under all keys, as far as `size_of` can estimate them.
     """
 
     count: int = _COUNT_MAX
@@ -83,11 +84,15 @@ class KeptByCustomer:
             values = _sorted(read(None)) if known is None or names is None else _updated(known.values, names, read)
             if known is None or known.state.position <= state.position:
                 self._versions.pop(key, None)
-                if size_of(values) <= self.size:
-                    self._versions[key] = _Version(state, aliases, rules, policy, values)
-                while len(self._versions) > self.count:
+                size = size_of(values)
+                if size <= self.size:
+                    self._versions[key] = _Version(state, aliases, rules, policy, values, size)
+                while len(self._versions) > self.count or self._bytes() > self.size:
                     self._versions.popitem(last=False)
             return values
+
+    def _bytes(self) -> int:
+        return sum(version.size for version in self._versions.values())
 
 
 def _changed_customers(

@@ -20,6 +20,7 @@ from relations.aggregates.campaign import (
 )
 from relations.aggregates.customer import (
     AnswerOffer,
+    GiveFeedback,
     MergeCustomer,
     RecordPurchase,
     RefundPurchase,
@@ -30,6 +31,7 @@ from relations.aggregates.customer import (
 )
 from relations.errors import InvalidInput
 from relations.messages import Command
+from relations.policies import Policy, Surveys
 
 MONDAY = datetime(2024, 5, 6, 9, tzinfo=UTC)
 NOW = datetime(2024, 7, 1, 12, tzinfo=UTC)
@@ -175,3 +177,52 @@ def test_an_ended_campaign_is_not_late() -> None:
         found = engine.views.campaigns.campaign("spring")
         assert (found.status, found.late, found.spent) == ("ended", False, ())
         assert engine.views.campaigns.results("spring").lift is None
+
+
+def test_partners_bring_purchases_profit_and_satisfaction_and_cost_their_joint_campaigns() -> None:
+    with Relations.open("sqlite://", clock=lambda: NOW) as engine:
+        engine.adopt(Policy(surveys=Surveys(minimum_answers=2)), since=MONDAY - timedelta(days=60))
+        agency: dict[str, Any] = {"partner": "agency"}
+        cost: dict[str, Any] = {"cost": Money.of("60", "EUR")}
+        engine.execute_many(
+            [
+                RegisterCustomer(**on(0), customer="agency", kind="partner", name="Alpenreisen"),
+                plan(kind="joint", **agency),
+                RecordCampaignCost(**on(1), **SPRING, cost="ad", amount=Money.of("70", "EUR")),
+                bought("ann", "p1", 2, **agency, **cost),
+                bought("ann", "p2", 3, "50", **agency),
+                bought("ben", "p3", 4, "200", **agency, **cost),
+                RefundPurchase(**on(5), customer="ben", purchase="p3", refund="r", amount=Money.of("100", "EUR")),
+                bought("cleo", "p4", 4, **agency),
+                RefundPurchase(**on(5), customer="cleo", purchase="p4", refund="r", amount=Money.of("100", "EUR")),
+                bought("dan", "p5", 6, partner="rail"),
+                GiveFeedback(**on(7), customer="ann", feedback="f1", instrument="csat", score=5),
+                GiveFeedback(**on(7), customer="ben", feedback="f2", instrument="csat", score=3),
+                GiveFeedback(**on(7), customer="dan", feedback="f3", instrument="csat", score=5),
+            ]
+        )
+        first, second = engine.views.campaigns.partners()
+        assert (first.partner, first.buyers, first.orders, first.revenue) == ("agency", 2, 3, 25_000)
+        assert (first.costed, first.profit, first.campaigns, first.cost) == (20_000, 11_000, 1, 7_000)
+        assert (first.answers, first.satisfied) == (2, 0.5)
+        assert (second.partner, second.revenue, second.profit, second.satisfied) == ("rail", 10_000, None, None)
+
+
+def test_the_return_of_campaigns_is_an_indicator_of_the_board(engine: Relations) -> None:
+    (found,) = engine.views.campaigns.returns()
+    assert (found.month, found.campaigns, found.revenue, found.cost) == ("2024-06", 1, 80_000, 100_000)
+    assert engine.views.campaigns.returns(as_of=MONDAY + timedelta(days=20)) == []
+    (figure,) = engine.views.board.figures(month="2024-06", indicators=["campaign_roi"])
+    assert figure.month.value == engine.views.campaigns.results("spring").roi == pytest.approx(-0.2)
+
+
+def test_profit_is_known_where_every_purchase_has_a_cost() -> None:
+    with Relations.open("sqlite://", clock=lambda: NOW) as engine:
+        cost = Money.of("60", "EUR")
+        spent = RecordCampaignCost(**on(1), **SPRING, cost="ad", amount=Money.of("20", "EUR"))
+        engine.execute_many([plan(), spent, bought("ann", "p1", 4, **SPRING, cost=cost)])
+        known = engine.views.campaigns.results("spring")
+        assert (known.profit, known.profit_roi, known.roi) == (4_000, 1.0, 4.0)
+        engine.execute(bought("ben", "p2", 4, **SPRING))
+        partly = engine.views.campaigns.results("spring")
+        assert (partly.profit, partly.profit_roi, partly.costed) == (4_000, None, 10_000)

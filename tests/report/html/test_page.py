@@ -55,7 +55,7 @@ FIGURES = {
     "nps", "csat", "drivers", "places", "stages", "rates", "cohorts", "survival", "kinds", "revenue", "kept", "rfm",
     "segments", "grades", "worth", "funnel", "states", "steps", "causes", "liability", "tiers", "due", "next",
     "reasons", "groups", "winning", "cases", "tickets", "posts", "unanswered", "contacts", "silent",
-    "owners", "training", "tenure", "care-next", "care-kept",
+    "owners", "training", "tenure", "care-next", "care-kept", "campaigns", "partners",
 }  # fmt: skip
 
 

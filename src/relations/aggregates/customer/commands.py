@@ -58,8 +58,8 @@ __all__ = [
     "WithdrawConsent",
 ]
 
-CustomerKind = Literal["person", "author"]
-"""A person, or somebody known only as the author of public posts."""
+CustomerKind = Literal["person", "author", "organisation", "partner"]
+"""A person, somebody known only as the author of public posts, an organisation that buys, or one that brings buyers."""
 
 Link = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^https?://[^\s\x00]+$")]
 """The address of a page on the web."""
@@ -109,7 +109,8 @@ class RegisterCustomer(CustomerCommand):
 
     Attributes:
         kind: `author` for somebody known only by what they posted in public. An author is no prospect until they buy
-            or are merged with a customer.
+            or are merged with a customer. `organisation` for a business that buys, and `partner` for one through which
+            others buy.
     """
 
     added: ClassVar[frozenset[str]] = frozenset({"kind", "gender"})

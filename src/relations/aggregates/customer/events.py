@@ -55,7 +55,7 @@ class CustomerRegistered(Event, frozen=True):
     Attributes:
         implicit: True if the customer became known by another event, such as a purchase. A customer has at most one
             implicit and one explicit registration, in this order.
-        kind: `person`, or `author` for somebody known only by what they posted in public.
+        kind: `person`, `author` for somebody known only by what they posted in public, `organisation` or `partner`.
         at: Business time, UTC microseconds, as in the envelope. Events repeat it in the body where a rule needs it,
             because the state is built from bodies alone.
         gender: The gender, in the business's own words.

@@ -284,12 +284,16 @@ def campaigns_command(
     campaign: Annotated[str | None, typer.Argument(metavar="CAMPAIGN", help="Show what came of this campaign.")] = None,
     since: Annotated[datetime | None, typer.Option(formats=[_DAY], help="Only campaigns on this day or later.")] = None,
     until: Annotated[datetime | None, typer.Option(formats=[_DAY], help="Only campaigns before this day.")] = None,
+    partners: Annotated[bool, typer.Option("--partners", help="Show what came through each partner.")] = False,
     as_of: AsOf = None,
     known: Known = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show the calendar of campaigns, or what came of one: offers, answers, revenue, cost and lift."""
+    """Show the calendar of campaigns, or what came of one: offers, answers, revenue, cost and lift.
+
+    With --partners, show what came through each partner instead.
+    """
     with (
         running(json=json, verbose=verbose) as screen,
         open_as_known(screen, database, known=known, as_of=as_of) as engine,
@@ -297,6 +301,10 @@ def campaigns_command(
         from relations.cli.pages.report import campaigns as page
 
         view = engine.views.campaigns
+        if partners:
+            brought = view.partners()
+            screen.result({"partners": brought}, lambda screen: screen.print(*page.show_partners(brought)))
+            return
         if campaign is None:
             found = view.calendar(since=since and since.date(), until=until and until.date())
             screen.result({"campaigns": found}, lambda screen: screen.print(*page.show_calendar(found)))

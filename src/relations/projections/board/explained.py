@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from relations.aggregates.campaign import CampaignCostCancelled, CampaignCostRecorded, CampaignPlanned
 from relations.aggregates.complaint import ComplaintFiled
 from relations.aggregates.customer import (
     AcquisitionCostCancelled,
@@ -26,12 +27,14 @@ from relations.aggregates.customer import (
 from relations.currencies import minor_digits
 from relations.errors import InvalidInput
 from relations.messages import Event, RecordedEvent, from_micros, to_micros
-from relations.months import last_day, months_after
+from relations.months import last_day, month_of, months_after
 from relations.policies.indicators import INDICATORS
 from relations.projections.board.rows import PROJECTION, CaseMonth, TradeMonth
+from relations.projections.campaigns.rows import PlannedCampaign
 from relations.projections.care.rows import PROJECTION as CARE
 from relations.projections.care.rows import CareMonth
 from relations.projections.explained_figures import (
+    BY_STREAM,
     ExplainableFigure,
     FigureAnswer,
     FigurePart,
@@ -50,7 +53,7 @@ from relations.projections.repair.explained import (
     parts_of_steps,
     relation_parts,
 )
-from relations.projections.repair.figures import CasesStanding
+from relations.projections.repair.figures import CaseCounts
 from relations.projections.retention.explained import FIGURES as OF_RETENTION
 from relations.projections.retention.explained import customers_acquired, lifetime_value_of
 from relations.projections.satisfaction.explained import FIGURES as OF_SATISFACTION
@@ -88,7 +91,7 @@ class _Asked:
 
     @property
     def others(self) -> Sequence[Any]:
-        """The views that the board reads: satisfaction, retention, repair, loyalty and care."""
+        """The views that the board reads: satisfaction, retention, repair, loyalty, care and campaigns."""
         found: Sequence[Any] = self.view._others
         return found
 
@@ -210,6 +213,32 @@ def _is_of_a_plan(event: RecordedEvent) -> bool:
     return not isinstance(said, InteractionRecorded) or (said.regarding is not None and said.regarding.kind == "care")
 
 
+def _campaigns(asked: _Asked) -> FigureAnswer:
+    view, code, month, now = asked.others[5], asked.view.policy.currency, asked.month, asked.view.now
+    ended = {
+        plan.campaign: plan
+        for plan in view.rows(PlannedCampaign)
+        if plan.kind and date.fromisoformat(plan.ends).toordinal() <= view.local.day(now)
+    }
+    mine = {
+        name: plan for name, plan in ended.items() if month_of(date.fromisoformat(plan.ends).toordinal() - 1) == month
+    }
+    parts = [
+        FigurePart(
+            plan.customer,
+            {"cost": sum(each.amount for each in plan.costs if each.currency == code and each.at <= now) / asked.unit},
+            name,
+        )
+        for name, plan in mine.items()
+    ]
+    parts += [
+        FigurePart(each.customer, {"revenue": (each.amount - each.refunded) / asked.unit}, each.purchase)
+        for each in view._purchases(code)
+        if each.campaign in mine and each.at <= now
+    ]
+    return FigureAnswer(None, parts, until=now)
+
+
 def _liability(asked: _Asked) -> FigureAnswer:
     view, until = asked.others[3], to_micros(asked.until)
     programme = view.policy.programme.id
@@ -241,7 +270,7 @@ def _steps(step: str) -> _Way:
     )
 
 
-def _cases(count: Callable[[CasesStanding], int], settings: Sequence[str] = ()) -> _Way:
+def _cases(count: Callable[[CaseCounts], int], settings: Sequence[str] = ()) -> _Way:
     def explain(asked: _Asked) -> FigureAnswer:
         moment = to_micros(asked.until)
         return FigureAnswer(None, parts_of_cases(asked.others[2], count, moment), until=moment)
@@ -315,6 +344,16 @@ _WAYS: Mapping[str, _Way] = {
         _of_month("filed"),
         {ComplaintFiled: None},
     ),
+    "campaign_roi": _Way(
+        "(The purchases of campaigns whose last day is in the month, less refunds - what they cost) / what they cost.",
+        lambda sums: (sums.get("revenue", 0) - sums["cost"]) / sums["cost"] if sums.get("cost") else None,
+        _campaigns,
+        {
+            **dict.fromkeys((CampaignPlanned, CampaignCostRecorded, CampaignCostCancelled), BY_STREAM),
+            **dict.fromkeys((PurchaseRecorded, PurchaseRefunded, RefundReversed), "purchase"),
+        },
+        ("currency",),
+    ),
     "care_kept": _Way(
         "Steps of care plans that were due in the month and done in time / those done or lapsed.",
         share_of("done", "ended"),
@@ -386,4 +425,5 @@ FIGURES = tuple(
         settings=_WAYS[name].settings,
     )
     for name, indicator in INDICATORS.items()
+    if name in _WAYS
 )

@@ -15,6 +15,7 @@ from relations.months import last_day, months_after
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime
 from relations.projections.board.rows import CaseMonth, TradeMonth
+from relations.projections.campaigns.view import CampaignsView
 from relations.projections.care.view import CareView
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.repair.view import CasesStanding, RepairView
@@ -60,6 +61,7 @@ class IndicatorQuestion:
         repair: The view.
         loyalty: The view.
         care: The view.
+        campaigns: The view.
         pooled: True to take all months together; only `overall` asks for that.
         known: The values that were computed for this question already; several goals may have one indicator.
     """
@@ -76,6 +78,7 @@ class IndicatorQuestion:
     repair: RepairView
     loyalty: LoyaltyView
     care: CareView
+    campaigns: CampaignsView
     pooled: bool = False
     known: dict[tuple[Any, ...], dict[str, MonthValue]] = field(default_factory=dict)
 
@@ -191,6 +194,14 @@ def _care_kept(asked: IndicatorQuestion) -> dict[str, MonthValue]:
     }
 
 
+def _campaign_roi(asked: IndicatorQuestion) -> dict[str, MonthValue]:
+    return {
+        each.month: MonthValue(each.roi, each.campaigns)
+        for each in asked.campaigns.returns(as_of=asked.as_of, currency=asked.policy.currency)
+        if each.month in asked.months
+    }
+
+
 def _lifetime_value(asked: IndicatorQuestion, at: datetime) -> MonthValue:
     report = asked.retention.lifetime_values(as_of=at, currency=asked.policy.currency, limit=0)
     if not report.buyers:
@@ -242,6 +253,7 @@ COMPUTED: Mapping[str, Computed] = {
     "average_order_value": _trade(_order_value),
     "lifetime_value": _standing(_lifetime_value),
     "acquisition_cost": _standing(_acquisition_cost),
+    "campaign_roi": _campaign_roi,
     "care_kept": _care_kept,
     "complaint_rate": _complaint_rate,
     "complaints": _complaints,

@@ -40,6 +40,7 @@ from relations.projections.board.rows import (
     StandingGoal,
     TradeMonth,
 )
+from relations.projections.campaigns.view import CampaignsView
 from relations.projections.care.view import CareView
 from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.loyalty.view import LoyaltyView
@@ -82,9 +83,10 @@ class BoardView(View):
         RepairView,
         LoyaltyView,
         CareView,
+        CampaignsView,
     )
 
-    _others: tuple[SatisfactionView, RetentionView, RepairView, LoyaltyView, CareView]
+    _others: tuple[SatisfactionView, RetentionView, RepairView, LoyaltyView, CareView, CampaignsView]
 
     def figures(
         self, *, month: str | None = None, as_of: datetime | None = None, indicators: Iterable[str] | None = None
@@ -234,7 +236,7 @@ class BoardView(View):
     def _asked(self, moment: int) -> IndicatorQuestion:
         """Return what all indicators of one question are computed from, read once."""
         currency = self.policy.currency
-        satisfaction, retention, repair, loyalty, care = self._others
+        satisfaction, retention, repair, loyalty, care, campaigns = self._others
         return IndicatorQuestion(
             months=(),
             as_of=from_micros(moment),
@@ -248,6 +250,7 @@ class BoardView(View):
             repair=repair,
             loyalty=loyalty,
             care=care,
+            campaigns=campaigns,
         )
 
     def _series(

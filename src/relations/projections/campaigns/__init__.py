@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from relations.projections.campaigns.partners import PartnerResult
 from relations.projections.campaigns.profiles import (
     CampaignCost,
     CampaignProfile,
     CampaignReach,
     CampaignRecipient,
     CampaignResult,
+    CampaignReturn,
     Lift,
 )
 from relations.projections.campaigns.rows import PROJECTION
@@ -19,5 +21,7 @@ __all__ = [
     "CampaignReach",
     "CampaignRecipient",
     "CampaignResult",
+    "CampaignReturn",
     "Lift",
+    "PartnerResult",
 ]

@@ -16,6 +16,7 @@ __all__ = [
     "CampaignReach",
     "CampaignRecipient",
     "CampaignResult",
+    "CampaignReturn",
     "CampaignStatus",
     "Lift",
     "profile_of",
@@ -165,6 +166,9 @@ class CampaignResult(BaseModel):
         cost: What was spent on the campaign, in minor units.
         cac: `cost` / `won`, the customer acquisition cost, in minor units; None if nobody was won.
         roi: (`revenue` - `cost`) / `cost`; None if nothing was spent.
+        costed: The part of `revenue` whose cost is known, in minor units.
+        profit: This part less its cost; None if no cost is known.
+        profit_roi: (`profit` - `cost`) / `cost`; None if nothing was spent, or if the cost of any purchase is unknown.
         lift: The difference that the offers made; None without a control group, or without offers.
     """
 
@@ -189,7 +193,30 @@ class CampaignResult(BaseModel):
     cost: int
     cac: float | None
     roi: float | None
+    costed: int
+    profit: int | None
+    profit_roi: float | None
     lift: Lift | None
+
+
+class CampaignReturn(BaseModel):
+    """The return on the campaigns whose last day is in one month.
+
+    Attributes:
+        month: The calendar month, such as `2024-05`.
+        campaigns: Their number.
+        revenue: The purchases that name them, less refunds, in minor units.
+        cost: What was spent on them, in minor units.
+        roi: (`revenue` - `cost`) / `cost`; None if nothing was spent.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    month: str
+    campaigns: int
+    revenue: int
+    cost: int
+    roi: float | None
 
 
 class CampaignRecipient(BaseModel):

@@ -175,35 +175,46 @@ def _joined(mine: OfferLine, theirs: OfferLine) -> OfferLine:
 
 
 class AttributedPurchase(CustomerRow, gc=False):
-    """A purchase that names the campaign to which it is attributed.
+    """A purchase that names the campaign to which it is attributed, or the partner through which it was made.
 
     Attributes:
         purchase: Its id.
-        campaign: The campaign's id.
+        campaign: The campaign's id; empty if it names none.
+        partner: The partner's id, likewise.
         amount: Minor units.
         refunded: The amount refunded of it, minor units.
         currency: ISO 4217.
         at: Business time, UTC microseconds.
+        cost: Its cost less what refunds took back of it, minor units; None if it is not known.
     """
 
     table: ClassVar[str] = "purchases"
     key: ClassVar[tuple[str, ...]] = ("customer", "purchase")
-    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("campaign",),)
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("campaign",), ("partner",))
     purchase: str
     campaign: str = ""
     amount: int = 0
     refunded: int = 0
     currency: str = ""
     at: int = 0
+    partner: str = ""
+    cost: int | None = None
 
     def absorb(self, other: AttributedPurchase) -> None:
         """Keep the earlier of two purchases that the host gave the same id under two ids of the customer."""
-        mine = (self.at, self.campaign, self.amount, self.refunded, self.currency)
-        theirs = (other.at, other.campaign, other.amount, other.refunded, other.currency)
-        self.at, self.campaign, self.amount, self.refunded, self.currency = min(mine, theirs)
+        kept = min(self, other, key=_rank)
+        self.at, self.campaign, self.partner = kept.at, kept.campaign, kept.partner
+        self.amount, self.refunded, self.currency, self.cost = kept.amount, kept.refunded, kept.currency, kept.cost
 
 
-PROJECTION = Projection(name="campaigns", version=1, tables=(PlannedCampaign, Recipient, AttributedPurchase))
+def _rank(purchase: AttributedPurchase) -> tuple[int, str, str, int, int, str, int]:
+    cost = -1 if purchase.cost is None else purchase.cost
+    return (
+        purchase.at, purchase.campaign, purchase.partner, purchase.amount, purchase.refunded, purchase.currency, cost,
+    )  # fmt: skip
+
+
+PROJECTION = Projection(name="campaigns", version=2, tables=(PlannedCampaign, Recipient, AttributedPurchase))
 
 
 def _campaign(rows: Rows, envelope: Envelope) -> PlannedCampaign:
@@ -281,16 +292,20 @@ def offer_answered(rows: Rows, event: OfferAnswered, envelope: Envelope) -> None
 
 @PROJECTION.on(PurchaseRecorded)
 def purchase_recorded(rows: Rows, event: PurchaseRecorded, envelope: Envelope) -> None:
-    """Keep a purchase that names a campaign."""
-    if event.campaign is not None:
+    """Keep a purchase that names a campaign or a partner."""
+    if event.campaign is not None or event.partner is not None:
         row = rows.need(AttributedPurchase, envelope.customer, event.purchase)
-        row.campaign, row.at = event.campaign, envelope.occurred_at
+        row.campaign, row.partner, row.at = event.campaign or "", event.partner or "", envelope.occurred_at
+        row.cost = None if event.cost is None else event.cost.amount
         row.amount, row.currency = event.amount.amount, event.amount.currency
 
 
 @PROJECTION.on(PurchaseRefunded, RefundReversed)
 def purchase_refunded(rows: Rows, event: PurchaseRefunded | RefundReversed, envelope: Envelope) -> None:
-    """Keep the running total refunded of a purchase that names a campaign."""
+    """Keep the running total refunded of a purchase that names a campaign or a partner."""
     row = rows.get(AttributedPurchase, envelope.customer, event.purchase)
     if row is not None:
         row.refunded = event.refunded
+        if row.cost is not None:
+            back = event.cost or 0
+            row.cost += back if isinstance(event, RefundReversed) else -back

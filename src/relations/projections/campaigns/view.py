@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
-from typing import ClassVar
+from datetime import date, datetime
+from typing import Any, ClassVar
 
 from relations.aggregates.customer import OFFER_ANSWERS
 from relations.analytics.intervals import share_difference
 from relations.errors import InvalidInput
 from relations.messages import minor_digits
+from relations.months import month_of
 from relations.projections.arguments import Page, checked_choice
+from relations.projections.campaigns.partners import PartnerResult, partner_result
 from relations.projections.campaigns.profiles import (
     CampaignProfile,
     CampaignRecipient,
     CampaignResult,
+    CampaignReturn,
     Lift,
     profile_of,
     recipient_of,
@@ -26,7 +29,15 @@ from relations.projections.retention.patronage import Patronage
 from relations.projections.retention.view import RetentionView
 from relations.projections.view import View
 
-__all__ = ["CampaignProfile", "CampaignRecipient", "CampaignResult", "CampaignsView", "Lift"]
+__all__ = [
+    "CampaignProfile",
+    "CampaignRecipient",
+    "CampaignResult",
+    "CampaignReturn",
+    "CampaignsView",
+    "Lift",
+    "PartnerResult",
+]
 
 _NO_REACTION = "bounced"
 _PAGE = 1_000
@@ -84,17 +95,17 @@ class CampaignsView(View):
         minor_digits(code)
         columns = self.table(Recipient).c
         recipients = self.rows(Recipient, columns.campaign == campaign)
-        purchases = [
-            each
-            for each in self.rows(AttributedPurchase, self.table(AttributedPurchase).c.campaign == campaign)
-            if each.currency == code and (each.refunded < each.amount or not each.amount)
-        ]
+        purchases = self._purchases(code, self.table(AttributedPurchase).c.campaign == campaign)
         sent = [row for row in recipients if row.offers]
         control = [row for row in recipients if row.is_control]
         bounced = sum(row.bounced for row in sent)
         revenue = sum(each.amount - each.refunded for each in purchases)
         cost = sum(line.amount for line in plan.costs if line.currency == code)
         won = self._won(purchases)
+        known = [each for each in purchases if each.cost is not None]
+        costed = sum(each.amount - each.refunded for each in known)
+        profit = costed - sum(each.cost or 0 for each in known) if known else None
+        is_known = profit is not None and cost > 0 and len(known) == len(purchases)
         answers = {name: sum(row.answered(name) for row in sent) for name in OFFER_ANSWERS if name != _NO_REACTION}
         answers["seen"] = sum(any(row.answered(name) for name in answers) for row in sent)
         return CampaignResult(
@@ -111,9 +122,87 @@ class CampaignsView(View):
             cost=cost,
             cac=cost / won if won else None,
             roi=(revenue - cost) / cost if cost else None,
+            costed=costed,
+            profit=profit,
+            profit_roi=((profit or 0) - cost) / cost if is_known else None,
             lift=self._lift(plan, [row.customer for row in sent], [row.customer for row in control]),
             **answers,
         )
+
+    def partners(self, *, currency: str | None = None) -> list[PartnerResult]:
+        """Return what came through each partner, the partner with the most revenue first.
+
+        A partner is listed if a purchase or a campaign names it. Satisfaction is that of the customers who bought
+        through the partner, whenever they answered.
+
+        Args:
+            currency: The currency of amounts; the policy's own by default. Other purchases and costs are left out.
+
+        Raises:
+            InvalidInput: The currency is unknown.
+        """
+        code, surveys = currency or self.policy.currency, self.policy.surveys
+        minor_digits(code)
+        purchases = self._purchases(code, self.table(AttributedPurchase).c.partner != "")
+        plans = [plan for plan in self.rows(PlannedCampaign) if plan.partner is not None]
+        found = []
+        for partner in sorted({each.partner for each in purchases} | {plan.partner or "" for plan in plans}):
+            mine = [each for each in purchases if each.partner == partner]
+            patrons = self._others[0].rows_of_some(Patronage, sorted({each.customer for each in mine}))
+            found.append(
+                partner_result(
+                    partner,
+                    code,
+                    mine,
+                    [plan for plan in plans if plan.partner == partner],
+                    patrons,
+                    answers_min=surveys.minimum_answers,
+                    confidence=surveys.confidence,
+                )
+            )
+        return sorted(found, key=lambda each: (-each.revenue, each.partner))
+
+    def returns(self, *, as_of: datetime | None = None, currency: str | None = None) -> list[CampaignReturn]:
+        """Return the revenue and cost of the campaigns by the month of their last planned day, the earliest first.
+
+        Refunds count whenever they were made.
+
+        Args:
+            as_of: The moment asked about: only campaigns whose last day is over, and purchases and costs by then.
+            currency: The currency of amounts; the policy's own by default.
+
+        Raises:
+            InvalidInput: The currency is unknown.
+        """
+        code, until = currency or self.policy.currency, self.moment(as_of)
+        minor_digits(code)
+        today = date.fromordinal(self.local.day(until))
+        sums: dict[str, list[int]] = {}
+        months: dict[str, str] = {}
+        for plan in self.rows(PlannedCampaign):
+            spent = sum(line.amount for line in plan.costs if line.currency == code and line.at <= until)
+            if plan.kind and date.fromisoformat(plan.ends) <= today:
+                months[plan.campaign] = month_of(date.fromisoformat(plan.ends).toordinal() - 1)
+                totals = sums.setdefault(months[plan.campaign], [0, 0, 0])
+                totals[0], totals[2] = totals[0] + 1, totals[2] + spent
+        for each in self._purchases(code, self.table(AttributedPurchase).c.campaign != ""):
+            if each.campaign in months and each.at <= until:
+                sums[months[each.campaign]][1] += each.amount - each.refunded
+        return [
+            CampaignReturn(
+                month=month, campaigns=count, revenue=revenue, cost=cost,
+                roi=(revenue - cost) / cost if cost else None,
+            )
+            for month, (count, revenue, cost) in sorted(sums.items())
+        ]  # fmt: skip
+
+    def _purchases(self, currency: str, *wanted: Any) -> list[AttributedPurchase]:
+        """Return the purchases in a currency that were not refunded in full."""
+        return [
+            each
+            for each in self.rows(AttributedPurchase, *wanted)
+            if each.currency == currency and (each.refunded < each.amount or not each.amount)
+        ]
 
     def recipients(
         self,

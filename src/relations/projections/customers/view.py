@@ -89,6 +89,7 @@ class CustomersView(View):
     def __init__(self, context: ViewContext, retention: RetentionView, contacts: ContactsView) -> None:
         # Only audiences read the other views. All other questions need not wait until those are up to date.
         super().__init__(context)
+        self._topics = sorted(event.topic for event in self.projection.folds)
         self._hashes = MarkHashes()
         self._retention = retention
         self._contacts = contacts
@@ -143,7 +144,7 @@ class CustomersView(View):
         """
         page = Page(limit, after)
         keys, aliases, country = self._open_words, self.aliases, self.policy.country
-        linked = _shared_by_few(self._shared_external_ids(aliases), shared_by_at_most)
+        linked = _shared_by_few(self._shared_external_ids(aliases, shared_by_at_most), shared_by_at_most)
         likely = sorted({*self._sharing(shared_by_at_most, country, keys, aliases), *(name for name, _ in linked)})
         ids = [name for each in likely for name in aliases.ids(each)]
         marked: list[tuple[str, list[Mark]]] = [*linked]
@@ -175,7 +176,7 @@ class CustomersView(View):
 
     def _mark_hashes(self, country: str | None, keys: OpenWords) -> dict[str, tuple[int, ...]]:
         """Return the hashes of the marks of every id. Only ids with new events are read again."""
-        state, known = self._state(), self._hashes
+        state, known, now = self._state(), self._hashes, self.now
         if state is None:
             known = MarkHashes()
         with known.lock:
@@ -190,9 +191,9 @@ class CustomersView(View):
                 hashes.pop(name, None)
             for part in self._names_in_parts() if names is None else _in_parts(sorted(names)):
                 rows = self.rows_as_recorded(PortraitRow, part)
-                for row, standing in zip(rows, opened(rows, self.now, keys, COMPARED), strict=True):
+                for row, standing in zip(rows, opened(rows, now, keys, COMPARED), strict=True):
                     hashes[row.customer] = tuple(map(hash, marks(standing, country)))
-                    if any(said.at > self.now for name in COMPARED for said in row.said.get(name, ())):
+                    if any(said.at > now for name in COMPARED for said in row.said.get(name, ())):
                         awaiting.add(row.customer)
             if known.state is None or state is None or known.state.position <= state.position:
                 known.state, known.country, known.of, known.awaiting = state, country, hashes, awaiting
@@ -214,7 +215,7 @@ class CustomersView(View):
         for row, standing in zip(rows, opened(rows, self.now, keys, COMPARED), strict=True):
             yield row.customer, marks(standing, country), person(standing)
 
-    def _shared_external_ids(self, aliases: Aliases) -> list[tuple[str, list[Mark]]]:
+    def _shared_external_ids(self, aliases: Aliases, at_most: int) -> list[tuple[str, list[Mark]]]:
         columns = self.table(ExternalId).c
         wanted = select(columns.customer, columns.source, columns.external_id, columns.sealed)
         several = (
@@ -227,9 +228,19 @@ class CustomersView(View):
 
         def rows() -> list[tuple[str, str, str, str | None]]:
             shared = [*self.execute(wanted.join(several, same)), *self.execute(wanted.where(columns.sealed.is_(None)))]
-            return [(customer, source, own, sealed) for customer, source, own, sealed in shared]
+            holders = defaultdict[tuple[str, str], set[str]](set)
+            for customer, source, own, _ in shared:
+                holders[source, own].add(aliases.survivor(customer))
+            # An id that too many customers share is ignored, so it need not be opened.
+            return [
+                (customer, source, own, sealed)
+                for customer, source, own, sealed in shared
+                if not is_newest or len(holders[source, own]) <= at_most
+            ]
 
-        found = list(self.keep("shared external ids", rows))
+        # Only then have all erased customers lost their rows. The others' words cannot be opened, and do not count.
+        is_newest = self._is_at_head()
+        found = list(self.keep(("shared external ids", at_most, is_newest), rows))
         # An id recorded in clear text by an older version is the same as one recorded by its digest since.
         names = list({name for _, source, own, sealed in found if not sealed and (name := self._digest(own, source))})
         for start in range(0, len(names), _CHUNK):

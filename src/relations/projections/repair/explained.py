@@ -22,8 +22,8 @@ from relations.projections.explained_figures import (
 from relations.projections.repair.cases import PROJECTION
 from relations.projections.repair.figures import (
     CLOCK_OF,
-    CasesStanding,
-    case_standing,
+    CaseCounts,
+    case_counts,
     ended_clocks,
     spent_on,
     was_relapsed,
@@ -142,12 +142,12 @@ def _clock_on_time(view: Any, of: Mapping[str, str]) -> FigureAnswer:
 # --- cases and relations --------------------------------------------------------------------------------------------
 
 
-def parts_of_cases(view: Any, count: Callable[[CasesStanding], int], moment: int) -> list[FigurePart]:
+def parts_of_cases(view: Any, count: Callable[[CaseCounts], int], moment: int) -> list[FigurePart]:
     """Return the cases of every kind that a number counts at a moment."""
     return [
         FigurePart(customer, {"cases": 1}, history.case.complaint)
         for customer, history in view._cases_at(moment)
-        if count(case_standing(history, as_of=moment, follow_up_days=view.policy.surveys.follow_up_days))
+        if count(case_counts(history, as_of=moment, follow_up_days=view.policy.surveys.follow_up_days))
     ]
 
 

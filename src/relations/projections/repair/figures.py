@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -34,6 +34,7 @@ from relations.projections.totals import Total
 __all__ = [
     "CLOCKS",
     "CLOCK_OF",
+    "CaseCounts",
     "CasesStanding",
     "ClockFigures",
     "ClockName",
@@ -42,8 +43,7 @@ __all__ = [
     "RepairSummary",
     "StepName",
     "StepTime",
-    "case_standing",
-    "cases_standing",
+    "case_counts",
     "clock_figures",
     "due_steps",
     "ended_clocks",
@@ -327,29 +327,27 @@ def _running(opened: Round, follow_up_days: int | None) -> Iterator[tuple[ClockN
         yield "follow_up", opened.first["resolved"] + follow_up_days * _DAY
 
 
-def cases_standing(histories: Iterable[ComplaintHistory], *, as_of: int, follow_up_days: int | None) -> CasesStanding:
-    """Return the number of open and overdue cases, and of overdue follow-ups.
+class CaseCounts(NamedTuple):
+    """The number of open and overdue cases, and of overdue follow-ups."""
+
+    open: int
+    overdue: int
+    follow_ups_overdue: int
+
+
+def case_counts(history: ComplaintHistory, *, as_of: int, follow_up_days: int | None) -> CaseCounts:
+    """Return how one case counts.
 
     Args:
-        histories: The cases as of `as_of`; only complaints have a follow-up by the survey policy.
+        history: The case as of `as_of`; only complaints have a follow-up by the survey policy.
         as_of: The moment, UTC microseconds.
         follow_up_days: The number of days from a resolution to the follow-up; None if there are no follow-ups.
     """
-    found = [case_standing(history, as_of=as_of, follow_up_days=follow_up_days) for history in histories]
-    return CasesStanding(
-        open=sum(each.open for each in found),
-        overdue=sum(each.overdue for each in found),
-        follow_ups_overdue=sum(each.follow_ups_overdue for each in found),
-    )
-
-
-def case_standing(history: ComplaintHistory, *, as_of: int, follow_up_days: int | None) -> CasesStanding:
-    """Return the same of one case: 1 where it counts, 0 elsewhere."""
     last = history.rounds[-1]
     running = list(_running(last, follow_up_days if history.case.kind == "complaint" else None))
     late = {"follow_up" if name == "follow_up" else "case" for name, due_at in running if due_at <= as_of}
     is_open = last.settled_at is None or any(name == "next_response" for name, _ in running)
-    return CasesStanding(open=int(is_open), overdue=int("case" in late), follow_ups_overdue=int("follow_up" in late))
+    return CaseCounts(int(is_open), int("case" in late), int("follow_up" in late))
 
 
 def _is_to_be_asked(opened: Round) -> bool:

@@ -22,6 +22,7 @@ from relations.projections.repair.emotional_account import AccountEntry, Emotion
 from relations.projections.repair.explained import FIGURES
 from relations.projections.repair.figures import (
     CLOCKS,
+    CaseCounts,
     CasesStanding,
     ClockFigures,
     ClockName,
@@ -30,7 +31,7 @@ from relations.projections.repair.figures import (
     RelationStanding,
     RepairSummary,
     StepTime,
-    cases_standing,
+    case_counts,
     clock_figures,
     due_steps,
     read_relations,
@@ -220,15 +221,9 @@ class RepairView(View):
     def cases(self, *, as_of: datetime | None = None) -> CasesStanding:
         """Return the number of open and overdue cases of every kind, and of overdue follow-ups."""
         moment = self.moment(as_of)
-
-        def read() -> CasesStanding:
-            return cases_standing(
-                (history for _, history in self._cases_at(moment)),
-                as_of=moment,
-                follow_up_days=self.policy.surveys.follow_up_days,
-            )
-
-        return self.keep(("cases", moment), read)
+        found = self.of_each(("cases", moment), partial(self._cases_of, moment))
+        counts = [sum(numbers) for numbers in zip(*found.values(), strict=True)] if found else [0, 0, 0]
+        return CasesStanding(open=counts[0], overdue=counts[1], follow_ups_overdue=counts[2])
 
     def steps(
         self,
@@ -338,20 +333,33 @@ class RepairView(View):
         columns = self.table(Patron).c
         return repair_summary(relations, customers=self.count(Patron, columns.known_at <= moment), as_of=moment)
 
-    def _cases_at(self, moment: int) -> Iterator[tuple[str, ComplaintHistory]]:
-        """Yield the cases of every kind that may be open or due at a moment, with their customers."""
-        columns = self.table(Case).c
-        for case in self.rows(Case, or_(columns.pending, columns.last_at > moment)):
-            history = case_history(case, (), self.policy.repair, moment, self.local)
-            if history is not None:
-                yield case.customer, history
-
     def _read(self, moment: int, *where: Any) -> list[Named]:
         if not where:
             return list(self.of_each(("relations", moment), partial(self._relations_of, moment)).items())
         cases = self.table(Case).c
         rows = self.rows(Case, *where, order_by=(cases.customer, cases.complaint))
         return list(self._relations(moment, self.rows(Patron, self.table(Patron).c.complaints > 0), rows))
+
+    def _cases_of(self, moment: int, customers: Sequence[str] | None) -> dict[str, CaseCounts]:
+        """Return the counts of some customers' cases; None stands for all. Who has none to count is left out."""
+        found: dict[str, CaseCounts] = {}
+        for customer, history in self._cases_at(moment, customers):
+            counts = case_counts(history, as_of=moment, follow_up_days=self.policy.surveys.follow_up_days)
+            before = found.get(customer, CaseCounts(0, 0, 0))
+            found[customer] = CaseCounts(*(sum(pair) for pair in zip(before, counts, strict=True)))
+        return found
+
+    def _cases_at(self, moment: int, customers: Sequence[str] | None = None) -> Iterator[tuple[str, ComplaintHistory]]:
+        """Yield the cases of every kind that may be open or due at a moment, with their customers."""
+        policy, local, columns = self.policy, self.local, self.table(Case).c
+        if customers is None:
+            cases = self.rows(Case, or_(columns.pending, columns.last_at > moment))
+        else:
+            cases = [case for case in self.rows_of_some(Case, customers) if case.pending or case.last_at > moment]
+        for case in cases:
+            history = case_history(case, (), policy.repair, moment, local)
+            if history is not None:
+                yield case.customer, history
 
     def _relations_of(self, moment: int, customers: Sequence[str] | None) -> dict[str, Relation]:
         """Return the damaged relations of some customers; None stands for all."""

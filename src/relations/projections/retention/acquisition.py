@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
 from relations.projections.retention.patronage import Cost
 
 __all__ = ["Acquired", "AcquisitionFigure", "acquisition_figures"]
+
+
+Way: TypeAlias = tuple[str, str]
+"""A channel and a campaign."""
 
 
 class AcquisitionFigure(BaseModel):
@@ -60,6 +64,25 @@ class Acquired(NamedTuple):
     net_amount: int
 
 
+def _ways(costs: Sequence[Cost], currency: str, *, campaigns: bool) -> tuple[Mapping[Way, int], Way | None]:
+    """Return what was spent in each way on one customer, and the way that won them."""
+    if len(costs) == 1:
+        ((_, channel, campaign, code, cost),) = costs
+        way = channel, campaign if campaigns else ""
+        return ({way: cost}, way) if code == currency else ({}, None)
+    ways: Counter[Way] = Counter()
+    firsts: Counter[Way] = Counter()
+    first_day = ""
+    for day, channel, campaign, code, cost in sorted(costs):
+        if code == currency:
+            way = channel, campaign if campaigns else ""
+            ways[way] += cost
+            first_day = first_day or day
+            if day == first_day:
+                firsts[way] += cost
+    return ways, min(firsts, key=lambda way: (-firsts[way], way), default=None)
+
+
 def acquisition_figures(
     customers: Iterable[Acquired],
     *,
@@ -80,17 +103,7 @@ def acquisition_figures(
     """
     sums: dict[tuple[str, str], list[float]] = {}
     for one in customers:
-        ways: Counter[tuple[str, str]] = Counter()
-        firsts: Counter[tuple[str, str]] = Counter()
-        first_day = ""
-        for day, channel, campaign, code, cost in sorted(one.costs):
-            if code == currency:
-                way = channel, campaign if campaigns else ""
-                ways[way] += cost
-                first_day = first_day or day
-                if day == first_day:
-                    firsts[way] += cost
-        won_by = min(firsts, key=lambda way: (-firsts[way], way), default=None)
+        ways, won_by = _ways(one.costs, currency, campaigns=campaigns)
         for way, cost in ways.items():
             into = sums.setdefault(way, [0, 0, 0, 0, 0.0])
             into[0] += 1

@@ -14,6 +14,7 @@ from relations.report.html.asked import Asked
 from relations.report.html.figures import Section
 from relations.report.html.sections import (
     board,
+    campaigns,
     care,
     contact,
     desk,
@@ -41,6 +42,7 @@ _SECTIONS: tuple[Callable[[Asked], Section], ...] = (
     posts.section,
     retention.section,
     value.section,
+    campaigns.section,
     repair.section,
     loyalty.section,
     contact.section,

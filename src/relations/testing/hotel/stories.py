@@ -47,6 +47,7 @@ from relations.aggregates.complaint import (
 )
 from relations.aggregates.customer import (
     AnswerFeedback,
+    AnswerOffer,
     BeginPlan,
     CancelAcquisitionCost,
     CodeFeedback,
@@ -55,6 +56,7 @@ from relations.aggregates.customer import (
     GiveFeedback,
     ItemAnswer,
     MergeCustomer,
+    PurchaseLine,
     RecordAcquisitionCost,
     RecordInteraction,
     RecordPurchase,
@@ -62,7 +64,9 @@ from relations.aggregates.customer import (
     RegisterCustomer,
     ReverseRefund,
     ScoreSentiment,
+    SendOffer,
     UnmergeCustomer,
+    WithholdOffer,
 )
 from relations.aggregates.loyalty import (
     AdjustPoints,
@@ -368,12 +372,43 @@ def _campaign(first: date) -> Iterator[Step]:
         0, 8, PlanCampaign,
         {
             **c, "kind": "promotion", "starts": first + timedelta(days=90), "ends": first + timedelta(days=120),
-            "channels": ("web", "social"), "budget": Money(20_000 * _EURO, "EUR"),
+            "channels": ("web", "social"), "budget": Money(2_000 * _EURO, "EUR"),
         },
     )  # fmt: skip
     yield 8, 9, StartCampaign, {**c, "audience": 300}
-    yield 8, 10, RecordCampaignCost, {**c, "cost": "story-ad", "amount": Money(10_000 * _EURO, "EUR"), "channel": "web"}
+    yield 8, 10, RecordCampaignCost, {**c, "cost": "story-ad", "amount": Money(900 * _EURO, "EUR"), "channel": "web"}
     yield 8, 11, RecordCampaignCost, {**c, "cost": "story-twice", "amount": Money(500 * _EURO, "EUR")}
     yield 8, 12, CancelCampaignCost, {**c, "cost": "story-twice"}
     yield 9, 9, RecordCampaignReach, {**c, "reach": "story-reach", "platform": "weibo", "impressions": 40_000}
+    for number in range(1, 9):
+        yield _guest(f"story-spring-{number}", f"Gast {number}")
+        guest = {"customer": f"story-spring-{number}"}
+        if number % 4 == 0:
+            yield 9, 9, WithholdOffer, {**guest, **c}
+            continue
+        offer = {"offer": f"story-offer-{number}"}
+        yield 9, 9, SendOffer, {**guest, **c, **offer, "channel": "email", "lenient": True}
+        yield 10, 9, AnswerOffer, {**guest, **offer, "answer": "bounced" if number == 7 else "accepted"}
+        if number < 6:
+            yield _package(number, guest, c)
+    yield 0, 8, RegisterCustomer, {"customer": "story-agency", "kind": "partner", "name": "Alpenreisen"}
     yield 40, 9, EndCampaign, {**c, "reason": "over"}
+
+
+def _package(number: int, guest: dict[str, str], campaign: dict[str, str]) -> Step:
+    """Return the purchase of a package, as an agency sells it: a room and a massage for one price."""
+    room, massage, off = 300 + 20 * number, 80, -30
+    lines = [("room", room, "room"), ("massage", massage, "spa")]
+    fields = {
+        **guest,
+        **campaign,
+        "purchase": f"story-package-{number}",
+        "amount": Money((room + massage + off) * _EURO, "EUR"),
+        "category": "package",
+        "discounted": True,
+        "partner": "story-agency",
+        "lines": tuple(PurchaseLine(name, Money(price * _EURO, "EUR"), 1, kind) for name, price, kind in lines),
+        "rest": Money(off * _EURO, "EUR"),
+        "cost": Money((room + massage) * _EURO * 6 // 10, "EUR"),
+    }
+    return 11, 9, RecordPurchase, fields

@@ -17,7 +17,7 @@ from relations.projections.board.view import BoardFigure, GoalImprovementProfile
 
 __all__ = ["BoardPage", "read", "show", "show_effect", "show_figures", "written"]
 
-_NAMES = {"nps": "NPS"}
+_NAMES = {"nps": "NPS", "campaign_roi": "Campaign return"}
 _LIGHTS = {"green": ("on target", "green"), "amber": ("acceptable", "yellow"), "red": ("off target", "bold red")}
 
 
@@ -45,7 +45,7 @@ def written(value: float | None, unit: Unit, *, signed: bool = False) -> str:
         return ABSENT
     sign = "+" if signed and value > 0 else ""
     match unit:
-        case "share":
+        case "share" | "ratio":
             return f"{sign}{100 * value:.1f} pt" if signed else f"{100 * value:.1f} %"
         case "score":
             return f"{sign}{value:.1f}"

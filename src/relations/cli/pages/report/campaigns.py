@@ -8,9 +8,9 @@ from rich.console import RenderableType
 
 from relations.cli.show import ABSENT, headline, number, percent, section, table, words
 from relations.messages import Money
-from relations.projections.campaigns import CampaignProfile, CampaignResult, Lift
+from relations.projections.campaigns import CampaignProfile, CampaignResult, Lift, PartnerResult
 
-__all__ = ["show_calendar", "show_campaign"]
+__all__ = ["show_calendar", "show_campaign", "show_partners"]
 
 
 def show_calendar(found: list[CampaignProfile]) -> Iterator[RenderableType]:
@@ -61,8 +61,38 @@ def show_campaign(plan: CampaignProfile, result: CampaignResult) -> Iterator[Ren
     money.add_row("Cost", _money(result.cost, result))
     money.add_row("Cost per first purchase", ABSENT if result.cac is None else _money(round(result.cac), result))
     money.add_row("Return on investment", percent(result.roi))
+    if result.profit is not None:
+        money.add_row("Profit before its cost", _money(result.profit, result))
+    if result.profit_roi is not None:
+        money.add_row("Return on investment, of profit", percent(result.profit_roi))
     yield section(money)
     yield section(words(_lift(result.lift)))
+
+
+def show_partners(found: list[PartnerResult]) -> Iterator[RenderableType]:
+    """Yield what came through each partner, one a line.
+
+    Args:
+        found: The partners, in the order of the lines.
+    """
+    yield headline("Partners", "by revenue")
+    if not found:
+        yield section(words("Nobody has bought through a partner."))
+        return
+    made = table(
+        "Partner", "Buyers", "Orders", "Revenue", "Profit", "Cost", "Satisfied", right=(1, 2, 3, 4, 5, 6), grow=0
+    )
+    for each in found:
+        made.add_row(
+            each.partner,
+            number(each.buyers),
+            number(each.orders),
+            str(Money(each.revenue, each.currency)),
+            ABSENT if each.profit is None else str(Money(each.profit, each.currency)),
+            str(Money(each.cost, each.currency)),
+            percent(each.satisfied),
+        )
+    yield section(made)
 
 
 def _share(count: int, of: int) -> str:

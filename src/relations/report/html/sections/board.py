@@ -66,7 +66,7 @@ def _chosen(goals: Sequence[GoalProfile]) -> list[GoalProfile]:
 def written(say: Wording, value: float, unit: Unit, currency: str | None) -> str:
     """Return an indicator's value in words."""
     match unit:
-        case "share":
+        case "share" | "ratio":
             return say.percent(value, 1)
         case "score":
             return say.number(value, 1)

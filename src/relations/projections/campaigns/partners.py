@@ -1,0 +1,91 @@
+"""The results of partners: purchases made through them, how satisfied the buyers are, and what joint campaigns cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from relations.analytics.intervals import Interval, wilson
+from relations.projections.campaigns.rows import AttributedPurchase, PlannedCampaign
+from relations.projections.retention.patronage import Patronage
+
+__all__ = ["PartnerResult", "partner_result"]
+
+_SATISFIED = 4
+
+
+class PartnerResult(BaseModel):
+    """The results of one partner, in one currency.
+
+    Attributes:
+        partner: The partner's id, a customer of kind `partner` where it is registered.
+        currency: The currency of all amounts.
+        buyers: The number of customers with a purchase through the partner that was not refunded in full.
+        orders: The number of these purchases.
+        revenue: Their amounts less refunds, in minor units.
+        costed: The part of `revenue` whose cost is known.
+        profit: This part less its cost, in minor units; None if no cost is known.
+        campaigns: The number of campaigns with the partner.
+        cost: What was spent on these campaigns, in minor units.
+        answers: The number of satisfaction answers (CSAT) that the buyers gave.
+        satisfied: The share of satisfied answers among these; None if there are too few.
+        interval: Its confidence interval; None likewise.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    partner: str
+    currency: str
+    buyers: int
+    orders: int
+    revenue: int
+    costed: int
+    profit: int | None
+    campaigns: int
+    cost: int
+    answers: int
+    satisfied: float | None
+    interval: Interval | None
+
+
+def partner_result(
+    partner: str,
+    currency: str,
+    purchases: Sequence[AttributedPurchase],
+    campaigns: Sequence[PlannedCampaign],
+    patrons: Iterable[Patronage],
+    *,
+    answers_min: int,
+    confidence: float,
+) -> PartnerResult:
+    """Return what a partner brought.
+
+    Args:
+        partner: The partner's id.
+        currency: The currency of amounts.
+        purchases: The purchases through the partner in this currency that were not refunded in full.
+        campaigns: The campaigns with the partner.
+        patrons: The rows of the buyers.
+        answers_min: The fewest answers for which satisfaction is shown.
+        confidence: The two-sided confidence level of its interval.
+    """
+    costed = [each for each in purchases if each.cost is not None]
+    known = sum(each.amount - each.refunded for each in costed)
+    scores = [each.score for row in patrons for each in row.opinions if each.kind == "csat"]
+    satisfied = sum(score >= _SATISFIED for score in scores)
+    is_shown = len(scores) >= max(1, answers_min)
+    return PartnerResult(
+        partner=partner,
+        currency=currency,
+        buyers=len({each.customer for each in purchases}),
+        orders=len(purchases),
+        revenue=sum(each.amount - each.refunded for each in purchases),
+        costed=known,
+        profit=known - sum(each.cost or 0 for each in costed) if costed else None,
+        campaigns=len(campaigns),
+        cost=sum(line.amount for plan in campaigns for line in plan.costs if line.currency == currency),
+        answers=len(scores),
+        satisfied=satisfied / len(scores) if is_shown else None,
+        interval=wilson(satisfied, len(scores), confidence) if is_shown else None,
+    )
