@@ -342,6 +342,7 @@ NOT_COMPUTED: dict[str, str] = {
     "customers": "lists people and what is known of them",
     "desk": "lists cases and counts them by owner",
     "posts": "lists posts",
+    "team": "figures of staff members are not explained yet; their cases are rows of the desk",
     "care": "sums a tally, which --tally explains; its share is the board's care_kept",
     "loyalty": "sums tallies, which --tally explains, and lists accounts",
 }
@@ -350,7 +351,8 @@ QUESTIONS: dict[str, dict[str, str]] = {
     "satisfaction": {
         "nps": "nps", "csat": "csat", "ces": "ces", "scale": "ces", "gaps": "gap", "drivers": "drivers",
         "response_rates": "response_rate", "trend": "nps", "trends": "nps", "report": "nps",
-        "open_loops": "a list of answers", "low_themes": "counts of low answers by theme", "themes": "counts of answers by theme, each a row of a respondent",
+        "open_loops": "a list of answers", "low_themes": "counts of low answers",
+        "themes": "counts of answers by theme, each a row of a respondent",
     },
     "retention": {
         "rates": "retention", "lifetime_values": "lifetime_value", "value_of": "lifetime_value",
