@@ -36,6 +36,7 @@ from relations.engine import Relations
 from relations.errors import RelationsError
 from relations.exchange.frames.columns import is_record, without_none
 from relations.exchange.frames.questions import frame_of, questions, tables
+from relations.exchange.mapping.model import load_mapping, shipped_presets
 from relations.log.codec import personal_fields
 from relations.messages import ID_PATTERN, Command, Envelope, Event, RecordedEvent
 from relations.policies import FACTS, Policy
@@ -857,6 +858,31 @@ PUBLIC: dict[str, Callable[[], str]] = {
 }
 
 
+def presets_page() -> str:
+    """Return the page of the presets: how to export the files, what becomes of them, and what to mind."""
+    parts: list[str] = []
+    for mapping in map(load_mapping, shipped_presets()):
+        preset = mapping.preset
+        if preset is None:
+            continue
+        parts += [f"## {mapping.name}", "", f"{preset.product}, {preset.reads}.", "", mapping.about.strip(), ""]
+        facts = [("Export", preset.export), ("Recognised by", ", ".join(f"`{name}`" for name in preset.recognise))]
+        facts.append(("Becomes", ", ".join(f"`{name}`" for name in dict.fromkeys(r.command for r in mapping.command))))
+        facts += [("Asks for", f"`--{need}`") for need in sorted(preset.needs)]
+        facts += [("Languages", preset.second)] if preset.second else []
+        parts += table(("", ""), facts)
+        parts += ["Mind:", "", *(f"- {trap}" for trap in preset.traps), ""]
+        parts += table(
+            ("One would guess", "The file has", "Source"), [(s.guess, s.seen, s.source) for s in preset.surprise]
+        )
+        parts += ["Sources:", "", *(f"- {source}" for source in preset.sources), ""]
+    guide = "[A guide](../how-to/import-with-a-preset.md) shows how to use them."
+    intro = (
+        f"Mappings for the files of well-known products. {guide}\n\n`from relations.exchange import shipped_presets`"
+    )
+    return page("Presets", intro, parts)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "commands.md": commands_page,
@@ -870,6 +896,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "asgi.md": ModulePage("HTTP", "relations.asgi", first="lifespan"),
     "testing.md": ModulePage("The test kit", "relations.testing", first="Scenario"),
     "exchange.md": ModulePage("Exchange", "relations.exchange"),
+    "presets.md": presets_page,
     "relay.md": ModulePage("Relay", "relations.relay"),
     "fleet.md": ModulePage("Fleet", "relations.fleet"),
     "operations.md": ModulePage("Operations", "relations.operations"),

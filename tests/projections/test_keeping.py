@@ -36,7 +36,7 @@ from relations.policies.value import Condition, Segment, ValueGrades
 from relations.projections.arguments import Page
 from relations.projections.keeping import KeptAnswers, ViewState, size_of
 from relations.projections.retention import Patronage
-from relations.projections.retention.acquisition import Acquired, acquisition_figures
+from relations.projections.retention.acquisition import Acquired, acquisition_figures, won_by
 from relations.projections.retention.churn import Departing, churn_report
 from relations.projections.retention.cohorts import cohort_table
 from relations.projections.retention.columns.joined import JOINED_FACTS
@@ -213,11 +213,13 @@ def slow_answers(engine: Relations, rows: list[Patronage], as_of: datetime) -> d
                     list(costs_until(row.acquisition.items(), today)),
                     bool(row.purchase_days(today)),
                     row.net_amount(currency, today),
+                    won_by(row.named.items(), *row.purchase_days(today)[:1]) if row.purchase_days(today) else "",
                 )
                 for row in rows
             ],
             currency=currency,
             campaigns=True,
+            spent=engine.views.retention._advertised(today),
         ),
         "churn_reasons": churn_report(
             [Departing(row.customer, row.departures, row.purchase_days(today)) for row in rows],

@@ -45,6 +45,7 @@ from relations.cli.operating.upkeep_of_logs import (
     restore_command,
     schema_diff_command,
 )
+from relations.cli.presets import presets_command
 from relations.cli.streams import prepare_streams
 from relations.version import VERSION
 
@@ -63,6 +64,7 @@ for _name, _command in (
     ("demo", demo),
     ("record", record),
     ("import", import_command),
+    ("presets", presets_command),
     ("export", export_command),
     ("frame", frame_command),
     ("score", score_command),

@@ -22,6 +22,7 @@ __all__ = [
     "complete_command",
     "complete_mapping",
     "complete_pair",
+    "complete_preset",
     "complete_question",
     "complete_view",
 ]
@@ -167,9 +168,18 @@ def complete_pair(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def complete_mapping(incomplete: str) -> list[str]:
     """Return the shipped mappings that begin with a text."""
+    return _shipped("mappings", incomplete)
+
+
+def complete_preset(incomplete: str) -> list[str]:
+    """Return the presets that begin with a text."""
+    return _shipped("presets", incomplete)
+
+
+def _shipped(kind: str, incomplete: str) -> list[str]:
     from importlib import resources
 
-    folder = resources.files("relations.exchange") / "mappings"
+    folder = resources.files("relations.exchange") / kind
     names = sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
     return [name for name in names if name.startswith(incomplete)]
 

@@ -10,7 +10,8 @@ from relations.exchange.importing import ImportProgress, ImportReport, import_co
 from relations.exchange.jsonlines.commands import command_from_json, command_to_json
 from relations.exchange.jsonlines.events import import_events
 from relations.exchange.jsonlines.exporting import export_commands, export_events
-from relations.exchange.mapping.model import Mapping, load_mapping, shipped_mappings
+from relations.exchange.mapping.model import Mapping, load_mapping, shipped_mappings, shipped_presets
+from relations.exchange.recognising import preview, recognise
 
 __all__ = [
     "ImportProgress",
@@ -27,6 +28,9 @@ __all__ = [
     "import_file",
     "load_mapping",
     "part",
+    "preview",
+    "recognise",
     "shipped_mappings",
+    "shipped_presets",
     "table",
 ]

@@ -163,6 +163,7 @@ class Run:
         self.turned_away: list[RejectedRow] = []
         self.note_lines: list[RejectedRow] = []
         self.earlier = Earlier.of(set(), name, Verdicts({}, 0), frozenset())
+        self.named: set[str] = set()
         self.begun = time.monotonic()
 
     def resume(self, verdicts: Verdicts, corrected: frozenset[int]) -> None:
@@ -242,12 +243,18 @@ class Run:
             not each.allowed and (each.purpose, each.channel) == (command.purpose, command.channel) for each in consents
         )
 
+    def is_known(self, command: Command) -> bool:
+        """Return true if the log knows the customer of a command, or an earlier row of the present batch names them."""
+        customer = command.stream.removeprefix("customer-")
+        if customer in self.named:
+            return True
+        self.named.add(customer)
+        return self.engine.view_context.is_recorded((customer,))
+
     def note(self, row: int, raw: dict[str, Any], codes: Sequence[str], reasons: dict[str, str]) -> None:
         """List an accepted row with its notes."""
         self.notes.update(codes)
-        self.note_lines += [
-            RejectedRow(row=row, code=code, reason=reasons[code], source=self.name, raw=raw) for code in codes
-        ]
+        self.note_lines += [rejected(row, raw, InvalidInput(reasons[code], code=code), self.name) for code in codes]
 
     def _decided_before(self, lines: Lines, commands: list[Command]) -> list[RejectedRow]:
         """Return the rejected rows of commands that an earlier run decided without recording anything."""
@@ -306,6 +313,7 @@ class Run:
         self.rejects.write(sorted(lines, key=lambda line: line.row), last)
         self.noted.write(self.note_lines, last)
         self.commands, self.waiting, self.turned_away, self.note_lines = [], [], [], []
+        self.named.clear()
         if self.on_progress is not None:
             self.on_progress(self._progress())
 

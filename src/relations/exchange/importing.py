@@ -24,7 +24,7 @@ from relations.messages import Command
 if TYPE_CHECKING:
     from relations.engine import Relations
 
-__all__ = ["ImportProgress", "ImportReport", "import_commands", "import_file"]
+__all__ = ["ImportProgress", "ImportReport", "decided_rows", "import_commands", "import_file"]
 
 _BATCH = 1000
 
@@ -42,6 +42,10 @@ def import_file(
     notes: str | Path | None = None,
     corrected: str | Path | None = None,
     name: str | None = None,
+    zone: str | None = None,
+    encoding: str | None = None,
+    headings: dict[str, str] | None = None,
+    defaults: dict[str, str] | None = None,
     on_progress: OnProgress | None = None,
     batch: int = _BATCH,
 ) -> ImportReport:
@@ -49,7 +53,7 @@ def import_file(
 
     Args:
         engine: The engine.
-        mapping: The mapping, the path of its TOML file, or the name of a shipped one.
+        mapping: The mapping, the path of its TOML file, or the name of a shipped one or of a preset.
         source: The file, or a file of rejected rows that were corrected.
         rejects: The file for rejected rows, as JSON Lines. Every run replaces it.
         reject_values: False leaves the rows' values, which may be personal, out of that file and of the notes. To
@@ -59,6 +63,10 @@ def import_file(
         corrected: A file of rejected rows that were corrected. They replace the rows of `source` with their numbers.
             Use it for mappings that compare rows with earlier ones, which a file of rejected rows does not have.
         name: The import's name instead of the mapping's. Two files of one kind need two names.
+        zone: The zone of times without one, for values that name none.
+        encoding: The encoding of the file instead of the mapping's.
+        headings: Other headings of the file, by the mapping's names of their columns.
+        defaults: The texts of columns where they are blank or missing.
         on_progress: The function to call after each batch.
         batch: The number of commands in a transaction.
 
@@ -67,7 +75,8 @@ def import_file(
         SourceError: The file cannot be read completely; the batches before are recorded. Or it does not continue the
             file that was imported under this name (`not_a_continuation`); then nothing is recorded.
     """
-    rules = mapping if isinstance(mapping, Mapping) else load_mapping(mapping)
+    loaded = mapping if isinstance(mapping, Mapping) else load_mapping(mapping)
+    rules = loaded.adjusted(zone=zone, encoding=encoding, headings=headings, defaults=defaults)
     path, import_name = Path(source), name or rules.name
     again = is_rejects_file(path)
     corrections = _corrections(corrected, import_name)
@@ -88,14 +97,21 @@ def import_file(
                     before, compiled = opened(first, None)
                     run.check_continues(
                         (lines[0][0], decided.commands)
-                        for lines, decided in _decide(before.rows, compiled, corrections)
+                        for lines, decided in decided_rows(before.rows, compiled, corrections)
                         if isinstance(decided, RowCommands)
                     )
-        transform = Transform(rules, file.columns, name=import_name, digest=engine.digest, withdrawn=run.is_withdrawn)
+        transform = Transform(
+            rules,
+            file.columns,
+            name=import_name,
+            digest=engine.digest,
+            withdrawn=run.is_withdrawn,
+            known=run.is_known,
+        )
         stack.enter_context(run.rejects)
         stack.enter_context(run.noted)
         unread = _Unread(transform, file.columns, rules.source.limits.columns)
-        for lines, decided in _decide(unread.watch(file.rows), transform, corrections):
+        for lines, decided in decided_rows(unread.watch(file.rows), transform, corrections):
             if isinstance(decided, InvalidInput):
                 run.reject(lines, decided)
                 continue
@@ -111,10 +127,13 @@ class _Unread:
     """The columns of a file that its mapping does not read, in the order in which they were met."""
 
     def __init__(self, transform: Transform, columns: Sequence[str] | None, limit: int) -> None:
-        self._read = transform.columns_read
+        read = transform.columns_read
+        # An inner object that is missing in one row is the blank of its fields, which are read.
+        parents = {name[:place] for name in read for place, sign in enumerate(name) if sign == "."}
+        self._read = read | parents
         self._limit = limit
         self._fixed = columns is not None
-        self._found = dict.fromkeys(name for name in columns or () if name not in self._read)
+        self._found = dict.fromkeys(name for name in columns or () if name not in read)
 
     def watch(self, rows: Iterable[RawRow]) -> Iterable[RawRow]:
         """Return the rows, and remember the names of fields that not every row has."""
@@ -134,7 +153,7 @@ class _Unread:
         return found if len(found) <= self._limit else [*found[: self._limit], "…"]
 
 
-def _decide(rows: Iterable[RawRow], transform: Transform, corrections: dict[int, Raw]) -> Iterator[Decided]:
+def decided_rows(rows: Iterable[RawRow], transform: Transform, corrections: dict[int, Raw]) -> Iterator[Decided]:
     """Yield the rows, in groups where the mapping has some, with their commands or the reason why there are none."""
     for lines, problem in _groups(rows, transform.mapping, corrections):
         if problem is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relations.cli.choices import complete_mapping
+from relations.cli.choices import complete_mapping, complete_preset
 from relations.cli.exits import ExitCode
 from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine, open_to_read
 from relations.cli.screen import Screen, running
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from relations.engine import Relations
     from relations.exchange.import_run import OnProgress
     from relations.exchange.jsonlines.events import EventLine
+    from relations.exchange.mapping.model import Mapping
 
 __all__ = ["export_command", "import_command"]
 
@@ -52,6 +53,38 @@ def import_command(
             metavar="NAME|FILE",
             autocompletion=complete_mapping,
             help="Turn rows into commands with a shipped mapping or a TOML file. Without it, read native JSON Lines.",
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete_preset,
+            help="Read a file of a well-known product; `relations presets` lists them.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Import with the preset that was recognised.")] = False,
+    zone: Annotated[
+        str | None,
+        typer.Option(metavar="ZONE", help="Read times without a zone in this one, such as Europe/Vienna."),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Read the file in this encoding, such as cp1252 or gb18030.")
+    ] = None,
+    headings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--heading",
+            metavar="COLUMN=HEADING",
+            help="Read this heading of the file as a column of the mapping; repeat it for more.",
+        ),
+    ] = None,
+    defaults: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--default",
+            metavar="COLUMN=TEXT",
+            help="Use this text where a column is blank or missing; repeat it for more.",
         ),
     ] = None,
     rejects: Annotated[
@@ -89,12 +122,16 @@ def import_command(
     interrupted import can be run again, and a finished one records nothing the second time. The exit code is 3 if rows
     were rejected.
 
-    Without --mapping the file must contain JSON Lines: commands ({"command": "RecordPurchase", ...}), or recorded
+    Without --mapping and --preset, the preset that reads the file is recognised by its headings. The first ten rows are
+    shown as commands, and nothing is recorded before you agree. Without a terminal, agree with --yes.
+
+    Other files must contain JSON Lines: commands ({"command": "RecordPurchase", ...}), or recorded
     events written by `relations export`. Recorded events are stored unchanged, digests included, in an empty log or in
     one that has the first of them.
     """  # fmt: skip
     with running(json=json, verbose=verbose, safe=_SAFE) as screen:
         from relations.cli.pages.recording import show_import
+        from relations.cli.presets import agreed_preset
         from relations.cli.progress import progress_bar
         from relations.exchange.files.sources import must_exist
         from relations.exchange.importing import import_commands, import_file
@@ -106,9 +143,25 @@ def import_command(
         if file is None or database is None:
             missing = "FILE" if file is None else "--database"
             raise InvalidInput(f"{missing} is missing", code="missing_argument", hint="See relations import --help")
-        rules = load_mapping(mapping) if mapping is not None else None
-        kind = "rows" if rules else _native_kind(file)
         must_exist(file)
+        if mapping is not None and preset is not None:
+            raise InvalidInput("give --mapping or --preset, not both", code="two_mappings", field="preset")
+
+        def adjust(mapping: Mapping) -> Mapping:
+            return mapping.adjusted(
+                zone=zone, encoding=encoding, headings=_pairs(headings, "heading"), defaults=_pairs(defaults, "default")
+            )
+
+        rules = None
+        if preset is not None:
+            rules = _preset(preset)
+        elif mapping is not None:
+            rules = load_mapping(mapping)
+        elif not _is_native(file):
+            rules = agreed_preset(screen, file, adjust, yes=yes)
+        kind = "rows" if rules else _native_kind(file)
+        if rules is not None:
+            rules = adjust(rules)
         with open_engine(database, master_key_file, create=True) as engine:
             if kind == "events":
                 _import_recorded(engine, screen, file)
@@ -147,10 +200,45 @@ def _show_on(bar: ProgressBar) -> OnProgress:
     return on_progress
 
 
+def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    pairs = [each.partition("=") for each in given or ()]
+    if not all(equals and name and text for name, equals, text in pairs):
+        raise InvalidInput(
+            f"--{option} takes a column of the mapping, an equals sign and a text",
+            code="malformed_pair",
+            field=option,
+            hint=f"Write --{option} 'COLUMN=TEXT'",
+        )
+    return {name.strip(): text.strip() for name, _, text in pairs}
+
+
+def _preset(name: str) -> Mapping:
+    from relations.exchange.mapping.model import load_mapping, shipped_presets
+
+    if name not in shipped_presets():
+        raise InvalidInput(
+            f"there is no preset {name!r}",
+            code="no_such_preset",
+            field="preset",
+            hint=f"Use one of: {', '.join(shipped_presets())}",
+        )
+    return load_mapping(name)
+
+
+def _is_native(file: Path) -> bool:
+    """Return true if a file begins with a command, a recorded event or a rejected row."""
+    from relations.exchange.files.sources import first_bytes
+
+    try:
+        first = json_module.loads(first_bytes(file).lstrip().partition(b"\n")[0])
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(first, dict) and bool({"command", "topic", "raw"} & first.keys())
+
+
 def _native_kind(file: Path) -> str:
     """Return the kind of a native file, commands or recorded events, by its first line."""
     from relations.exchange.files.sources import open_text
-    from relations.exchange.mapping.model import shipped_mappings
 
     with open_text(file) as (text, _, _):
         try:
@@ -160,7 +248,8 @@ def _native_kind(file: Path) -> str:
             raise SourceError(
                 f"{file} does not begin with a line of JSON",
                 code="not_native",
-                hint=f"Add --mapping with one of {', '.join(shipped_mappings())}, or with your own TOML file",
+                hint="No preset recognises it either. Add --mapping with your own TOML file, or with one that "
+                "`relations import --list` or `relations presets` shows",
             ) from None
     return "events" if isinstance(first, dict) and {"position", "topic", "digest"} <= first.keys() else "commands"
 

@@ -70,8 +70,13 @@ def rejected(
         command=command,
         recorded=recorded,
         source=source,
-        raw=raw,
+        raw=_plain(raw),
     )
+
+
+def _plain(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return a row whose texts are nothing more than texts."""
+    return {name: str(value) if isinstance(value, str) else value for name, value in raw.items()}
 
 
 class RejectsWriter:
@@ -125,8 +130,13 @@ class RejectsWriter:
         self._partial.unlink()
 
 
+_ABOUT_FORM = frozenset({"ragged_row", "row_in_footer", "nul_character", "too_many_columns"})
+"""Codes whose reasons quote no value."""
+
+
 def _without_values(row: RejectedRow) -> RejectedRow:
-    return msgspec.structs.replace(row, raw={}, reason=f"rejected ({row.code})", hint=None)
+    reason = row.reason if row.code in _ABOUT_FORM else f"rejected ({row.code})"
+    return msgspec.structs.replace(row, raw={}, reason=reason, hint=None)
 
 
 def _partial(path: Path) -> Path:
@@ -169,7 +179,7 @@ class Verdicts:
         record = self.refused.get(row)
         if record is None:
             return row in self.unreadable
-        return bool(record.raw) and msgspec.json.encode(record.raw) != msgspec.json.encode(raw)
+        return bool(record.raw) and msgspec.json.encode(record.raw) != msgspec.json.encode(_plain(raw))
 
     def _take(self, lines: list[bytes], source: str, *, finished: bool) -> None:
         strangers = False

@@ -7,13 +7,16 @@ from relations.exchange.mapping.model import (
     Mapping,
     Match,
     Note,
+    Preset,
     Reject,
     RowCondition,
     RowGroup,
     Source,
+    Surprise,
     Value,
     load_mapping,
     shipped_mappings,
+    shipped_presets,
 )
 
 __all__ = [
@@ -23,11 +26,14 @@ __all__ = [
     "Mapping",
     "Match",
     "Note",
+    "Preset",
     "Reject",
     "RowCondition",
     "RowGroup",
     "Source",
+    "Surprise",
     "Value",
     "load_mapping",
     "shipped_mappings",
+    "shipped_presets",
 ]

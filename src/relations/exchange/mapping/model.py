@@ -39,13 +39,16 @@ __all__ = [
     "Mapping",
     "Match",
     "Note",
+    "Preset",
     "Reject",
     "RowCondition",
     "RowGroup",
     "Source",
+    "Surprise",
     "Value",
     "load_mapping",
     "shipped_mappings",
+    "shipped_presets",
 ]
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -142,6 +145,7 @@ class Source(_Part):
         headings: Other headings of a column, as other languages and versions of a product write them. Case and blanks
             do not count.
         optional: Columns that a file may lack. They are then blank in each row.
+        defaults: The texts of columns where they are blank or missing.
         footer: A regular expression that matches the first line below the rows. It and the lines below it are not rows.
         skip_blank_rows: Leave out rows without any text. Empty lines, and blank rows of a sheet, are always left out.
         formula_guards: Remove the apostrophe of texts such as `'=1+1` or `'@anna`, which some products add. Before a
@@ -164,6 +168,7 @@ class Source(_Part):
     member: Annotated[str, StringConstraints(min_length=1, max_length=200)] = "*"
     headings: dict[str, tuple[str, ...]] = {}
     optional: tuple[str, ...] = ()
+    defaults: dict[str, str] = {}
     footer: Pattern | None = None
     skip_blank_rows: bool = False
     formula_guards: bool = False
@@ -476,9 +481,11 @@ class RowGroup(_Part):
 
     Attributes:
         by: The columns that have the same text in all rows of a group.
+        fill: Columns that only the first row of a group has. The others take their texts from it.
     """
 
     by: Annotated[tuple[str, ...], Field(min_length=1)]
+    fill: tuple[str, ...] = ()
 
 
 class CommandRule(_Part):
@@ -491,6 +498,8 @@ class CommandRule(_Part):
         command_id: A template for its id. Without it the id is made of the import's name and the row.
         unless_withdrawn: For `GiveConsent`: leave the command out where the customer has withdrawn this consent, and
             give the row the note `consent_withdrawn`.
+        unless_known: For `RegisterCustomer`: leave the command out where the log knows the customer, or an earlier row
+            of the file names them.
     """
 
     command: str
@@ -498,6 +507,14 @@ class CommandRule(_Part):
     arguments: Annotated[dict[str, str | Value], Field(alias="with")]
     command_id: Template | None = None
     unless_withdrawn: bool = False
+    unless_known: bool = False
+
+    @model_validator(mode="after")
+    def _is_about_registration(self) -> Self:
+        if self.unless_known and self.command != "RegisterCustomer":
+            msg = "`unless_known` belongs to the command RegisterCustomer"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _is_about_consent(self) -> Self:
@@ -507,12 +524,55 @@ class CommandRule(_Part):
         return self
 
 
+class Surprise(_Part):
+    """A part of a product's file that is not as one would guess.
+
+    Attributes:
+        guess: The guess.
+        seen: What the file has instead.
+        source: Where that is documented, with the version.
+    """
+
+    guess: str
+    seen: str
+    source: str
+
+
+class Preset(_Part):
+    """A mapping for the files of a product: how to recognise them, and what to mind.
+
+    Attributes:
+        product: The product.
+        reads: The kind of file.
+        export: How to get such a file out of the product.
+        recognise: The columns by which a file is recognised, all of which it has.
+        needs: What the file does not say and an import has to: `zone`, the zone of its times.
+        languages: The languages other than English in which the product writes the headings.
+        second: A sentence about those headings, where there is something to say.
+        traps: What to mind.
+        surprise: What is not as one would guess.
+        sources: Where the layout is documented.
+    """
+
+    product: str
+    reads: str
+    export: str
+    recognise: Annotated[tuple[str, ...], Field(min_length=2)]
+    needs: frozenset[Literal["zone"]] = frozenset()
+    languages: tuple[str, ...] = ()
+    second: str = ""
+    traps: Annotated[tuple[str, ...], Field(min_length=1)]
+    surprise: tuple[Surprise, ...] = ()
+    sources: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
 class Mapping(_Part):
     """The rules that turn the rows of one kind of file into commands.
 
     Attributes:
         name: The first part of every command's id. The same file under the same name is never recorded twice.
         about: A description of the file and of the chosen rules, for people.
+        preset: For a mapping that is a preset: its product.
         source: The format of the file.
         group: Consecutive rows that belong together.
         values: The named values.
@@ -524,6 +584,7 @@ class Mapping(_Part):
 
     name: Annotated[Id, StringConstraints(max_length=48)]
     about: str = ""
+    preset: Preset | None = None
     source: Source
     group: RowGroup | None = None
     values: dict[str, Value] = {}
@@ -531,6 +592,47 @@ class Mapping(_Part):
     match: tuple[Match, ...] = ()
     note: tuple[Note, ...] = ()
     command: Annotated[tuple[CommandRule, ...], Field(min_length=1)]
+
+    def adjusted(
+        self,
+        *,
+        zone: str | None = None,
+        encoding: str | None = None,
+        headings: dict[str, str] | None = None,
+        defaults: dict[str, str] | None = None,
+    ) -> Mapping:
+        """Return the mapping for files in another zone or encoding, or with other headings.
+
+        Args:
+            zone: The zone of times without one, for values that name none.
+            encoding: The encoding of the file.
+            headings: Other headings of the file, by the mapping's names of their columns.
+            defaults: The texts of columns where they are blank or missing.
+
+        Raises:
+            MappingError: There is no such zone or encoding, or the preset needs a zone and there is none.
+        """
+        given: dict[str, Any] = {"zone": zone, "encoding": encoding}
+        if headings:
+            known = self.source.headings
+            given["headings"] = known | {name: (*known.get(name, ()), each) for name, each in headings.items()}
+        if defaults:
+            given["defaults"] = self.source.defaults | defaults
+        changed = {name: value for name, value in given.items() if value is not None}
+        try:
+            source = Source.model_validate(self.source.model_dump(by_alias=True) | changed) if changed else self.source
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            reason = str(first["msg"]).removeprefix("Value error, ")
+            raise MappingError(reason, field=str(first["loc"][0])) from None
+        if self.preset is not None and "zone" in self.preset.needs and source.zone is None:
+            raise MappingError(
+                f"the times of {self.preset.product} have no zone",
+                code="zone_missing",
+                field="zone",
+                hint="Name the zone that the export was made in, such as --zone Europe/Vienna",
+            )
+        return self.model_copy(update={"source": source})
 
     @property
     def makes_digests(self) -> bool:
@@ -552,7 +654,8 @@ class Mapping(_Part):
             msg = f"{', '.join(sorted(twice))}: two values have this name"
             raise ValueError(msg)
         inline = [each for rule in self.command for each in rule.arguments.values() if isinstance(each, Value)]
-        for value in () if self.source.zone is not None else [*self.values.values(), *inline]:
+        asks = self.preset is not None and "zone" in self.preset.needs
+        for value in () if asks or self.source.zone is not None else [*self.values.values(), *inline]:
             if value.lacks_zone:
                 msg = f"the format {value.format!r} has no zone (%z), so `zone` has to say it"
                 raise ValueError(msg)
@@ -564,12 +667,21 @@ class Mapping(_Part):
 
 def shipped_mappings() -> list[str]:
     """Return the names of the mappings that come with the package."""
-    folder = resources.files("relations.exchange") / "mappings"
+    return _shipped("mappings")
+
+
+def shipped_presets() -> list[str]:
+    """Return the names of the presets: mappings for the files of well-known products."""
+    return _shipped("presets")
+
+
+def _shipped(kind: str) -> list[str]:
+    folder = resources.files("relations.exchange") / kind
     return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
 
 
 def load_mapping(path: str | Path) -> Mapping:
-    """Read a mapping from a TOML file, or by the name of a shipped one (`cdnow`).
+    """Read a mapping from a TOML file, or by the name of a shipped one (`cdnow`) or of a preset (`shopify-orders`).
 
     Raises:
         MappingError: The file is missing, is not TOML, or has a mistake; the message says where.
@@ -590,8 +702,9 @@ def load_mapping(path: str | Path) -> Mapping:
 
 
 def _mapping_text(path: str | Path) -> str:
-    if isinstance(path, str) and path in shipped_mappings():
-        return (resources.files("relations.exchange") / "mappings" / f"{path}.toml").read_text("utf-8")
+    for kind in ("mappings", "presets"):
+        if isinstance(path, str) and path in _shipped(kind):
+            return (resources.files("relations.exchange") / kind / f"{path}.toml").read_text("utf-8")
     try:
         return Path(path).read_text("utf-8-sig")
     except UnicodeDecodeError:
@@ -600,5 +713,5 @@ def _mapping_text(path: str | Path) -> str:
         raise MappingError(
             f"the mapping {path} cannot be read: {getattr(error, 'strerror', None) or error}",
             code="no_such_mapping",
-            hint=f"Give the path of a TOML file, or one of: {', '.join(shipped_mappings())}",
+            hint=f"Give the path of a TOML file, or one of: {', '.join([*shipped_mappings(), *shipped_presets()])}",
         ) from None

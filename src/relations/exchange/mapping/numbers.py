@@ -101,6 +101,8 @@ def integer_reader(name: str, value: Value) -> Callable[[Any], int]:
     simple = value.sign == "keep" and not value.thousands
 
     def integer(text: Any) -> int:
+        if text.__class__ is int and simple:
+            return text
         if simple and text.__class__ is str and plain(text):
             return int(text)
         number = read(text)

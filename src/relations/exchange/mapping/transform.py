@@ -66,6 +66,7 @@ class Transform:
         name: The import's name instead of the mapping's: the first part of command ids, and `{source}`.
         digest: The function that makes keyed digests, such as `engine.digest`.
         withdrawn: A function that returns True if the consent of a `GiveConsent` has been withdrawn.
+        known: A function that returns True if the customer of a `RegisterCustomer` is known.
 
     Raises:
         MappingError: The mapping names a column, value, command or field that does not exist.
@@ -79,9 +80,11 @@ class Transform:
         name: str | None = None,
         digest: Digest | None = None,
         withdrawn: Callable[[Command], bool] | None = None,
+        known: Callable[[Command], bool] | None = None,
     ) -> None:
         self._digest = digest
         self._withdrawn = withdrawn or (lambda _command: False)
+        self._known = known or (lambda _command: False)
         self.mapping = mapping
         self.name = name or mapping.name
         if re.fullmatch(ID_PATTERN, self.name) is None:
@@ -105,7 +108,7 @@ class Transform:
         _refuse_circles(mapping)
         makers = [self._rule(number, rule) for number, rule in enumerate(mapping.command, 1)]
         self._makers = [
-            (test if rule.when else None, make, rule.unless_withdrawn)
+            (test if rule.when else None, make, rule.unless_withdrawn, rule.unless_known)
             for rule, (test, make) in zip(mapping.command, makers, strict=True)
         ]
         self._rejects = [_Rule(self._test(rule.when), rule.code, rule.reason) for rule in mapping.reject]
@@ -122,7 +125,7 @@ class Transform:
             f"{value}_left_out": f"{value} cannot be read, and is left out" for value in self._optional(mapping)
         }
         self.reasons[_WITHDRAWN] = "the customer has withdrawn this consent, which the row would give again"
-        for column in mapping.group.by if mapping.group is not None else ():
+        for column in (*mapping.group.by, *mapping.group.fill) if mapping.group is not None else ():
             self._must_exist(column, column_only=True)
 
     def __call__(self, row: int, raw: dict[str, str], lines: Sequence[tuple[int, dict[str, str]]] = ()) -> RowCommands:
@@ -137,7 +140,7 @@ class Transform:
             InvalidInput: The row is rejected, with a code and a reason.
         """
         values = self._row(row, raw)
-        values.lines = [values, *(self._row(number, line) for number, line in lines[1:])]
+        values.lines = [values, *(self._row(number, self._filled(raw, line)) for number, line in lines[1:])]
         for see in self._early:
             see(values)
         for rule in self._rejects:
@@ -149,22 +152,30 @@ class Transform:
             see(values)
         notes = [rule.code for rule in self._notes if rule.holds(values)] if self._notes else ()
         commands = []
-        for holds, make, guarded in self._makers:
+        left_out = False
+        for holds, make, guarded, once in self._makers:
             if holds is None or holds(values):
                 command = make(values)
                 if guarded and self._withdrawn(command):
                     notes = [*notes, _WITHDRAWN]
+                elif once and self._known(command):
+                    left_out = True
                 else:
                     commands.append(command)
         if values.left_out:
             notes = [*notes, *(f"{name}_left_out" for name in dict.fromkeys(values.left_out))]
-        if not commands and not notes:
+        if not commands and not notes and not left_out:
             raise InvalidInput(
                 "the mapping has no command for this row",
                 code="no_command",
                 hint="Add a [[command]] for it, or a [[note]] that says why there is none",
             )
         return RowCommands(commands, notes)
+
+    def _filled(self, first: dict[str, str], line: dict[str, str]) -> dict[str, str]:
+        """Return a row of a group with the texts that only the group's first row has."""
+        fill = self.mapping.group.fill if self.mapping.group is not None else ()
+        return line | {name: first[name] for name in fill if name in first and not line.get(name, "").strip()}
 
     def _row(self, number: int, raw: dict[str, str]) -> RowValues:
         values = RowValues(row=number, source=self.name)
@@ -186,7 +197,7 @@ class Transform:
 
     def _must_exist(self, column: str, *, column_only: bool = False) -> None:
         self._read.add(column)
-        if self._columns is None or column in self._columns or column in self._source.optional:
+        if self._columns is None or column in {*self._columns, *self._source.optional, *self._source.defaults}:
             return
         known = [*self._columns] if column_only else [*self._columns, *sorted(self._names)]
         close = difflib.get_close_matches(column, known, 1)

@@ -76,6 +76,11 @@ def compile_column(name: str, source: Source) -> Getter:
     table = source.is_table
     blank_words = source.blank_words | _ERRORS if table else source.blank_words
     guarded = _FORMULA_OR_NUMBER if source.formula_guards else _NUMBER
+    default = source.defaults.get(name)
+
+    def given(values: RowValues) -> str | None:
+        text = cell(values) if table else word(values)
+        return default if text is None else text
 
     def cell(values: RowValues) -> str | None:
         text = values.raw.get(name, "").strip()
@@ -90,6 +95,8 @@ def compile_column(name: str, source: Source) -> Getter:
     def plain(values: RowValues) -> str | None:
         return values.raw.get(name, "").strip() or None
 
+    if default is not None:
+        return given
     return cell if table else word if blank_words else plain
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any, ClassVar
 
@@ -25,6 +25,7 @@ from relations.projections.campaigns.profiles import (
 from relations.projections.campaigns.rows import PROJECTION, AttributedPurchase, PlannedCampaign, Recipient
 from relations.projections.projection import Projection
 from relations.projections.purchase_days import days_of
+from relations.projections.retention.acquisition import won_by
 from relations.projections.retention.patronage import Patronage
 from relations.projections.retention.view import RetentionView
 from relations.projections.view import View
@@ -256,15 +257,14 @@ class CampaignsView(View):
             )
         return found[0]
 
-    def _won(self, purchases: Iterable[AttributedPurchase]) -> int:
-        """Return the number of customers whose first purchase is one of these."""
-        firsts: dict[str, int] = {}
-        for each in purchases:
-            day = self.local.day(each.at)
-            firsts[each.customer] = min(day, firsts.get(each.customer, day))
-        patrons = self._others[0].rows_of_some(Patronage, sorted(firsts))
+    def _won(self, purchases: Collection[AttributedPurchase]) -> int:
+        """Return the number of buyers that the campaign won, by the rule of the cost of winning customers."""
+        names = sorted({each.customer for each in purchases})
+        campaign = next((each.campaign for each in purchases), "")
         today = self.local.day(self.now)
-        return sum(row.purchase_days(today)[:1] == [firsts[row.customer]] for row in patrons)
+        patrons = self._others[0].rows_of_some(Patronage, names)
+        firsts = ((row, row.purchase_days(today)[:1]) for row in patrons)
+        return sum(won_by(row.named.items(), *first) == campaign for row, first in firsts if first)
 
     def _lift(self, plan: PlannedCampaign, sent: list[str], control: list[str]) -> Lift | None:
         if not sent or not control:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.projections.retention.patronage import Cost
 
-__all__ = ["Acquired", "AcquisitionFigure", "acquisition_figures"]
+__all__ = ["Acquired", "AcquisitionFigure", "acquisition_figures", "won_by"]
 
 
 Way: TypeAlias = tuple[str, str]
@@ -21,12 +21,13 @@ class AcquisitionFigure(BaseModel):
     """Customers won through one channel by one campaign.
 
     A customer is won once. If costs were recorded for several channels or campaigns, the customer and what they bring
-    are credited to the first. So `buyers` and `historic` add up over all figures.
+    are credited to the first. Without any, they are credited to the campaign that their first purchase names, if that
+    has a cost of its own. So `buyers` and `historic` add up over all figures.
 
     Attributes:
         channel: The channel; None if it was not recorded.
         campaign: The campaign; None if there was none.
-        customers: The number of customers with a recorded cost.
+        customers: The number of customers with a recorded cost, or won by a campaign with a cost of its own.
         buyers: The number of them who were won this way: they have bought, in any currency.
         cost: All costs, in minor units, including those for people who were not won.
         cac: `cost` / `buyers`, the customer acquisition cost, in minor units; None if nobody was won.
@@ -56,12 +57,26 @@ class Acquired(NamedTuple):
         costs: Day, channel, campaign, currency and amount of every cost.
         has_bought: True if they have bought anything.
         net_amount: Their purchases less refunds, in minor units of the currency asked for.
+        won_by: The campaign that their first purchase names; empty if it names none.
     """
 
     customer: str
     costs: Sequence[Cost]
     has_bought: bool
     net_amount: int
+    won_by: str = ""
+
+
+def won_by(named: Iterable[tuple[str, int]], first: int) -> str:
+    """Return the campaign that won a customer: the one that a purchase on their first day names; empty if none does.
+
+    Of several on that day it is the first by name.
+
+    Args:
+        named: The campaigns that their purchases name, each with the ordinal of the first day.
+        first: The ordinal of the day of their first purchase.
+    """
+    return min((campaign for campaign, day in named if day == first), default="")
 
 
 def _ways(costs: Sequence[Cost], currency: str, *, campaigns: bool) -> tuple[Mapping[Way, int], Way | None]:
@@ -89,31 +104,43 @@ def acquisition_figures(
     currency: str,
     campaigns: bool,
     expected: Mapping[str, float] | None = None,
+    spent: Iterable[Cost] = (),
 ) -> list[AcquisitionFigure]:
     """Return costs and value by channel, or by channel and campaign.
 
     Every cost counts where it was spent. What a customer brings is credited to their first cost by business time. Of
-    several on one day it is the highest, then the first by name.
+    several on one day it is the highest, then the first by name. A customer without a cost of their own is credited to
+    the campaign that won them, in the channel on which it spent most.
 
     Args:
-        customers: The customers with a recorded cost.
+        customers: The customers with a recorded cost, and those won by a campaign.
         currency: Only costs and amounts in it count.
         campaigns: Give each campaign on its own.
         expected: The expected value of each customer, in minor units.
+        spent: The costs of campaigns that were spent on no customer in particular.
     """
     sums: dict[tuple[str, str], list[float]] = {}
+    advertised: dict[str, Counter[str]] = {}
+    for _, channel, campaign, code, cost in spent:
+        if code == currency:
+            advertised.setdefault(campaign, Counter())[channel] += cost
+            sums.setdefault((channel, campaign if campaigns else ""), [0, 0, 0, 0, 0.0])[2] += cost
     for one in customers:
-        ways, won_by = _ways(one.costs, currency, campaigns=campaigns)
+        ways, credited = _ways(one.costs, currency, campaigns=campaigns)
+        if credited is None and (through := advertised.get(one.won_by)):
+            channel = min(through, key=lambda each: (-through[each], each))
+            credited = channel, one.won_by if campaigns else ""
+            ways = {credited: 0}
         for way, cost in ways.items():
             into = sums.setdefault(way, [0, 0, 0, 0, 0.0])
             into[0] += 1
             into[2] += cost
-            if way == won_by:
+            if way == credited:
                 into[1] += one.has_bought
                 into[3] += one.net_amount
                 into[4] += (expected or {}).get(one.customer, 0.0)
     found = []
-    for (channel, campaign), (people, buyers, spent, brought, value) in sorted(sums.items()):
+    for (channel, campaign), (people, buyers, paid, brought, value) in sorted(sums.items()):
         worth = brought + (value if expected is not None else 0)
         found.append(
             AcquisitionFigure(
@@ -121,11 +148,11 @@ def acquisition_figures(
                 campaign=campaign or None,
                 customers=int(people),
                 buyers=int(buyers),
-                cost=int(spent),
-                cac=spent / buyers if buyers else None,
+                cost=int(paid),
+                cac=paid / buyers if buyers else None,
                 historic=int(brought),
                 expected=value if expected is not None else None,
-                ratio=worth / spent if spent else None,
+                ratio=worth / paid if paid else None,
             )
         )
     return found

@@ -42,9 +42,11 @@ from relations.messages import Envelope, Money
 from relations.months import first_day, month_of
 from relations.policies.calendars import LocalTime
 from relations.projections.known import Known, newer
-from relations.projections.projection import CustomerRow, Projection, Rows
+from relations.projections.projection import CustomerRow, Folds, Projection, Rows
 from relations.projections.purchase_days import days_of, month_and_bit
+from relations.projections.retention import advertising
 from relations.projections.retention.activity import Activity, Costed, Departure, Opinion
+from relations.projections.retention.advertising import CampaignSpending
 from relations.projections.retention.worth.fits import RecordedFit, add_fit
 
 __all__ = [
@@ -101,6 +103,7 @@ class Patronage(CustomerRow, gc=False):
             from which the refund counts: `2024-05-17EUR2024-07-02`.
         channels: The channels through which they bought, each with the ordinal of the first day.
         categories: The categories that they bought, likewise.
+        named: The campaigns that their purchases name, likewise.
         profile: Language and region as last known, and the channel of registration. From the culture, the languages
             (separated by commas), the preferred channel and the preferred pace.
         traits: Traits by kind and subject, such as `need quiet`, as last noted. Each is the kind of need, `=` and the
@@ -123,6 +126,7 @@ class Patronage(CustomerRow, gc=False):
     returned: dict[str, int] = msgspec.field(default_factory=dict)
     channels: dict[str, int] = msgspec.field(default_factory=dict)
     categories: dict[str, int] = msgspec.field(default_factory=dict)
+    named: dict[str, int] = msgspec.field(default_factory=dict)
     opinions: list[Opinion] = msgspec.field(default_factory=list)
     profile: dict[str, Known] = msgspec.field(default_factory=dict)
     traits: dict[str, Known] = msgspec.field(default_factory=dict)
@@ -158,7 +162,11 @@ class Patronage(CustomerRow, gc=False):
         ):
             for key, amount in more.items():
                 sums[key] = sums.get(key, 0) + amount
-        for firsts, more in ((self.channels, other.channels), (self.categories, other.categories)):
+        for firsts, more in (
+            (self.channels, other.channels),
+            (self.categories, other.categories),
+            (self.named, other.named),
+        ):
             for name, day in more.items():
                 firsts[name] = min(firsts.get(name, day), day)
         self.departures = sorted([*self.departures, *other.departures])
@@ -379,7 +387,12 @@ def _given_once(opinions: list[Opinion]) -> list[Opinion]:
     return found
 
 
-PROJECTION = Projection(name="retention", version=12, tables=(Patronage, RecordedFit))
+PROJECTION = Projection(
+    name="retention",
+    version=13,
+    tables=(Patronage, RecordedFit, CampaignSpending),
+    folds=Folds.of(advertising.FOLDS),
+)
 PROJECTION.on(ModelFitted)(add_fit)
 
 
@@ -552,6 +565,8 @@ def purchase_recorded(rows: Rows, event: PurchaseRecorded, envelope: Envelope) -
         first = row.channels.get(channel)
         if first is None or day < first:
             row.channels[channel] = day
+    if (campaign := event.campaign) is not None:
+        row.named[campaign] = min(row.named.get(campaign, day), day)
     if (category := event.category) is not None:
         _note_category(row, category, day)
     for line in event.lines:

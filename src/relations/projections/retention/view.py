@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import ClassVar, get_args
 
@@ -34,6 +34,7 @@ from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView, relation_states
 from relations.projections.retention.acquisition import AcquisitionFigure, acquisition_figures
+from relations.projections.retention.advertising import CampaignSpending
 from relations.projections.retention.churn import ChurnReport, churn_report
 from relations.projections.retention.cohorts import Cohort
 from relations.projections.retention.columns.facts import Members, listed_segments
@@ -57,7 +58,7 @@ from relations.projections.retention.loyalty_kinds import (
     LoyaltyKind,
     customer_kind,
 )
-from relations.projections.retention.patronage import PROJECTION, Patronage, SealedWord
+from relations.projections.retention.patronage import PROJECTION, Cost, Patronage, SealedWord
 from relations.projections.retention.purchases import CustomerProfile, customer_profile
 from relations.projections.retention.revenue import CohortRevenue, RevenueRetention, cohort_revenue
 from relations.projections.retention.rfm import RfmReport, RfmScore
@@ -602,7 +603,8 @@ class RetentionView(View):
         """Return what customers cost to win and what they have brought since, by channel: CAC, and CLV : CAC.
 
         CAC is everything that was spent, on people who never bought too, divided by the customers won: those who
-        bought.
+        bought. The costs of campaigns count too, such as an advertisement: they are divided among the customers whose
+        first purchase names the campaign.
 
         Args:
             as_of: The moment asked about.
@@ -620,7 +622,17 @@ class RetentionView(View):
             currency=code,
             campaigns=campaigns,
             expected=expected,
+            spent=self._advertised(self.day(as_of)),
         )
+
+    def _advertised(self, until: int) -> Iterator[Cost]:
+        """Yield the costs of campaigns by the evening of a day."""
+        for row in self.rows(CampaignSpending):
+            for line in row.lines:
+                day = self.local.day(line.at)
+                if day <= until:
+                    spent_on = date.fromordinal(day).isoformat()
+                    yield spent_on, line.channel, row.campaign, line.currency, line.amount
 
     def _recorded_fit(self, model: str, currency: str, through: int) -> ModelFits | None:
         columns = self.table(RecordedFit).c

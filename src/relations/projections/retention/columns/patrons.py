@@ -33,7 +33,7 @@ from relations.projections.columns import (
 )
 from relations.projections.known import Known
 from relations.projections.purchase_days import days_of
-from relations.projections.retention.acquisition import Acquired
+from relations.projections.retention.acquisition import Acquired, won_by
 from relations.projections.retention.activity import Activity, Costed, Departure, Opinion
 from relations.projections.retention.churn import Departing
 from relations.projections.retention.patronage import costed_key_parts, costs_until, refund_key_parts, turns_until
@@ -87,6 +87,7 @@ def patronage_groups(codes: Codes, local: LocalTime) -> Iterable[tuple[tuple[str
         (("channels",), FieldGroup(("channels",), partial(_firsts, codes, "channels"))),
         (("categories",), FieldGroup(("categories",), partial(_firsts, codes, "categories"))),
         (("acquisition",), FieldGroup(("acquisition",), _acquisition)),
+        (("named",), FieldGroup(("named",), _named)),
         (("complaints",), FieldGroup(("complaints",), _complaints)),
         (("reached",), FieldGroup(("reached",), _reached)),
         (("costed",), FieldGroup(("costed",), partial(_costed, codes))),
@@ -186,6 +187,10 @@ def _departures(departures: Sequence[Sequence[Departure]]) -> Parts:
 
 def _acquisition(acquisition: Sequence[Mapping[str, int]]) -> Parts:
     return _objects("acquisition", [list(each.items()) for each in acquisition])
+
+
+def _named(named: Sequence[Mapping[str, int]]) -> Parts:
+    return _objects("named", [list(each.items()) for each in named])
 
 
 def _opinions(opinions: Sequence[Sequence[Opinion]]) -> Parts:
@@ -292,11 +297,23 @@ def departing(columns: Columns, until: int, chosen: Array) -> list[Departing]:
 
 
 def acquired(columns: Columns, currency: int, until: int) -> list[Acquired]:
-    """Return the customers on which something was spent up to a day."""
+    """Return the customers on which something was spent up to a day, or whose first purchase names a campaign."""
     bought, net = buyers(columns, until), net_amounts(columns, currency, until)
+    costs = dict(_by_owner(columns.part("acquisition")))
+    named = {
+        owner: won
+        for owner, entries in _by_owner(columns.part("named"))
+        if bought.days[owner] and (won := won_by(entries, int(bought.first[owner])))
+    }
     return [
-        Acquired(columns.names[owner], list(costs_until(entries, until)), bool(bought.days[owner]), int(net[owner]))
-        for owner, entries in _by_owner(columns.part("acquisition"))
+        Acquired(
+            columns.names[owner],
+            list(costs_until(costs.get(owner, ()), until)),
+            bool(bought.days[owner]),
+            int(net[owner]),
+            named.get(owner, ""),
+        )
+        for owner in sorted(costs.keys() | named.keys())
     ]
 
 
