@@ -67,6 +67,8 @@ _PLANS: dict[type[Event], str | None] = dict.fromkeys(
 )
 _EVER = 2**62
 _SPENT: dict[type[Event], str | None] = {
+    CampaignCostRecorded: BY_STREAM,
+    CampaignCostCancelled: BY_STREAM,
     AcquisitionCostRecorded: None,
     AcquisitionCostCancelled: None,
     PurchaseRecorded: None,
@@ -299,11 +301,15 @@ def _lifetime_value(asked: _Asked) -> FigureAnswer:
 
 
 def _acquisition(asked: _Asked) -> FigureAnswer:
-    currency = asked.view.policy.currency
-    parts = []
-    for one in customers_acquired(asked.others[1], currency, asked.until):
+    view, currency = asked.others[1], asked.view.policy.currency
+    spent = Counter[str]()
+    for _, _, campaign, code, cost in view._advertised(view.day(asked.until)):
+        if code == currency:
+            spent[campaign] += cost
+    parts = [FigurePart("", {"cost": cost / asked.unit}, campaign) for campaign, cost in sorted(spent.items())]
+    for one in customers_acquired(view, currency, asked.until):
         costs = [cost for *_, code, cost in one.costs if code == currency]
-        if costs:
+        if costs or one.won_by in spent:
             parts.append(FigurePart(one.customer, {"cost": sum(costs) / asked.unit, "won": int(one.has_bought)}))
     return FigureAnswer(None, parts, until=to_micros(asked.until))
 
@@ -381,7 +387,8 @@ _WAYS: Mapping[str, _Way] = {
         ("currency",),
     ),
     "acquisition_cost": _Way(
-        "All costs of winning customers until the end of the month / those of these customers who have bought.",
+        "All costs of campaigns and of winning customers until the end of the month / buyers that a campaign or such a "
+        "cost won.",
         share_of("cost", "won"),
         _acquisition,
         _SPENT,

@@ -36,11 +36,12 @@ _BOUGHT: dict[type[Event], str | None] = {PurchaseRecorded: None}
 _ACTIVITY: dict[type[Event], str | None] = {PurchaseRecorded: None, CustomerLapsed: None, CustomerWonBack: None}
 
 
-def _of_period(value: str) -> Callable[[Any, Mapping[str, str]], FigureAnswer]:
+def _of_period(value: str, *counts: str) -> Callable[[Any, Mapping[str, str]], FigureAnswer]:
     """Return the function that explains a rate of a period.
 
     Args:
         value: The attribute of `PeriodRates`.
+        *counts: The counts that a customer adds to.
     """
 
     def ask(view: Any, of: Mapping[str, str]) -> FigureAnswer:
@@ -59,7 +60,8 @@ def _of_period(value: str) -> Callable[[Any, Mapping[str, str]], FigureAnswer]:
         chosen = None if segment is None else {name for name, of_one in view.members().items() if segment in of_one}
         parts = []
         for row, life in known_customers(view.rows(Patronage), today, view.local):
-            added = counted_in(life, view.policy.lifecycle, begin, end)
+            every = counted_in(life, view.policy.lifecycle, begin, end)
+            added = {name: every[name] for name in counts}
             if any(added.values()) and (chosen is None or row.customer in chosen):
                 parts.append(FigurePart(row.customer, added))
         return FigureAnswer(
@@ -125,7 +127,7 @@ FIGURES = (
         name="retention",
         rule=f"(Customers active at the period's start - those lost in it) / customers active at its start. {_ACTIVE}",
         value=_retention,
-        ask=_of_period("retention"),
+        ask=_of_period("retention", "at_start", "lost", "new", "won_back"),
         events=_ACTIVITY,
         of=("period", "segment"),
         settings=_LIMITS,
@@ -134,7 +136,7 @@ FIGURES = (
         name="churn",
         rule=f"Customers lost in the period / customers active at its start. {_ACTIVE}",
         value=share_of("lost", "at_start"),
-        ask=_of_period("churn"),
+        ask=_of_period("churn", "at_start", "lost", "new", "won_back"),
         events=_ACTIVITY,
         of=("period", "segment"),
         settings=_LIMITS,
@@ -143,7 +145,7 @@ FIGURES = (
         name="repeat_rate",
         rule="Buyers of the period who bought on a day after that of their first purchase / buyers of the period.",
         value=share_of("repeat_buyers", "buyers"),
-        ask=_of_period("repeat_rate"),
+        ask=_of_period("repeat_rate", "buyers", "repeat_buyers"),
         events=_BOUGHT,
         of=("period", "segment"),
     ),
