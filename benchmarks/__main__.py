@@ -23,6 +23,7 @@ from rich.console import Console
 from benchmarks import (
     as_of,
     complaints,
+    customer,
     importing,
     lifetime_value,
     live,
@@ -33,8 +34,10 @@ from benchmarks import (
     people,
     questions,
     rebuild,
+    reporting,
     scaling,
     sealing,
+    service,
     single,
     threads,
     verifying,
@@ -52,6 +55,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
     for module in (
         single,
         threads,
+        service,
         observing,
         importing,
         loading,
@@ -66,6 +70,8 @@ MEASUREMENTS: dict[str, ModuleType] = {
         sealing,
         people,
         questions,
+        customer,
+        reporting,
         verifying,
     )
 }

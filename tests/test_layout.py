@@ -62,7 +62,7 @@ IMPURE_PACKAGES = {
     "socket",
     "pathlib",
 }
-ABOVE = {"board", "campaigns", "care", "customers", "retention", "team"}
+ABOVE = {"board", "campaigns", "care", "customers", "retention", "team", "ties"}
 """Of `projections`, what is computed from other views. Views that are not named here import no other."""
 MACHINERY = {
     "running",

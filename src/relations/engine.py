@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, literal, select
+from sqlalchemy import Connection, bindparam, literal, select
 
 from relations.aggregates import AGGREGATES
 from relations.aggregates.model import RecordFit
@@ -52,6 +52,10 @@ from relations.verification import KeyCheck, KeyProblem, Problem, Verification, 
 from relations.verification.notes import last_verified, note_verified
 
 __all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Status", "Verification", "Views"]
+
+
+_HAS_EVENTS = log_table.c.customer.in_(bindparam("customers", expanding=True)), log_table.c.customer != ""
+_RECORDED = select(literal(1)).where(*_HAS_EVENTS).limit(1)
 
 
 def utc_now() -> datetime:
@@ -143,9 +147,8 @@ class Relations(Doors, Commanding, Following):
                 return self._keys.open_words(connection, sealed)
 
         def is_recorded(customers: Sequence[str]) -> bool:
-            found = select(literal(1)).where(log_table.c.customer.in_(customers), log_table.c.customer != "").limit(1)
             with self.log.database.reading() as connection:
-                return connection.execute(found).first() is not None
+                return connection.execute(_RECORDED, {"customers": list(customers)}).first() is not None
 
         return ViewContext(
             database=self.log.database,

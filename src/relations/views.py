@@ -146,6 +146,18 @@ from relations.projections.team import (
     TrainingNeed,
 )
 from relations.projections.team.view import TeamView
+from relations.projections.ties import (
+    FileStanding,
+    Handover,
+    LadderMonth,
+    LadderRung,
+    OrganisationContact,
+    OwnerSince,
+    RungCustomer,
+    SwitchingCost,
+    Tie,
+)
+from relations.projections.ties.view import TiesView
 from relations.projections.views import Views
 
 __all__ = [
@@ -207,6 +219,7 @@ __all__ = [
     "EffectShare",
     "EmotionalBalance",
     "Evidence",
+    "FileStanding",
     "FitInUse",
     "FoundCustomer",
     "FunnelStep",
@@ -218,6 +231,7 @@ __all__ = [
     "GoalReview",
     "GradeSize",
     "GradesReport",
+    "Handover",
     "Identity",
     "Improvement",
     "IndicatorMonth",
@@ -228,6 +242,8 @@ __all__ = [
     "KeptMonth",
     "KindStep",
     "KindsReport",
+    "LadderMonth",
+    "LadderRung",
     "Liability",
     "LiabilityMonth",
     "LifecycleReport",
@@ -242,7 +258,9 @@ __all__ = [
     "NpsFigure",
     "OpenLoop",
     "OpenLoops",
+    "OrganisationContact",
     "OwnerKept",
+    "OwnerSince",
     "PartnerResult",
     "PeriodRates",
     "PlanBeginning",
@@ -270,6 +288,7 @@ __all__ = [
     "RoundProfile",
     "Row",
     "Rows",
+    "RungCustomer",
     "SatisfactionReport",
     "SatisfactionView",
     "ScaleFigure",
@@ -286,6 +305,7 @@ __all__ = [
     "StepTime",
     "SurvivalCurve",
     "SurvivalPoint",
+    "SwitchingCost",
     "Tally",
     "TeamFigure",
     "TeamView",
@@ -293,9 +313,11 @@ __all__ = [
     "ThemeFigure",
     "TicketPage",
     "TicketProfile",
+    "Tie",
     "TierEvent",
     "TierProgress",
     "TierRisk",
+    "TiesView",
     "TrainingEffect",
     "TrainingNeed",
     "Trait",

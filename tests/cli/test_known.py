@@ -34,6 +34,7 @@ REPORTS: dict[str, tuple[str, ...]] = {
     "repair": (),
     "report": (),
     "team": (),
+    "ties": (),
 }
 """Every command that shows what is in the views or the history, with its arguments."""
 OF_THE_PRESENT = {

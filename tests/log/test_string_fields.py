@@ -126,6 +126,12 @@ KINDS: dict[str, Kind] = {
 
 BY_TOPIC: dict[tuple[str, str], Kind] = {
     ("complaint.escalated", "to"): "code",
+    ("customer.assigned", "deputy"): "id",
+    ("customer.assigned", "previous"): "id",
+    ("customer.contact_dropped", "contact"): "id",
+    ("customer.contact_named", "contact"): "id",
+    ("customer.contact_named", "level"): "code",
+    ("customer.rung_stated", "rung"): "code",
     ("model.fitted", "buying"): "form",
     ("model.fitted", "currency"): "code",
     ("model.fitted", "model"): "code",

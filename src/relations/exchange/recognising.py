@@ -10,6 +10,7 @@ from typing import NamedTuple
 from relations.errors import InvalidInput, MissingExtra, SourceError
 from relations.exchange.files.sources import SourceFile, open_source
 from relations.exchange.importing import decided_rows
+from relations.exchange.mapping.headings import Headings
 from relations.exchange.mapping.model import Mapping, Source, load_mapping, shipped_presets
 from relations.exchange.mapping.transform import Transform
 from relations.messages import Command
@@ -43,11 +44,18 @@ def recognise(path: str | Path) -> list[str]:
     Raises:
         SourceError: The file is not there, or may not be read.
     """
+    seen: dict[tuple[str, str | None, str], set[str]] = {}
     found = []
     for name in shipped_presets():
         mapping = load_mapping(name)
+        source = mapping.source
+        form = "table" if source.is_table else source.format
+        place = (form, source.rows, source.member)
+        if place not in seen:
+            seen[place] = _columns(Source(format=form, rows=source.rows, member=source.member), Path(path))
+        canonical = Headings(source).canonical
         wanted = () if mapping.preset is None else mapping.preset.recognise
-        if wanted and set(wanted) <= _columns(mapping.source, Path(path)):
+        if wanted and set(wanted) <= {canonical(column) for column in seen[place]}:
             found.append((len(wanted), name))
     return [name for _, name in sorted(found, key=lambda each: (-each[0], each[1]))]
 

@@ -26,6 +26,7 @@ from relations.log.tables import (
     MARKED,
     MARKS_VERSION,
     WITH_DIGESTS,
+    fact,
     log,
     meta,
     metadata,
@@ -230,14 +231,14 @@ class Log:
                 create_tables(connection, metadata.sorted_tables)
                 for statement in CREATE_TRIGGERS[connection.dialect.name] if is_new else ():
                     connection.exec_driver_sql(statement)
-                if connection.execute(select(meta.c.value).where(meta.c.name == "format")).first() is None:
+                if fact(connection, "format") is None:
                     created_by = f"relations {VERSION}, {WITH_DIGESTS}"
                     facts = {"format": str(FORMAT), "id": uuid4().hex, "created_by": created_by}
                     record_facts(connection, {**facts, MARKED: MARKS_VERSION})
 
     def _check_format(self) -> None:
         with self.database.reading() as connection:
-            written = connection.execute(select(meta.c.value).where(meta.c.name == "format")).scalar()
+            written = fact(connection, "format")
             self.id = self._id_in(connection)
         if written is None or not written.isdecimal():
             raise ForeignDatabase(f"{self.database.name} does not record the format of its log")
@@ -257,7 +258,7 @@ class Log:
 
         Logs of older versions have no id of their own; the digest of their first event stands for it.
         """
-        found: str | None = connection.execute(select(meta.c.value).where(meta.c.name == "id")).scalar()
+        found = fact(connection, "id")
         if found is None:
             first = self.digest(connection, 1)
             return "" if first is None else first.hex()

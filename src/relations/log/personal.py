@@ -23,8 +23,8 @@ from sqlalchemy import Connection, LargeBinary, func, literal, select
 from relations.errors import CommandRefused, InvalidInput, LogError, RelationsError
 from relations.log.codec import Topic
 from relations.log.database import Database, SharedStatement
+from relations.log.tables import fact, record_facts
 from relations.log.tables import keys as table
-from relations.log.tables import meta, record_facts
 from relations.messages import Event
 from relations.telemetry import logger
 
@@ -308,7 +308,7 @@ class Keys:
 
     def copied_until(self, connection: Connection) -> int:
         """Return the last position of the events that were imported from another log, or 0."""
-        value = connection.execute(select(meta.c.value).where(meta.c.name == _COPIED)).scalar()
+        value = fact(connection, _COPIED)
         return int(value) if value is not None and value.isdecimal() else 0
 
     # --- checks -----------------------------------------------------------------------------------------------------
@@ -339,7 +339,7 @@ class Keys:
         if stored.customer != DIGEST_KEY:
             return False
         key = self.unwrap(stored.customer, stored.key)
-        check = connection.execute(select(meta.c.value).where(meta.c.name == _DIGEST_CHECK)).scalar()
+        check = fact(connection, _DIGEST_CHECK)
         if stored.created_at != 0 or (check is not None and check != _digest(key, "", _DIGEST_CHECK)):
             raise KeyUnreadable("the key is not the one that the log's digests were made with")
         return True
@@ -347,7 +347,7 @@ class Keys:
     def _check_master_key(self) -> None:
         """Compare the master key with the check value that the log keeps, and record one if there is none."""
         with self._database.reading() as connection:
-            recorded = connection.execute(select(meta.c.value).where(meta.c.name == _CHECK)).scalar()
+            recorded = fact(connection, _CHECK)
             sample = None
             if recorded is None or (recorded == _NO_MASTER and self._master is not None):
                 starts_wrapped = func.substr(table.c.key, 1, 1) == literal(_WRAPPED, LargeBinary)
@@ -393,7 +393,7 @@ class Keys:
             nonce = os.urandom(_NONCE)
             value = (nonce + self._master.encrypt(nonce, b"", _CHECK_DATA)).hex()
         with self._database.writing() as connection:
-            recorded = connection.execute(select(meta.c.value).where(meta.c.name == _CHECK)).scalar()
+            recorded = fact(connection, _CHECK)
             if recorded is None or (recorded == _NO_MASTER and self._master is not None):
                 record_facts(connection, {_CHECK: value})
                 recorded = value

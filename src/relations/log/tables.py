@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     select,
 )
 
@@ -193,13 +194,25 @@ def facts_digests(facts: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+_FACT = select(meta.c.value).where(meta.c.name == bindparam("fact"))
+_FACTS = select(meta)
+_FORMER = meta.delete().where(meta.c.name.in_(bindparam("facts", expanding=True)))
+_INSERT = meta.insert()
+
+
+def fact(connection: Connection, name: str) -> str | None:
+    """Return a fact of `relations_meta`, or None if it is not recorded."""
+    found: str | None = connection.execute(_FACT, {"fact": name}).scalar()
+    return found
+
+
 def record_facts(connection: Connection, facts: Mapping[str, str]) -> None:
     """Record facts in `relations_meta`, in place of former ones, with the digests that `verify` compares.
 
     A log of an older version has no digests; then all its facts get one.
     """
-    found = {row.name: row.value for row in connection.execute(select(meta))}
+    found = {row.name: row.value for row in connection.execute(_FACTS)}
     recorded = json.loads(found[_DIGESTS]) if _DIGESTS in found else facts_digests(found)
     written = {**facts, _DIGESTS: json.dumps({**recorded, **facts_digests(facts)}, sort_keys=True)}
-    connection.execute(meta.delete().where(meta.c.name.in_(written)))
-    connection.execute(meta.insert(), [{"name": name, "value": value} for name, value in written.items()])
+    connection.execute(_FORMER, {"facts": list(written)})
+    connection.execute(_INSERT, [{"name": name, "value": value} for name, value in written.items()])

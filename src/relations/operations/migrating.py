@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import msgspec
-from sqlalchemy import Column, Connection, Index, Table, inspect, select
+from sqlalchemy import Column, Connection, Index, Table, inspect
 from sqlalchemy.schema import CreateColumn
 
 from relations.engine import Relations
 from relations.log.consuming.positions import consumers
 from relations.log.database import tables_of
-from relations.log.tables import MARKED, MARKS_VERSION, meta, metadata, record_facts
+from relations.log.tables import MARKED, MARKS_VERSION, fact, metadata, record_facts
 from relations.relay.dead_letters import dead_letters
 
 __all__ = ["MigrationReport", "MigrationStep", "migrate"]
@@ -64,7 +64,7 @@ def migrate(
     """
     database = engine.log.database
     with database.reading() as connection:
-        is_indexed = connection.execute(select(meta.c.value).where(meta.c.name == MARKED)).scalar() == MARKS_VERSION
+        is_indexed = fact(connection, MARKED) == MARKS_VERSION
     if dry_run:
         with database.reading() as connection:
             found = [step for step, _make in _steps(connection)]

@@ -12,9 +12,9 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from relations.messages import Checked
-from relations.policies.value import DEFAULT_SEGMENTS, Segment, ValueGrades
+from relations.policies.value import DEFAULT_SEGMENTS, Condition, Segment, ValueGrades
 
-__all__ = ["Lifecycle", "LoyaltyKinds", "OwnGap", "Rfm", "RfmBins", "RfmSegment"]
+__all__ = ["LADDER", "Lifecycle", "LoyaltyKinds", "OwnGap", "Rfm", "RfmBins", "RfmSegment"]
 
 Days = Annotated[int, Field(strict=True, ge=1, le=36_500)]
 Range = tuple[Annotated[int, Field(ge=1, le=5)], Annotated[int, Field(ge=1, le=5)]]
@@ -173,6 +173,37 @@ class LoyaltyKinds(Checked):
     signs_min: Annotated[int, Field(strict=True, ge=1, le=3)] = 2
 
 
+LADDER = (
+    Segment(name="loose", kind="behavioural", conditions=(Condition(fact="purchase_days", at_least=1),)),
+    Segment(
+        name="close",
+        kind="behavioural",
+        conditions=(Condition(fact="purchase_days", at_least=3), Condition(fact="silent_days", at_most=365)),
+    ),
+    Segment(
+        name="price_proof",
+        kind="behavioural",
+        conditions=(
+            Condition(fact="purchase_days", at_least=5),
+            Condition(fact="silent_days", at_most=365),
+            Condition(fact="discount_share", at_most=0.2),
+            Condition(fact="satisfaction", at_least=4),
+        ),
+    ),
+    Segment(
+        name="strategic",
+        kind="behavioural",
+        conditions=(
+            Condition(fact="purchase_days", at_least=8),
+            Condition(fact="silent_days", at_most=365),
+            Condition(fact="grade", one_of=("high",)),
+            Condition(fact="recommendation", at_least=9),
+        ),
+    ),
+)
+"""The default ladder: from a first purchase to a relationship that both sides plan with."""
+
+
 class Lifecycle(Checked):
     """The limits of the stages new, established, lapsing and lost, and the grading of value.
 
@@ -190,6 +221,8 @@ class Lifecycle(Checked):
         refit_days: `relations run --advance-time` fits the value models again when the newest fit is this old.
         segments: Named groups of customers, each with its conditions. A customer may belong to several. A given list
             replaces all default segments.
+        ladder: The rungs of the relationship, the loosest first. A customer stands on the highest rung whose conditions
+            they meet at the end of a month, unless an owner states another. A given list replaces the default ladder.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -204,6 +237,7 @@ class Lifecycle(Checked):
     grades: ValueGrades = ValueGrades()
     refit_days: Days = 30
     segments: tuple[Segment, ...] = DEFAULT_SEGMENTS
+    ladder: tuple[Segment, ...] = LADDER
 
     @model_validator(mode="after")
     def _stages_follow_each_other(self) -> Self:
@@ -214,11 +248,12 @@ class Lifecycle(Checked):
 
     @model_validator(mode="after")
     def _segments_have_names_of_their_own(self) -> Self:
-        names = [segment.name for segment in self.segments]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            msg = f"two segments have the name {twice[0]!r}"
-            raise ValueError(msg)
+        for what, named in (("segments", self.segments), ("rungs", self.ladder)):
+            names = [each.name for each in named]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                msg = f"two {what} have the name {twice[0]!r}"
+                raise ValueError(msg)
         return self
 
     def limits(self, purchase_days: int, span_days: int) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from relations.projections import (
     retention,
     satisfaction,
     team,
+    ties,
 )
 from relations.projections.agenda.view import AgendaView
 from relations.projections.board.view import BoardView
@@ -31,6 +32,7 @@ from relations.projections.running import aliases
 from relations.projections.running.runner import ProjectionStatus, Runner
 from relations.projections.satisfaction.view import SatisfactionView
 from relations.projections.team.view import TeamView
+from relations.projections.ties.view import TiesView
 from relations.projections.view import View, ViewContext
 
 __all__ = [
@@ -62,6 +64,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     retention.PROJECTION,
     satisfaction.PROJECTION,
     team.PROJECTION,
+    ties.PROJECTION,
 )
 """Every projection that ships."""
 
@@ -79,5 +82,6 @@ VIEWS: tuple[type[View], ...] = (
     RetentionView,
     SatisfactionView,
     TeamView,
+    TiesView,
 )
 """The class of every view that ships. An engine's `views` has each under the name of its projection."""

@@ -20,6 +20,7 @@ from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
 from relations.projections.satisfaction.view import SatisfactionView
 from relations.projections.team.view import TeamView
+from relations.projections.ties.view import TiesView
 from relations.projections.view import View, ViewContext
 
 __all__ = ["Views"]
@@ -48,6 +49,7 @@ class Views:
         campaigns: Campaigns, their offers and their results.
         posts: What people post about the business in public, and which posts wait for an answer.
         team: Staff and their work: figures, trainings, tenure, and who fits a customer.
+        ties: The ladder of relationships, owners and handovers, contacts of organisations, and files.
     """
 
     satisfaction: SatisfactionView
@@ -63,6 +65,7 @@ class Views:
     contacts: ContactsView
     posts: PostsView
     team: TeamView
+    ties: TiesView
 
     def __init__(self, context: ViewContext, kinds: Sequence[type[View]]) -> None:
         self._add(kinds, lambda _projection: context)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import select
 
 from relations.json_form import JsonForm
 from relations.log.database import Database
-from relations.log.tables import meta, record_facts
+from relations.log.tables import fact, record_facts
 from relations.messages import from_micros
 
 __all__ = ["Verified", "last_verified", "note_verified"]
@@ -41,7 +40,7 @@ def note_verified(database: Database, position: int, digest: str, at: int) -> No
 def last_verified(database: Database) -> Verified | None:
     """Return the last noted verification, or None. Nothing is written."""
     with database.reading() as connection:
-        found = connection.execute(select(meta.c.value).where(meta.c.name == _NAME)).scalar()
+        found = fact(connection, _NAME)
     try:
         return None if found is None else msgspec.json.decode(found, type=Verified)
     except msgspec.MsgspecError:  # it proves nothing and only informs

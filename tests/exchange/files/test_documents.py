@@ -46,6 +46,12 @@ def test_rows_are_the_objects_at_the_path(tmp_path: Path) -> None:
     ]
 
 
+def test_a_byte_order_mark_before_a_document_is_no_part_of_it(tmp_path: Path) -> None:
+    for text in ('[{"a": 1}]', '[\n{"a": 1}\n]'):
+        path = written(tmp_path, b"\xef\xbb\xbf" + text.encode())
+        assert rows(path, format="json") == [(1, {"a": "1"}, None)]
+
+
 def test_one_object_a_line_is_read_with_the_same_mapping(tmp_path: Path) -> None:
     path = written(tmp_path, '{"id": 1}\n{"id": 2}\nno\n')
     first, second, third = rows(path, format="json", rows="tickets")

@@ -70,17 +70,16 @@ def test_lines_above_the_headings_and_the_footer_are_no_rows(tmp_path: Path) -> 
         assert file.footer() == 2
 
 
-def test_two_cells_in_opposite_corners_cannot_fill_the_memory(tmp_path: Path) -> None:
-    corners = f'<row r="1">{cell(1, 1, "a")}</row><row r="1048576">{cell(1_048_576, 16_384, "z")}</row>'
+def test_cells_far_apart_are_refused_until_the_mapping_raises_the_limit(tmp_path: Path) -> None:
+    corners = f'<row r="1">{cell(1, 1, "a")}</row><row r="90">{cell(90, 40, "z")}</row>'
     path = write_workbook(tmp_path / "a.xlsx", {"S": corners})
-    with pytest.raises(SourceError) as raised:
-        rows(path)
-    assert raised.value.code == "beyond_limits"
-    tall = f'<row r="1">{cell(1, 1, "a")}{cell(1, 20, "b")}</row><row r="1048576">{cell(1_048_576, 1, "z")}</row>'
-    path = write_workbook(tmp_path / "b.xlsx", {"S": tall})
-    with pytest.raises(SourceError) as raised:
-        rows(path)
-    assert "cells" in str(raised.value.hint)
+    for limits in ({"cells": 3_599}, {"columns": 39}):
+        with pytest.raises(SourceError) as raised:
+            rows(path, limits=limits)
+        assert raised.value.code == "beyond_limits"
+        assert next(iter(limits)) in str(raised.value.hint)
+    ((number, _, problem),) = rows(path, limits={"cells": 3_600, "columns": 40})
+    assert (number, problem and problem.code) == (1, "ragged_row")
 
 
 def test_a_large_workbook_is_refused_until_the_mapping_raises_the_limit(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ from tests.support.team import small_team
 AFTER = datetime(2025, 7, 1, tzinfo=UTC)
 VIEWS = [
     "agenda", "board", "campaigns", "care", "contacts", "customers", "desk", "loyalty", "posts", "repair", "retention",
-    "satisfaction", "team",
+    "satisfaction", "team", "ties",
 ]  # fmt: skip
 
 

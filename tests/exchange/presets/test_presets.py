@@ -314,6 +314,14 @@ def test_the_lines_of_a_shopify_order_and_its_rest_are_its_total(engine: Relatio
     assert (str(second.amount.decimal), str(second.rest.decimal)) == ("79.00", "-10.00")
 
 
+def test_orders_come_in_on_every_database(database_url: str) -> None:
+    case = case_of("shopify-orders.csv")
+    with Relations.open(database_url) as engine:
+        taken(engine, case)
+        assert dict(kinds(engine, case)) == case.events
+        assert (taken(engine, case).recorded, engine.verify().good) == (0, True)
+
+
 def test_no_address_is_left_in_a_shopify_log_after_an_erasure(engine: Relations) -> None:
     taken(engine, case_of("shopify-orders.csv"))
     streams = {event.stream for event in engine.events() if event.stream.startswith("customer-")}

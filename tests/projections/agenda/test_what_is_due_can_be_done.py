@@ -13,6 +13,7 @@ import pytest
 from relations import Relations
 from relations.aggregates.customer import Regarding
 from relations.commands import (
+    AcceptHandover,
     AcknowledgeComplaint,
     AdvancePlan,
     AnswerFeedback,
@@ -91,6 +92,8 @@ def step(item: AgendaItem, at: datetime) -> Command:
             )
         case "lapse" | "renewal":
             return AdvancePlan(**of_customer)
+        case "handover":
+            return AcceptHandover(**of_customer)
         case "erasure":
             return EraseCustomer(**of_customer)
 

@@ -204,6 +204,8 @@ def marks_asked_for(engine: Relations) -> dict[str, int]:
         "unanswered": 0,
         "contacts": 2 * len([each for each in views.contacts.figures() if each.kind and each.outbound]),
         "silent": 0,
+        "ladder": sum(rung.customers > 0 for rung in views.ties.ladder(month="2025-12")),
+        "handovers": 0,
         "campaigns": 1,
         "partners": 1,
         "owners": 2 * min(10, len([each for each in views.team.figures(as_of=AS_OF) if each.resolved or each.open])),

@@ -56,6 +56,7 @@ FIGURES = {
     "segments", "grades", "worth", "funnel", "states", "steps", "causes", "liability", "tiers", "due", "next",
     "reasons", "groups", "winning", "cases", "tickets", "posts", "unanswered", "contacts", "silent",
     "owners", "training", "tenure", "care-next", "care-kept", "campaigns", "partners",
+    "ladder", "handovers",
 }  # fmt: skip
 
 
@@ -112,7 +113,7 @@ def test_both_languages_say_the_same_things() -> None:
 
 NAMED_BY_THEIR_KEY = {
     "stage", "kind", "state", "step", "grade", "segment", "column", "due_kind", "driver", "aspect",
-    "group", "channel", "indicator", "light", "case_kind", "post_signal", "contact_kind",
+    "group", "channel", "indicator", "light", "case_kind", "post_signal", "contact_kind", "rung",
 }  # fmt: skip
 """Groups of words for names of the library's own or of a business, which the page looks up by name."""
 
@@ -150,6 +151,7 @@ def test_every_name_of_the_library_has_words() -> None:
     assert {*AGENDA_KINDS, *CLOCKS} - {"follow_up_deadline"} == set(english["due_kind"])
     assert {segment.name for segment in policy.lifecycle.rfm.segments} == set(english["segment"])
     assert {segment.name for segment in DEFAULT_SEGMENTS} == set(english["group"])
+    assert {rung.name for rung in policy.lifecycle.ladder} == set(english["rung"])
     asked = RecordInteraction.model_json_schema()["properties"]["channel"]
     assert all(re.fullmatch(asked["pattern"], name) for name in english["channel"])
     assert asked["pattern"].count("|") + 1 == len(english["channel"])

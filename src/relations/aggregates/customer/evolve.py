@@ -60,6 +60,13 @@ from relations.aggregates.customer.state import (
     with_change,
     wordless,
 )
+from relations.aggregates.customer.tie_events import (
+    ContactDropped,
+    ContactNamed,
+    CustomerAssigned,
+    HandoverAccepted,
+    RungStated,
+)
 from relations.aggregates.maps import EMPTY, with_item, without_item
 from relations.messages import Event
 
@@ -179,7 +186,7 @@ def _seen(state: Customer, invitation: str, at: int) -> Mapping[str, int]:
 
 def _customer_erased(state: Customer, event: CustomerErased) -> Customer:
     erased_at = event.at if state.erased_at is None else max(event.at, state.erased_at)
-    return _replace(state, erased_at=erased_at, rounds=EMPTY)
+    return _replace(state, erased_at=erased_at, rounds=EMPTY, handover=None)
 
 
 def _identity_linked(state: Customer, event: IdentityLinked) -> Customer:
@@ -309,6 +316,27 @@ def _offer_answered(state: Customer, event: OfferAnswered) -> Customer:
     return _replace(state, offers=with_item(state.offers, event.offer, answered))
 
 
+def _customer_assigned(state: Customer, event: CustomerAssigned) -> Customer:
+    state = _replace(state, owners=tuple(sorted([*state.owners, event], key=lambda each: each.at)))
+    return _replace(state, handover=event, accepted=None) if event.handover else state
+
+
+def _handover_accepted(state: Customer, event: HandoverAccepted) -> Customer:
+    return _replace(state, handover=None, accepted=event.at)
+
+
+def _rung_stated(state: Customer, event: RungStated) -> Customer:
+    return _replace(state, rungs=with_change(state.rungs, (event.at, event.rung)))
+
+
+def _contact_named(state: Customer, event: ContactNamed) -> Customer:
+    return _replace(state, contacts=with_item(state.contacts, event.contact, event))
+
+
+def _contact_dropped(state: Customer, event: ContactDropped) -> Customer:
+    return _replace(state, contacts=_without(state.contacts, event.contact))
+
+
 _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     CustomerRegistered: _customer_registered,
     ProfileCorrected: _profile_corrected,
@@ -348,6 +376,11 @@ _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     StepLapsed: _step_over,
     StepSkipped: _step_over,
     PlanEnded: _plan_ended,
+    CustomerAssigned: _customer_assigned,
+    HandoverAccepted: _handover_accepted,
+    RungStated: _rung_stated,
+    ContactNamed: _contact_named,
+    ContactDropped: _contact_dropped,
 }
 
 

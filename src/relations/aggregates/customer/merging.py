@@ -53,6 +53,14 @@ from relations.aggregates.customer.state import (
     trait_key,
     with_change,
 )
+from relations.aggregates.customer.tie_commands import (
+    AcceptHandover,
+    AssignCustomer,
+    DropContact,
+    NameContact,
+    StateRung,
+)
+from relations.aggregates.customer.tie_events import CustomerAssigned
 from relations.aggregates.maps import with_item
 from relations.decider import Merging
 from relations.messages import Command
@@ -129,6 +137,13 @@ _NAMES: Mapping[type[Command], tuple[Has, ...]] = {
     SendOffer: (_has_offer,),
     AnswerOffer: (_has_offer,),
     RecordWinBack: (lambda command, state: holds(state.lapses, command.at),),
+    AssignCustomer: (lambda command, state: state.handover is not None,),
+    AcceptHandover: (lambda command, state: state.handover is not None,),
+    NameContact: (
+        lambda command, state: command.contact in state.contacts,
+        lambda command, state: state.registration is not None and state.registration.kind == "organisation",
+    ),
+    DropContact: (lambda command, state: command.contact in state.contacts,),
 }
 """The tests for the stream that has what a command names, by command, the most specific first."""
 
@@ -202,12 +217,17 @@ def _changes(name: str, states: Mapping[str, Customer]) -> Mapping[str, tuple[Ch
     return found
 
 
-def _lapses(states: Mapping[str, Customer]) -> tuple[Change, ...]:
+def _in_order(name: str, states: Mapping[str, Customer]) -> tuple[Change, ...]:
+    """Return the changes under all ids, in order of business time."""
     found: tuple[Change, ...] = ()
     for state in states.values():
-        for change in state.lapses:
+        for change in getattr(state, name):
             found = with_change(found, change)
     return found
+
+
+def _owners(states: Mapping[str, Customer]) -> tuple[CustomerAssigned, ...]:
+    return tuple(sorted((each for state in states.values() for each in state.owners), key=lambda each: each.at))
 
 
 def _rounds(states: Mapping[str, Customer]) -> Mapping[str, RoundState]:
@@ -228,7 +248,9 @@ _UNITED: Mapping[str, Callable[[Mapping[str, Customer]], Any]] = {
     "profile": partial(_changes, "profile"),
     "traits": partial(_changes, "traits"),
     "culture": partial(_changes, "culture"),
-    "lapses": _lapses,
+    "lapses": partial(_in_order, "lapses"),
+    "rungs": partial(_in_order, "rungs"),
+    "owners": _owners,
     "rounds": _rounds,
 }
 
@@ -244,6 +266,8 @@ _SAID_AS_ONE: Mapping[type[Command], tuple[str, ...]] = {
     NoteTrait: ("traits",),
     DropTrait: ("traits",),
     NoteCulture: ("culture",),
+    AssignCustomer: ("owners",),
+    StateRung: ("rungs",),
     RecordLapse: ("lapses", "purchases"),
     RecordWinBack: ("lapses",),
     BeginPlan: ("rounds", "profile", "culture"),

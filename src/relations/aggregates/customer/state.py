@@ -22,6 +22,7 @@ from relations.aggregates.customer.events import (
 from relations.aggregates.customer.item_answer import ItemAnswer
 from relations.aggregates.customer.offer_events import OfferSent
 from relations.aggregates.customer.planned_step import PlannedStep
+from relations.aggregates.customer.tie_events import ContactNamed, CustomerAssigned
 from relations.aggregates.maps import EMPTY
 
 __all__ = [
@@ -165,6 +166,11 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         offers: Offers by id.
         withheld: When the customer was put in the control group of a campaign, by campaign, UTC microseconds.
         rounds: The rounds of care plans, by id; none of an erased customer.
+        owners: The owners of the customer, in order of business time.
+        handover: The assignment whose handover is open; None if none is.
+        accepted: The time at which the last handover was accepted, UTC microseconds; None if none was since.
+        rungs: The statements about the rung on the ladder, in order of business time; None where conditions count.
+        contacts: The contacts of an organisation, by id.
         lapses: The times at which the customer left (the reason, or "") or came back (None), in order.
     """
 
@@ -198,6 +204,11 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     offers: Mapping[str, Offer] = EMPTY
     withheld: Mapping[str, int] = EMPTY
     rounds: Mapping[str, RoundState] = EMPTY
+    owners: tuple[CustomerAssigned, ...] = ()
+    handover: CustomerAssigned | None = None
+    accepted: int | None = None
+    rungs: tuple[Change, ...] = ()
+    contacts: Mapping[str, ContactNamed] = EMPTY
 
     @property
     def known(self) -> bool:

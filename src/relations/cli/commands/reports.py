@@ -1,4 +1,4 @@
-"""`relations report`, `board measure`, `campaigns` and `team`: the views in the terminal or as a page, and effects."""
+"""`relations report`, `board measure`, `campaigns`, `team` and `ties`: views in the terminal or as a page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from relations.cli.pages.report.question import Question
     from relations.past.questions import Questions
 
-__all__ = ["board", "campaigns_command", "pages", "report", "team_command", "write_page"]
+__all__ = ["board", "campaigns_command", "pages", "report", "team_command", "ties_command", "write_page"]
 
 _STALE = timedelta(days=30)
 _DAY = "%Y-%m-%d"
@@ -312,6 +312,46 @@ def campaigns_command(
         plan, result = view.campaign(checked_id(campaign, field="CAMPAIGN", what="campaign id")), view.results(campaign)
         screen.result(
             {"campaign": plan, "result": result}, lambda screen: screen.print(*page.show_campaign(plan, result))
+        )
+
+
+def ties_command(
+    database: Database,
+    customer: Annotated[
+        str | None, typer.Argument(metavar="CUSTOMER", help="Show the ties with this customer.")
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option(metavar="STAFF", help="Show the handovers to this new owner instead.")
+    ] = None,
+    month: Annotated[
+        str | None, typer.Option(metavar="MONTH", help="Show the ladder at the end of this month, such as 2024-05.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="List at most this many files.")] = 10,
+    as_of: AsOf = None,
+    known: Known = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show the ladder of relationships, open handovers and incomplete files, or the ties with one customer."""
+    with (
+        running(json=json, verbose=verbose) as screen,
+        open_as_known(screen, database, known=known, as_of=as_of) as engine,
+    ):
+        from relations.cli.pages.report import ties as page
+
+        view = engine.views.ties
+        if customer is not None:
+            tie = view.tie(checked_id(customer, field="CUSTOMER", what="customer id"))
+            screen.result({"tie": tie}, lambda screen: screen.print(*page.show_tie(tie)))
+            return
+        handovers = view.handovers(owner=owner)
+        if owner is not None:
+            screen.result({"handovers": handovers}, lambda screen: screen.print(*page.show_handovers(handovers)))
+            return
+        ladder, files = view.ladder(month=month), view.files(limit=limit)
+        screen.result(
+            {"ladder": ladder, "handovers": handovers, "files": files},
+            lambda screen: screen.print(*page.show_ladder(ladder, handovers, files)),
         )
 
 

@@ -26,10 +26,16 @@ class _Metered:
         self._limit = 4 * limit + 2 * _CHUNK
         self._reading = reading
         self._since = 0
+        self._begun = False
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes."""
+        """Return the next bytes. The reader asks for none at first, to learn that these are bytes."""
+        if not size:
+            return b""
         chunk = self._binary.read(_CHUNK if size < 0 else size)
+        if not self._begun:
+            self._begun = True
+            chunk = chunk.removeprefix(b"\xef\xbb\xbf") or self._binary.read(_CHUNK)
         self._since += len(chunk)
         if self._since > self._limit:
             raise SourceError(
@@ -110,7 +116,7 @@ def _malformed(reading: Reading, reason: str) -> SourceError:
     place = reading.place
     if reading.reopen is not None:
         with reading.reopen() as binary:
-            head = binary.read(64_000_000)
+            head = binary.read(64_000_000).removeprefix(b"\xef\xbb\xbf")
         try:
             json.loads(head)
         except json.JSONDecodeError as error:

@@ -101,7 +101,11 @@ def readable(reading: Reading) -> Iterator[None]:
     except (gzip.BadGzipFile, zlib.error) as error:
         raise SourceError(f"{path} is damaged {reading.place}: {error}", code="damaged_gzip") from None
     except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise SourceError(f"{path} is damaged {reading.place}: {error}", code="damaged_zip") from None
+        raise SourceError(
+            f"{path} is a damaged zip archive or workbook, {reading.place}: {error}",
+            code="damaged_zip",
+            hint="Fetch the file again, or save the sheet as CSV",
+        ) from None
     except LookupError as error:
         raise SourceError(
             f"{path} names an encoding that does not exist: {error}",

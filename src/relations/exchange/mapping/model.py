@@ -624,7 +624,7 @@ class Mapping(_Part):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             reason = str(first["msg"]).removeprefix("Value error, ")
-            raise MappingError(reason, field=str(first["loc"][0])) from None
+            raise MappingError(reason, field=".".join(map(str, first["loc"])) or "source") from None
         if self.preset is not None and "zone" in self.preset.needs and source.zone is None:
             raise MappingError(
                 f"the times of {self.preset.product} have no zone",

@@ -6,12 +6,12 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from uuid import uuid4
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert
 from sqlalchemy.exc import DBAPIError
 
 from relations.errors import ConcurrencyConflict, StoreError
 from relations.log.database.driver import DriverAccess
-from relations.log.tables import PURGE_OWED, meta
+from relations.log.tables import PURGE_OWED, fact, meta
 from relations.telemetry import logger
 
 __all__ = ["Purging"]
@@ -59,8 +59,7 @@ class Purging(DriverAccess, ABC):
     def owed_purge(self) -> str | None:
         """Return the record of a pending purge, or None."""
         with self.reading() as connection:
-            found: str | None = connection.execute(select(meta.c.value).where(meta.c.name == PURGE_OWED)).scalar()
-        return found
+            return fact(connection, PURGE_OWED)
 
     def purge(self) -> None:
         """Remove what was deleted from the database's files too: a destroyed key must not stay in a log of pages.

@@ -32,15 +32,15 @@ class CompiledStatement:
         return tuple(merged[name] for name in self.names)
 
 
+_TABLES = {
+    "sqlite": text("SELECT name FROM sqlite_master WHERE type = 'table'"),
+    "postgresql": text("SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))"),
+}
+
+
 def tables_of(connection: Connection, names: Sequence[str]) -> set[str]:
     """Return those of the tables that exist."""
-    if connection.dialect.name == "sqlite":
-        found = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))
-    else:
-        found = connection.execute(
-            text("SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")
-        )
-    return {row[0] for row in found} & set(names)
+    return {row[0] for row in connection.execute(_TABLES[connection.dialect.name])} & set(names)
 
 
 def create_tables(connection: Connection, tables: Iterable[Table]) -> None:

@@ -18,7 +18,7 @@ from relations.log.codec import Codec
 from relations.log.database import Database, SharedStatement, create_tables
 from relations.log.log import Log
 from relations.log.personal import Keys, open_event
-from relations.log.tables import FOREIGN, MARKED, MARKS_VERSION, meta, record_facts
+from relations.log.tables import FOREIGN, MARKED, MARKS_VERSION, fact, record_facts
 from relations.log.tables import log as log_table
 from relations.log.tables import marks as table
 from relations.messages import Event
@@ -80,8 +80,7 @@ class Marks:
         return self._is_kept
 
     def _state(self, connection: Connection) -> str | None:
-        found: str | None = connection.execute(select(meta.c.value).where(meta.c.name == MARKED)).scalar()
-        return found
+        return fact(connection, MARKED)
 
     # --- finding ----------------------------------------------------------------------------------------------------
 

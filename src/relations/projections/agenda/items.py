@@ -32,9 +32,11 @@ __all__ = [
 
 _DAY = 86_400_000_000
 _COMMAND_ID_MAX = 200
+_SLASHED = ("activation", "reward", "handover")
+"""The kinds whose row names what it is about after a slash."""
 AUTOMATIC = "automatic"
 """The detail of an erasure that needs no person."""
-_NAMED = ("activation", "reward", "reminder", "answer", "contact", "lapse", "renewal")
+_NAMED = ("activation", "reward", "reminder", "answer", "contact", "lapse", "renewal", "handover")
 """The kinds of which one stream can have several at the same time."""
 
 
@@ -49,12 +51,13 @@ class AgendaItem(BaseModel):
             before a loss. `reward` is the expiry of a reward. `reminder` is a reminder of an invitation, `answer` the
             time by which the business has to reply to a low answer. `erasure` is the end of the time for which the
             policy keeps personal words. `contact` is a step of a care plan to do, `lapse` the time at which it lapses,
-            and `renewal` the end of a round.
+            and `renewal` the end of a round. `handover` is a customer that a new owner has to take over.
         customer: The customer; for merged customers the surviving id.
         stream: The stream: `complaint-<id>`, `loyalty-<customer>` or `customer-<customer>`. For merged customers it
             names the id under which the item was recorded, because the command that ends it must go there.
-        detail: The lot, tier, coupon, invitation or answer, or the round of a care plan and its step. `automatic` for
-            an erasure without a person. Empty otherwise, and for points that lapse with inactivity.
+        detail: The lot, tier, coupon, invitation or answer, the new owner of a handover, or a care plan's round and
+            its step. `automatic` for an erasure without a person. Empty otherwise, and for points that lapse with
+            inactivity.
         points: The points that are activated or expire; None for other kinds.
         programme: The loyalty programme; empty for complaints.
         again: The log position of the event that made it due, if it may have been due before.
@@ -94,14 +97,14 @@ def open_item(row: Item, policy: Policy) -> AgendaItem | None:
     shift = shift_of(row.kind, policy)
     if shift is None:
         return None
-    named = row.what.removeprefix(f"{row.kind}/") if row.kind in ("activation", "reward") else row.what
+    named = row.what.removeprefix(f"{row.kind}/") if row.kind in _SLASHED else row.what
     of_lot = row.kind in ("activation", "expiry")
     return AgendaItem(
         due_at=from_micros(row.at + shift),
         kind=row.kind,
         customer=row.customer,
         stream=row.stream,
-        detail=named if of_lot or row.kind == "reward" else "",
+        detail=named if of_lot or row.kind in _SLASHED else "",
         points=row.points if of_lot else None,
         programme=row.programme,
         again=row.again,
@@ -236,7 +239,7 @@ def _command(item: AgendaItem) -> Command | None:
             return EraseCustomer(customer=name, reason=RETENTION, **common)
         case "lapse" | "renewal":
             return AdvancePlan(customer=name, **common)
-        case "follow_up" | "reminder" | "answer" | "erasure" | "contact":
+        case "follow_up" | "reminder" | "answer" | "erasure" | "contact" | "handover":
             return None
 
 

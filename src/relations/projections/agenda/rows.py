@@ -44,6 +44,7 @@ Kind: TypeAlias = Literal[
     "contact",
     "lapse",
     "renewal",
+    "handover",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -57,9 +58,10 @@ class Item(CustomerRow, gc=False):
     Attributes:
         stream: The stream of the aggregate.
         programme: The loyalty programme; empty for complaints.
-        what: The name within the stream: the kind, the lot that expires, `activation/<lot>` or `reward/<coupon>`.
-        kind: acknowledge, next_response, resolve, follow_up, follow_up_deadline, escalation, activation, expiry or
-            reward.
+        what: The name within the stream: the kind, the lot that expires, `activation/<lot>`, `reward/<coupon>` or
+            `handover/<owner>`.
+        kind: acknowledge, next_response, resolve, follow_up, follow_up_deadline, escalation, activation, expiry, reward
+            or handover.
         at: The deadline or expiry, UTC microseconds; for a follow-up the time of the resolution.
         points: The points left in the lot.
         again: The log position at which it was opened again after it had been done; 0 the first time.

@@ -22,6 +22,7 @@ from relations.aggregates.customer import (
 from relations.messages import Envelope
 from relations.policies.consents import order
 from relations.projections.agenda.care import stop_care
+from relations.projections.agenda.handovers import drop_handovers
 from relations.projections.agenda.rows import AskedRow, FirstAnswer, Reminder
 from relations.projections.projection import Folds, Rows
 
@@ -145,6 +146,7 @@ def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
     """Close all reminders, replies and care plans."""
     rows.need(AskedRow, at.customer).erase()
     stop_care(rows, at.customer)
+    drop_handovers(rows, at.customer)
 
 
 def come_back_by(rows: Rows, at: Envelope, answer: str, due_at: int) -> None:

@@ -26,6 +26,7 @@ from relations.policies.calendars import local_time
 from relations.policies.loyalty.tier_clock import programme_in
 from relations.projections.agenda import care as agenda_care
 from relations.projections.agenda import complaints as agenda_complaints
+from relations.projections.agenda import handovers as agenda_handovers
 from relations.projections.agenda import loyalty as agenda_loyalty
 from relations.projections.agenda import surveys as agenda_surveys
 from relations.projections.agenda.care import birthdays, open_care, rounds_where
@@ -61,9 +62,15 @@ _CARE: tuple[Kind, ...] = ("contact", "lapse", "renewal")
 
 PROJECTION = Projection(
     name="agenda",
-    version=12,
+    version=13,
     tables=(Item, Lapse, Member, AskedRow, CareRound, BirthdayRow, OtherCase),
-    folds=Folds.of(agenda_complaints.FOLDS, agenda_surveys.FOLDS, agenda_loyalty.FOLDS, agenda_care.FOLDS),
+    folds=Folds.of(
+        agenda_complaints.FOLDS,
+        agenda_surveys.FOLDS,
+        agenda_loyalty.FOLDS,
+        agenda_care.FOLDS,
+        agenda_handovers.FOLDS,
+    ),
 )
 
 

@@ -19,6 +19,7 @@ from relations.aggregates.customer import (
     AcquisitionCostRecorded,
     ConsentGiven,
     CultureNoted,
+    CustomerAssigned,
     CustomerErased,
     CustomerLapsed,
     CustomerRegistered,
@@ -105,7 +106,7 @@ class Patronage(CustomerRow, gc=False):
         categories: The categories that they bought, likewise.
         named: The campaigns that their purchases name, likewise.
         profile: Language and region as last known, and the channel of registration. From the culture, the languages
-            (separated by commas), the preferred channel and the preferred pace.
+            (separated by commas), the preferred channel and the preferred pace. And the owner.
         traits: Traits by kind and subject, such as `need quiet`, as last noted. Each is the kind of need, `=` and the
             value of an attribute, or `yes`; empty once dropped.
         acquisition: Amounts spent to win them, in minor units, by day, currency, channel and campaign:
@@ -389,7 +390,7 @@ def _given_once(opinions: list[Opinion]) -> list[Opinion]:
 
 PROJECTION = Projection(
     name="retention",
-    version=13,
+    version=14,
     tables=(Patronage, RecordedFit, CampaignSpending),
     folds=Folds.of(advertising.FOLDS),
 )
@@ -510,6 +511,12 @@ def culture_noted(rows: Rows, event: CultureNoted, envelope: Envelope) -> None:
     _profile(row, "languages", ",".join(event.languages) or None, envelope)
     _profile(row, "preferred_channel", event.preferred_channel, envelope)
     _profile(row, "pace", event.pace, envelope)
+
+
+@PROJECTION.on(CustomerAssigned)
+def customer_assigned(rows: Rows, event: CustomerAssigned, envelope: Envelope) -> None:
+    """Keep the owner as last known."""
+    _profile(_contacted(rows, envelope), "owner", event.owner, envelope)
 
 
 @PROJECTION.on(AcquisitionCostRecorded)

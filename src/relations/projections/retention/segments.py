@@ -181,6 +181,7 @@ FACTS_OF_ONE: dict[Fact, Callable[[_Customer], Value]] = {
     "channel": _word("channel"),
     "preferred_channel": _word("preferred_channel"),
     "pace": _word("pace"),
+    "owner": _word("owner"),
     "purchase_channel": lambda one: _by_then(one.row.channels, one.today),
     "category": lambda one: _by_then(one.row.categories, one.today),
     "need": lambda one: one.row.traits_of("need"),

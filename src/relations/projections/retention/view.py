@@ -84,7 +84,7 @@ from relations.projections.retention.worth.lifetime_value import CustomerWorth, 
 from relations.projections.running.aliases import combined
 from relations.projections.view import View, ViewContext
 
-__all__ = ["RetentionView", "joined_facts", "joined_views"]
+__all__ = ["RetentionView", "customers_meeting", "joined_facts", "joined_views"]
 
 
 class RetentionView(View):
@@ -565,10 +565,13 @@ class RetentionView(View):
         Raises:
             InvalidInput: The segment is unknown.
         """
-        today, policy, aliases = self.day(as_of), self.policy, self.aliases
+        today, policy = self.day(as_of), self.policy
         known = {each.name: each for each in policy.lifecycle.segments}
         checked_choice(segment, known, "segment", needed=True)
-        wanted = known[segment]
+        return self._of_these(known[segment], customers, today)
+
+    def _of_these(self, wanted: Segment, customers: Sequence[str], today: int) -> tuple[str, ...]:
+        aliases = self.aliases
         if _compares_customers(wanted):
             members = self.keep(("in segment", wanted, today), lambda: frozenset(self._members(today).names(wanted)))
             return tuple(sorted(members.intersection(customers)))
@@ -710,6 +713,22 @@ def _compares_customers(segment: Segment) -> bool:
 def joined_facts(view: RetentionView) -> JoinedFacts:
     """Return a reader of the facts that come from other views, or are sealed."""
     return view._joined
+
+
+def customers_meeting(
+    view: RetentionView, segment: Segment, customers: Sequence[str] | None, *, today: int
+) -> tuple[str, ...]:
+    """Return the customers who meet all conditions of a segment, whether the policy has it or not, in order.
+
+    Args:
+        view: The view.
+        segment: The conditions.
+        customers: Surviving ids; None stands for all customers.
+        today: The ordinal of the day.
+    """
+    if customers is None:
+        return tuple(view._members(today).names(segment))
+    return view._of_these(segment, customers, today)
 
 
 def joined_views(view: RetentionView) -> tuple[LoyaltyView, RepairView]:

@@ -11,8 +11,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Connection, MetaData, Table, Text, and_, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    or_,
+    select,
+)
 
 from relations.log.database import Database, tables_of
 from relations.messages import to_micros
@@ -22,10 +37,14 @@ from relations.projections.running.rebuild_tokens import has_ended
 
 __all__ = [
     "ABANDONED_AFTER",
+    "all_of",
     "checkpoints",
     "edition_suffix",
     "is_edition_of",
+    "move_on",
     "now_micros",
+    "place_of",
+    "positions_of",
     "rebuilds_under_way",
     "writing_views",
 ]
@@ -61,11 +80,62 @@ ABANDONED_AFTER = 60_000_000
 
 def is_edition_of(projection: Projection) -> ColumnElement[bool]:
     """Return the condition that finds the checkpoint of a projection's present edition."""
-    return and_(
-        checkpoints.c.name == projection.name,
-        checkpoints.c.version == projection.version,
-        checkpoints.c.zone_data == zone_data_version(),
+    return _is_edition(projection.name, projection.version, zone_data_version())
+
+
+@cache  # every question asks: SQLAlchemy needs as long to build a statement as the database to answer it
+def _is_edition(name: str, version: int, zone_data: str) -> ColumnElement[bool]:
+    columns = checkpoints.c
+    return and_(columns.name == name, columns.version == version, columns.zone_data == zone_data)
+
+
+def place_of(connection: Connection, projection: Projection) -> tuple[int, str] | None:
+    """Return the position and the zone of a projection's present edition; None if it was never folded."""
+    statement = _place(projection.name, projection.version, zone_data_version())
+    found = connection.execute(statement).first()
+    return None if found is None else (found.position, found.zone)
+
+
+@cache
+def _place(name: str, version: int, zone_data: str) -> Select[tuple[int, str]]:
+    return select(checkpoints.c.position, checkpoints.c.zone).where(_is_edition(name, version, zone_data))
+
+
+def positions_of(connection: Connection, *projections: Projection) -> dict[str, int]:
+    """Return the positions of the present editions of projections by name, without those that were never folded."""
+    statement = _positions(tuple((each.name, each.version) for each in projections), zone_data_version())
+    return {row.name: row.position for row in connection.execute(statement)}
+
+
+@cache
+def _positions(editions: tuple[tuple[str, int], ...], zone_data: str) -> Select[tuple[str, int]]:
+    columns = checkpoints.c.name, checkpoints.c.position
+    return select(*columns).where(or_(*(_is_edition(*each, zone_data) for each in editions)))
+
+
+_MOVE = (
+    checkpoints.update()
+    .where(
+        checkpoints.c.name == bindparam("of"),
+        checkpoints.c.version == bindparam("of_version"),
+        checkpoints.c.zone_data == bindparam("of_zone_data"),
+        checkpoints.c.position == bindparam("expected"),
     )
+    .values(position=bindparam("to"), folded_at=bindparam("at"), failed_at=None, failed_stream=None, failure=None)
+)
+
+
+def move_on(connection: Connection, projection: Projection, expected: int, position: int) -> bool:
+    """Move the checkpoint on, if nobody else has: two processes can never both count an event."""
+    edition = {"of": projection.name, "of_version": projection.version, "of_zone_data": zone_data_version()}
+    moved = connection.execute(_MOVE, {**edition, "expected": expected, "to": position, "at": now_micros()})
+    return moved.rowcount == 1
+
+
+@cache
+def all_of(zone_data: str) -> Select[Any]:
+    """Return the statement that finds the checkpoints of every edition with a release of the time zone data."""
+    return select(checkpoints).where(checkpoints.c.zone_data == zone_data)
 
 
 def now_micros() -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CTE, Connection, func, or_, select
+from sqlalchemy import CTE, Connection, func, select
 
 from relations.aggregates.customer import CustomerAbsorbed, CustomerMerged, CustomerReleased, CustomerUnmerged
 from relations.log.codec import Codec
@@ -11,7 +11,7 @@ from relations.log.tables import log
 from relations.projections.keeping import ViewState
 from relations.projections.projection import Projection
 from relations.projections.running.aliases import NONE, PROJECTION, Alias, Aliases
-from relations.projections.running.checkpoints import checkpoints, is_edition_of
+from relations.projections.running.checkpoints import place_of, positions_of
 from relations.projections.running.tables import RowTable
 
 __all__ = ["AliasReader", "ids_in_log"]
@@ -30,6 +30,9 @@ class AliasReader:
         self._database = database
         self._is_filled_whole = is_filled_whole
         self._rows = RowTable.of(database, PROJECTION, Alias)
+        table = self._rows.table
+        self._newest = select(func.max(table.c.position))
+        self._merged = select(table).where(table.c.survivor.is_not(None))
         self._exists = False
         self._known: tuple[int, Aliases] = (0, NONE)
 
@@ -40,11 +43,11 @@ class AliasReader:
             if table.name not in tables_of(connection, [table.name]):
                 return NONE
             self._exists = True
-        position = connection.execute(select(func.max(table.c.position))).scalar() or 0
+        position = self._last(connection)
         known, aliases = self._known
         if position != known:
             decode = self._rows.decode
-            found = connection.execute(select(table).where(table.c.survivor.is_not(None)))
+            found = connection.execute(self._merged)
             aliases = Aliases.of([decode(row) for row in found])
             self._known = position, aliases
         return aliases
@@ -53,13 +56,10 @@ class AliasReader:
         """Return whether the aliases are of the same state as a projection's tables, as far as merges go."""
         if self._is_filled_whole:
             return True
-        columns = checkpoints.c.name, checkpoints.c.position
-        ours = or_(is_edition_of(PROJECTION), is_edition_of(projection))
-        positions: dict[str, int] = {row.name: row.position for row in connection.execute(select(*columns).where(ours))}
+        positions = positions_of(connection, PROJECTION, projection)
         if not {PROJECTION.name, projection.name} <= positions.keys():
             return True  # one of them has not been folded yet
-        newest: int = connection.execute(select(func.max(self._rows.table.c.position))).scalar() or 0
-        return newest <= positions[projection.name] <= positions[PROJECTION.name]
+        return self._last(connection) <= positions[projection.name] <= positions[PROJECTION.name]
 
     def state(self, connection: Connection, projection: Projection, generation: int) -> ViewState | None:
         """Return the state of a projection's tables; None if they or the aliases were never folded.
@@ -71,12 +71,12 @@ class AliasReader:
         """
         if not self._exists and self._rows.table.name not in tables_of(connection, [self._rows.table.name]):
             return None
-        ours = select(checkpoints.c.position, checkpoints.c.zone).where(is_edition_of(projection))
-        row = connection.execute(ours).first()
-        if row is None:
-            return None
-        newest: int = connection.execute(select(func.max(self._rows.table.c.position))).scalar() or 0
-        return ViewState(row.position, row.zone, generation, newest)
+        place = place_of(connection, projection)
+        return None if place is None else ViewState(*place, generation, self._last(connection))
+
+    def _last(self, connection: Connection) -> int:
+        """Return the position of the newest event that changed an alias."""
+        return connection.execute(self._newest).scalar() or 0
 
     def survivors(self) -> CTE:
         """Return all merged ids as a table of a query: `customer`, and `survivor`, the id that views answer for."""

@@ -23,8 +23,10 @@ from relations.projections.projection import Projection, Row, Rows
 from relations.projections.running.aliases import PROJECTION as ALIASES_PROJECTION
 from relations.projections.running.checkpoints import (
     ABANDONED_AFTER,
+    all_of,
     checkpoints,
     is_edition_of,
+    move_on,
     now_micros,
     writing_views,
 )
@@ -130,10 +132,8 @@ class Runner:
             self._prepare()
             # The thread that had the lock may have folded all that this one needs: what was recorded before it waited.
             end, behind = self._behind(wanted, until)
-            failures = self._catch_up_together(behind, batch, end)
-            for name in behind:
-                if name in failures:
-                    continue
+            failures, left = self._catch_up_together(behind, batch, end)
+            for name in left:
                 try:
                     self._catch_up(name, batch, end)
                 except ProjectionFailed as failure:
@@ -141,16 +141,22 @@ class Runner:
         if failures:
             raise next(iter(failures.values()))
 
-    def _catch_up_together(self, names: Sequence[str], batch: int, end: int) -> dict[str, ProjectionFailed]:
+    def _catch_up_together(
+        self, names: Sequence[str], batch: int, end: int
+    ) -> tuple[dict[str, ProjectionFailed], list[str]]:
         """Fold projections up to a position with one scan for all that stand at the same position.
 
         It stops at the first difficulty, such as a poison event or another process that folds too. The caller then goes
         on with each projection on its own, which finds out about it.
 
         Returns:
-            The projections that met a poison event in a rebuild.
+            The projections that met a poison event in a rebuild, and those that are left for the caller.
         """
         failures: dict[str, ProjectionFailed] = {}
+
+        def left(done: Iterable[str] = ()) -> list[str]:
+            return [name for name in names if name not in failures and name not in done]
+
         while True:
             zone = self._zone()
             with self._database.reading() as connection:
@@ -162,7 +168,7 @@ class Runner:
                 continue
             positions = {name: each.position for name, each in standing.items() if each.position < end}
             if not positions:
-                return failures
+                return failures, left(standing)
             lowest = min(positions.values())
             above = min((each for each in positions.values() if each > lowest), default=end)
             group = tuple(name for name in names if positions.get(name) == lowest)
@@ -173,7 +179,7 @@ class Runner:
             try:
                 self._step_together(folding, min(lowest + batch, above))
             except (ProjectionFailed, _Overtaken):
-                return failures
+                return failures, left()
             self._live = folding
 
     def _step_together(self, folding: LiveFolding, until: int) -> None:
@@ -185,7 +191,7 @@ class Runner:
         ):
             after = folding.position
             facts["events"] = until - after
-            if not all(self._advance(connection, name, after, until) for name in folding.names):
+            if not all(move_on(connection, self.projections[name], after, until) for name in folding.names):
                 raise _Overtaken
             folding.fold(connection, until)
 
@@ -273,7 +279,7 @@ class Runner:
         while until > after:
             try:
                 with writing_views(self._database) as connection:
-                    if not self._advance(connection, projection.name, after, until):
+                    if not move_on(connection, projection, after, until):
                         return  # another process was faster: nothing of this was counted
                     folding = Folding(self._codec, [projection], local_time(zone))
                     fold_live(self._log, connection, folding, self._tables[projection.name], after, until)
@@ -292,15 +298,6 @@ class Runner:
         if failure is not None:
             self._fail(failure)
             raise failure
-
-    def _advance(self, connection: Connection, name: str, expected: int, position: int) -> bool:
-        """Move the checkpoint on, if nobody else has: two processes can never both count an event."""
-        moved = connection.execute(
-            checkpoints.update()
-            .where(is_edition_of(self.projections[name]), checkpoints.c.position == expected)
-            .values(position=position, folded_at=now_micros(), failed_at=None, failed_stream=None, failure=None)
-        )
-        return moved.rowcount == 1
 
     def _fail(self, failure: ProjectionFailed) -> None:
         logger.error(
@@ -487,7 +484,7 @@ class Runner:
         """Return the checkpoints of the present editions by name; without those that were never folded."""
         if not self._prepared and not tables_of(connection, [checkpoints.name]):
             return {}
-        found = connection.execute(select(checkpoints).where(checkpoints.c.zone_data == zone_data_version()))
+        found = connection.execute(all_of(zone_data_version()))
         return {row.name: row for row in found if self._is_ours(row)}
 
     def older_editions(self, connection: Connection) -> dict[str, tuple[int, str]]:

@@ -25,6 +25,7 @@ from relations.report.html.sections import (
     retention,
     satisfaction,
     team,
+    ties,
     value,
 )
 from relations.report.html.wording import Wording, of_the_page
@@ -48,6 +49,7 @@ _SECTIONS: tuple[Callable[[Asked], Section], ...] = (
     contact.section,
     due.section,
     care.section,
+    ties.section,
 )
 """All sections, in order."""
 

@@ -46,16 +46,21 @@ from relations.aggregates.complaint import (
     WithdrawComplaint,
 )
 from relations.aggregates.customer import (
+    AcceptHandover,
     AnswerFeedback,
     AnswerOffer,
+    AssignCustomer,
     BeginPlan,
     CancelAcquisitionCost,
     CodeFeedback,
+    DropContact,
     EndPlan,
     EraseCustomer,
     GiveFeedback,
     ItemAnswer,
     MergeCustomer,
+    NameContact,
+    NoteTrait,
     PurchaseLine,
     RecordAcquisitionCost,
     RecordInteraction,
@@ -65,6 +70,7 @@ from relations.aggregates.customer import (
     ReverseRefund,
     ScoreSentiment,
     SendOffer,
+    StateRung,
     UnmergeCustomer,
     WithholdOffer,
 )
@@ -140,7 +146,9 @@ def _care_plans() -> tuple[CarePlan, ...]:
 
 def write_stories(diary: Diary) -> None:
     """Write the stories into a history's diary."""
-    for number, story in enumerate((_case, _improvement, _desk, _posts, _friends, _account, _merge, _campaign, _open)):
+    for number, story in enumerate(
+        (_case, _improvement, _desk, _posts, _friends, _account, _merge, _campaign, _open, _ties)
+    ):
         begins = datetime(diary.first.year, diary.first.month, diary.first.day, tzinfo=UTC)
         first = max(20, diary.days - _LAST_DAYS) if story in (_posts, _open) else 20 + 9 * number
         for step, (day, hour, kind, fields) in enumerate(story(diary.first)):
@@ -393,6 +401,22 @@ def _campaign(first: date) -> Iterator[Step]:
             yield _package(number, guest, c)
     yield 0, 8, RegisterCustomer, {"customer": "story-agency", "kind": "partner", "name": "Alpenreisen"}
     yield 40, 9, EndCampaign, {**c, "reason": "over"}
+
+
+def _ties(_first: date) -> Iterator[Step]:
+    """Show an organisation with its contacts, and a guest that a new owner takes over."""
+    yield 0, 8, RegisterCustomer, {"customer": "story-firm", "kind": "organisation", "name": "Alpenbau"}
+    yield 0, 9, NameContact, {"customer": "story-firm", "contact": "story-emma", "level": "top", "role": "director"}
+    yield 1, 9, NameContact, {"customer": "story-firm", "contact": "story-paul", "level": "working", "role": "buyer"}
+    yield 9, 9, DropContact, {"customer": "story-firm", "contact": "story-paul"}
+    yield 1, 10, StateRung, {"customer": "story-firm", "rung": "strategic", "by": "ann"}
+    guest = {"customer": "story-olga"}
+    yield 1, 9, AssignCustomer, {**guest, "owner": "ann", "deputy": "bao"}
+    yield 1, 10, NoteTrait, {**guest, "trait": "taboo", "about": "lilies"}
+    yield 1, 11, NoteTrait, {**guest, "trait": "preference", "about": "quiet room"}
+    yield 30, 9, AssignCustomer, {**guest, "owner": "cleo", "reason": "on leave"}
+    yield 31, 9, AcceptHandover, guest
+    yield 90, 9, AssignCustomer, {**guest, "owner": "dov", "deputy": "cleo"}
 
 
 def _package(number: int, guest: dict[str, str], campaign: dict[str, str]) -> Step:

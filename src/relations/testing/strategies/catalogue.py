@@ -46,6 +46,7 @@ from relations.aggregates.customer import (
     Regarding,
     ScoreSentiment,
     SendInvitation,
+    StateRung,
 )
 from relations.aggregates.goal import (
     EndGoal,
@@ -82,6 +83,7 @@ from relations.messages import Channel, Command, Id, Label, Money, Tender, Term,
 from relations.policies import Policy, Surveys
 from relations.policies.indicators import INDICATORS
 from relations.policies.instruments import SERVQUAL
+from relations.policies.lifecycle import LADDER
 from relations.policies.sales.pipeline import DEFAULT_STAGES
 from relations.testing.strategies.policies import calendars, policies
 from relations.testing.strategies.values import channels, ids, labels, moments, moneys, terms, texts
@@ -287,6 +289,7 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (RecordInteraction, "topics"): lambda: st.sampled_from(((), (), ("pillow",), ("clock", "breakfast"))),
     (RecordInteraction, "kind"): lambda: st.sampled_from(("message", "short_call", "long_call", "visit", "gift")),
     (NoteTrait, "about"): lambda: st.sampled_from(("pillow", "breakfast")),
+    (StateRung, "rung"): lambda: st.sampled_from((None, *(rung.name for rung in LADDER))),
     (DropTrait, "about"): lambda: st.sampled_from(("pillow", "breakfast")),
     (NoteCulture, "languages"): lambda: st.sampled_from(((), ("de", "en-GB"), ("zh-Hant",))),
     (ReleaseAccount, "into"): lambda: ids(among=["s1", "s2"]),

@@ -14,6 +14,7 @@ from relations.aggregates.customer.decide.plans import PLAN_RULES
 from relations.aggregates.customer.decide.portrait import PORTRAIT_RULES
 from relations.aggregates.customer.decide.profile import PROFILE_RULES
 from relations.aggregates.customer.decide.purchases import PURCHASE_RULES
+from relations.aggregates.customer.decide.ties import TIE_RULES
 from relations.aggregates.customer.state import Customer
 from relations.aggregates.terms import refuse_unknown_terms
 from relations.messages import Command, Event
@@ -33,6 +34,7 @@ _BY_POLICY: dict[type[Command], Callable[[Customer, Any, Policy], list[Event]]] 
     **CONTACT_RULES,
     **OFFER_RULES,
     **PLAN_RULES,
+    **TIE_RULES,
 }
 """Rules that depend on the policy in force."""
 

@@ -33,6 +33,7 @@ _KINDS = {
     "tier_warning": ("warn of losing a tier", "a warning"),
     "contact": ("make a contact of a care plan", "nothing: people have to act"),
     "lapse": ("a contact of a care plan lapses", "a lapsed step"),
+    "handover": ("a new owner takes over", "take over what must not be lost (AcceptHandover)"),
     "renewal": ("a round of a care plan ends", "the next round, or the end of the plan"),
 }
 

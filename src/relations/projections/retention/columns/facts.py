@@ -329,6 +329,7 @@ FACTS_OF_ALL: dict[Fact, Callable[[Members], _Number | _Words]] = {
     "channel": _profile("channel"),
     "preferred_channel": _profile("preferred_channel"),
     "pace": _profile("pace"),
+    "owner": _profile("owner"),
     "purchase_channel": _firsts("channels"),
     "category": _firsts("categories"),
     "need": _traits("need"),

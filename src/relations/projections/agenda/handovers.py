@@ -1,0 +1,34 @@
+"""Folds of handovers: customers whose new owner has to take over what must not be lost."""
+
+from __future__ import annotations
+
+from relations.aggregates.customer import CustomerAssigned, HandoverAccepted
+from relations.messages import Envelope
+from relations.projections.agenda.rows import Item
+from relations.projections.projection import Folds, Rows
+
+__all__ = ["FOLDS", "drop_handovers"]
+
+FOLDS = Folds()
+_KIND = "handover"
+
+
+@FOLDS.on(CustomerAssigned)
+def customer_assigned(rows: Rows, event: CustomerAssigned, at: Envelope) -> None:
+    """Open the handover to the new owner, in place of one that nobody accepted."""
+    if event.handover:
+        rows.drop(Item, at.customer, at.stream, "", f"{_KIND}/{event.previous}")
+        row = rows.need(Item, at.customer, at.stream, "", f"{_KIND}/{event.owner}")
+        row.kind, row.at, row.again = _KIND, event.at, at.position
+
+
+@FOLDS.on(HandoverAccepted)
+def handover_accepted(rows: Rows, event: HandoverAccepted, at: Envelope) -> None:
+    """Close the handover."""
+    rows.drop(Item, at.customer, at.stream, "", f"{_KIND}/{event.owner}")
+
+
+def drop_handovers(rows: Rows, customer: str) -> None:
+    """Remove the open handovers of a customer."""
+    for key in [key for key, row in rows.tables[Item].items() if key[0] == customer and row.kind == _KIND]:
+        rows.drop(Item, *key)

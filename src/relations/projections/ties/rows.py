@@ -1,0 +1,164 @@
+"""The row behind a customer's ties: owners, statements about the ladder, and the contacts of an organisation."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from relations.aggregates.customer import (
+    ContactDropped,
+    ContactNamed,
+    CustomerAssigned,
+    CustomerErased,
+    CustomerRegistered,
+    HandoverAccepted,
+    RungStated,
+)
+from relations.messages import Envelope
+from relations.projections.projection import CustomerRow, Projection, Rows
+
+__all__ = ["PROJECTION", "ContactLine", "OwnerLine", "RungLine", "TieRow"]
+
+
+class OwnerLine(msgspec.Struct, array_like=True, order=True, gc=False):
+    """An owner of a customer.
+
+    Attributes:
+        at: Since when, UTC microseconds.
+        position: The log position.
+        owner: The staff member.
+        deputy: The one who stands in for them; empty if there is none.
+    """
+
+    at: int
+    position: int
+    owner: str
+    deputy: str = ""
+
+
+class RungLine(msgspec.Struct, array_like=True, order=True, gc=False):
+    """A statement about the rung on the ladder.
+
+    Attributes:
+        at: Since when, UTC microseconds.
+        position: The log position.
+        rung: The rung; empty if the policy's conditions count again.
+        by: The staff member who said so; empty if that was not recorded.
+    """
+
+    at: int
+    position: int
+    rung: str = ""
+    by: str = ""
+
+
+class ContactLine(msgspec.Struct, array_like=True, order=True, gc=False):
+    """A contact in an organisation.
+
+    Attributes:
+        at: When they were named as it is now, UTC microseconds.
+        level: Their level.
+        role: Their role; empty if it was not recorded.
+    """
+
+    at: int
+    level: str
+    role: str = ""
+
+
+class TieRow(CustomerRow, gc=False):
+    """The ties of a customer.
+
+    Attributes:
+        kind: `person`, `author`, `organisation` or `partner`.
+        owners: Their owners, in order of business time.
+        handover: The open handover to a new owner: its time and log position, and that owner; None if none is open.
+        previous: The owner who has to hand over; empty if there is none.
+        rungs: The statements about their rung, in order of business time.
+        contacts: The contacts of an organisation, by id.
+    """
+
+    table: ClassVar[str] = "ties"
+    kind: str = ""
+    owners: list[OwnerLine] = msgspec.field(default_factory=list)
+    handover: OwnerLine | None = None
+    previous: str = ""
+    rungs: list[RungLine] = msgspec.field(default_factory=list)
+    contacts: dict[str, ContactLine] = msgspec.field(default_factory=dict)
+
+    def absorb(self, other: TieRow) -> None:
+        """Add the ties of another id of the customer. The later of two open handovers counts."""
+        self.kind = max(self.kind, other.kind)
+        self.owners = sorted([*self.owners, *other.owners])
+        self.rungs = sorted([*self.rungs, *other.rungs])
+        if other.handover is not None and (self.handover is None or self.handover < other.handover):
+            self.handover, self.previous = other.handover, other.previous
+        for name, theirs in other.contacts.items():
+            self.contacts[name] = max(theirs, self.contacts.get(name, theirs))
+
+    def owner_at(self, moment: int) -> OwnerLine | None:
+        """Return the owner at a moment; None if there was none."""
+        return next((each for each in reversed(self.owners) if each.at <= moment), None)
+
+    def stated_at(self, moment: int) -> RungLine | None:
+        """Return the statement about the rung that counts at a moment; None if the conditions count."""
+        found = next((each for each in reversed(self.rungs) if each.at <= moment), None)
+        return found if found is not None and found.rung else None
+
+
+PROJECTION = Projection(name="ties", version=1, tables=(TieRow,))
+
+
+def _tie(rows: Rows, at: Envelope) -> TieRow:
+    return rows.need(TieRow, at.customer)
+
+
+@PROJECTION.on(CustomerRegistered)
+def customer_registered(rows: Rows, event: CustomerRegistered, at: Envelope) -> None:
+    """Keep the kind of customer."""
+    _tie(rows, at).kind = event.kind
+
+
+@PROJECTION.on(CustomerAssigned)
+def customer_assigned(rows: Rows, event: CustomerAssigned, at: Envelope) -> None:
+    """Add an owner, and open the handover if there is one."""
+    row = _tie(rows, at)
+    line = OwnerLine(event.at, at.position, event.owner, event.deputy or "")
+    row.owners = sorted([*row.owners, line])
+    if event.handover:
+        row.handover, row.previous = line, event.previous or ""
+
+
+@PROJECTION.on(HandoverAccepted)
+def handover_accepted(rows: Rows, _event: HandoverAccepted, at: Envelope) -> None:
+    """Close the handover."""
+    row = _tie(rows, at)
+    row.handover, row.previous = None, ""
+
+
+@PROJECTION.on(CustomerErased)
+def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
+    """Close the handover of an erased customer. There is nothing left that must not be lost."""
+    row = rows.get(TieRow, at.customer)
+    if row is not None:
+        row.handover, row.previous = None, ""
+
+
+@PROJECTION.on(RungStated)
+def rung_stated(rows: Rows, event: RungStated, at: Envelope) -> None:
+    """Add a statement about the rung."""
+    row = _tie(rows, at)
+    row.rungs = sorted([*row.rungs, RungLine(event.at, at.position, event.rung or "", event.by or "")])
+
+
+@PROJECTION.on(ContactNamed)
+def contact_named(rows: Rows, event: ContactNamed, at: Envelope) -> None:
+    """Keep a contact as last named."""
+    _tie(rows, at).contacts[event.contact] = ContactLine(event.at, event.level, event.role or "")
+
+
+@PROJECTION.on(ContactDropped)
+def contact_dropped(rows: Rows, event: ContactDropped, at: Envelope) -> None:
+    """Remove a contact."""
+    _tie(rows, at).contacts.pop(event.contact, None)

@@ -1,0 +1,323 @@
+"""The view of ties: where relationships stand, what binds customers, who is responsible, and what files lack."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from typing import ClassVar
+
+from relations.errors import InvalidInput
+from relations.messages import from_micros, minor_digits
+from relations.months import last_day, months_after
+from relations.projections.agenda.items import AgendaItem
+from relations.projections.agenda.view import AgendaView
+from relations.projections.arguments import Page, checked_choice
+from relations.projections.customers.portraits import PortraitRow
+from relations.projections.customers.rows import Consent
+from relations.projections.customers.view import CustomersView
+from relations.projections.desk.tickets import Ticket
+from relations.projections.desk.view import DeskView
+from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.projection import Projection
+from relations.projections.retention.patronage import Patronage
+from relations.projections.retention.view import RetentionView, customers_meeting, joined_views
+from relations.projections.ties.profiles import (
+    FileStanding,
+    Handover,
+    LadderMonth,
+    LadderRung,
+    OrganisationContact,
+    OwnerSince,
+    RungCustomer,
+    SwitchingCost,
+    Tie,
+)
+from relations.projections.ties.rows import PROJECTION, OwnerLine, TieRow
+from relations.projections.view import View
+
+__all__ = ["TiesView"]
+
+_YEAR_DAYS = 365.25
+_DAY = 86_400_000_000
+_KNOWN_BY = {
+    "name": ("name",),
+    "contact": ("email", "phone"),
+    "birthday": ("birthday",),
+    "language": ("language", "culture languages"),
+    "region": ("region",),
+}
+"""The subjects of a portrait that make a part of a file known."""
+_PARTS = (*_KNOWN_BY, "consent", "preferences")
+_BINDING = ("preference", "habit", "need")
+
+
+class TiesView(View):
+    """Ties with customers: the ladder, switching cost, owners and handovers, contacts, and files."""
+
+    projection: ClassVar[Projection] = PROJECTION
+    reads: ClassVar[tuple[type[View], ...]] = (AgendaView, CustomersView, DeskView, LoyaltyView, RetentionView)
+
+    _others: tuple[AgendaView, CustomersView, DeskView, LoyaltyView, RetentionView]
+
+    def _parts(self) -> Iterator[View]:
+        """Yield the views that answer together, with those that the ladder's conditions may ask."""
+        yield from super()._parts()
+        yield from joined_views(self._others[4])
+
+    # --- the ladder -------------------------------------------------------------------------------------------------
+
+    def ladder(self, *, month: str | None = None) -> list[LadderRung]:
+        """Count the customers on each rung of the policy's ladder at the end of a month, the loosest rung first.
+
+        Args:
+            month: The month, such as `2024-05`; the present moment by default.
+
+        Raises:
+            InvalidInput: The month is malformed.
+        """
+        standing = self._standing(self._evening(month))
+        counts = Counter(each.rung for each in standing.values())
+        stated = Counter(each.rung for each in standing.values() if each.stated)
+        names = [rung.name for rung in self.policy.lifecycle.ladder]
+        return [LadderRung(rung=name, customers=counts[name], stated=stated[name]) for name in names]
+
+    def on_rung(
+        self, rung: str, *, month: str | None = None, limit: int | None = None, after: str | None = None
+    ) -> list[RungCustomer]:
+        """Return the customers who stand on a rung at the end of a month, by id.
+
+        Args:
+            rung: The rung.
+            month: The month, such as `2024-05`; the present moment by default.
+            limit: At most this many; None for all.
+            after: Only those after this customer.
+
+        Raises:
+            InvalidInput: The rung is unknown, the month is malformed, or `limit` is negative.
+        """
+        checked_choice(rung, [each.name for each in self.policy.lifecycle.ladder], "rung", needed=True)
+        standing = self._standing(self._evening(month))
+        found = [standing[name] for name in sorted(standing) if standing[name].rung == rung]
+        return Page(limit, after).of_names(found, lambda each: each.customer)
+
+    def months(self, customer: str, *, months: int = 12) -> list[LadderMonth]:
+        """Return the rung of a customer at the end of each of the last months, the earliest first.
+
+        Args:
+            customer: Any of their ids.
+            months: The number of months, the present one included.
+
+        Raises:
+            InvalidInput: `months` is below 1.
+        """
+        if months < 1:
+            raise InvalidInput(
+                f"months must be 1 or more, not {months}", code="invalid_limit", field="months", hint="Give 1 or more"
+            )
+        present, name = self.local.month(self.now), self.aliases.survivor(customer)
+        found = []
+        for month in (months_after(present, number) for number in range(1 - months, 1)):
+            standing = self._standing(self._evening(month), [name]).get(name)
+            rung = None if standing is None else standing.rung
+            found.append(LadderMonth(month=month, rung=rung, stated=standing is not None and standing.stated))
+        return found
+
+    def _evening(self, month: str | None) -> int:
+        """Return the last moment of a month, or the present if that is earlier, UTC microseconds."""
+        if month is None:
+            return self.now
+        try:
+            after = date.fromordinal(last_day(month) + 1)
+        except ValueError:
+            raise InvalidInput(
+                f"{month!r} is not a month", code="invalid_month", field="month", hint="Write it as 2024-05"
+            ) from None
+        return min(self.local.start(after) - 1, self.now)
+
+    def _standing(self, moment: int, customers: Sequence[str] | None = None) -> dict[str, RungCustomer]:
+        """Return the rung of customers at a moment, by surviving id; those on no rung are left out."""
+        retention = self._others[4]
+        today, ladder = self.local.day(moment), self.policy.lifecycle.ladder
+        found: dict[str, RungCustomer] = {}
+        for rung in ladder:
+            for name in customers_meeting(retention, rung, customers, today=today):
+                found[name] = RungCustomer(customer=name, rung=rung.name)
+        known = {rung.name for rung in ladder}
+        for row in self.rows_of_some(TieRow, customers):
+            said = row.stated_at(moment)
+            if said is not None and said.rung in known:
+                by = said.by or None
+                found[row.customer] = RungCustomer(customer=row.customer, rung=said.rung, stated_by=by, stated=True)
+        return found
+
+    # --- one customer -----------------------------------------------------------------------------------------------
+
+    def tie(self, customer: str) -> Tie:
+        """Return the ties with one customer.
+
+        Args:
+            customer: Any of their ids.
+        """
+        name = self.aliases.survivor(customer)
+        row = self._row(name)
+        standing = self._standing(self.now, [name]).get(name)
+        owner = row.owner_at(self.now)
+        contacts = sorted(row.contacts.items(), key=lambda item: (item[1].level, item[0]))
+        return Tie(
+            customer=name,
+            kind=row.kind or "person",
+            rung=None if standing is None else standing.rung,
+            stated=standing is not None and standing.stated,
+            owner=None if owner is None else _owner(owner),
+            owners=tuple(_owner(each) for each in row.owners),
+            switching_cost=self._switching_cost(name, owner),
+            contacts=tuple(
+                OrganisationContact(
+                    contact=contact, level=line.level, role=line.role or None, since=from_micros(line.at)
+                )
+                for contact, line in contacts
+            ),
+        )
+
+    def _row(self, customer: str) -> TieRow:
+        found = self.rows(TieRow, customer=customer)
+        return found[0] if found else TieRow(customer)
+
+    def _switching_cost(self, customer: str, owner: OwnerLine | None) -> SwitchingCost:
+        _agenda, _customers, _desk, loyalty, retention = self._others
+        account = loyalty.account(customer)
+        is_member = account is not None and account.enrolled_at is not None and account.closed_at is None
+        patrons = retention.rows_of_some(Patronage, [customer])
+        today = self.local.day(self.now)
+        first = patrons[0].first_day(today, self.local) if patrons else None
+        known = [word for row in patrons for sort in (*_BINDING, "taboo") for word in row.traits_of(sort)]
+        coupons = [each for each in loyalty.coupons(customer) if each.status == "open"] if is_member else []
+        return SwitchingCost(
+            points=account.balance if account is not None and is_member else None,
+            points_value=self._worth(account.balance) if account is not None and is_member else None,
+            tier=account.tier.tier if account is not None and account.tier is not None and is_member else None,
+            clubs=tuple(account.clubs) if account is not None and is_member else (),
+            coupons=len(coupons),
+            years=0.0 if first is None else (today - first) / _YEAR_DAYS,
+            owner_years=None if owner is None else (self.now - owner.at) / _DAY / _YEAR_DAYS,
+            preferences=len(known),
+        )
+
+    def _worth(self, points: int) -> int | None:
+        policy = self.policy
+        rate, digits = policy.programme.rates.get(policy.currency), minor_digits(policy.currency)
+        return None if not rate else int(points / rate * 10**digits)
+
+    # --- owners -----------------------------------------------------------------------------------------------------
+
+    def customers_of(
+        self, owner: str, *, deputy: bool = False, limit: int | None = None, after: str | None = None
+    ) -> list[str]:
+        """Return the customers that a staff member is responsible for, by id.
+
+        Args:
+            owner: The staff member.
+            deputy: Also those for that they stand in.
+            limit: At most this many; None for all.
+            after: Only those after this customer.
+
+        Raises:
+            InvalidInput: `limit` is negative.
+        """
+        found = []
+        for row in self.rows(TieRow, order_by=(self.table(TieRow).c.customer,)):
+            line = row.owner_at(self.now)
+            if line is not None and (line.owner == owner or (deputy and line.deputy == owner)):
+                found.append(row.customer)
+        return Page(limit, after).of_names(found, str)
+
+    def handovers(self, *, owner: str | None = None) -> list[Handover]:
+        """Return the customers that a new owner has to take over, the earliest assignment first.
+
+        Each comes with everything that must not be lost: open cases, promises, steps of care plans, taboos and
+        preferences.
+
+        Args:
+            owner: Only those of this new owner.
+        """
+        rows = [row for row in self.rows(TieRow) if row.handover is not None]
+        found = [self._handover(row, row.handover) for row in rows if row.handover is not None]
+        return sorted(
+            (each for each in found if owner is None or each.owner == owner),
+            key=lambda each: (each.since, each.customer),
+        )
+
+    def _handover(self, row: TieRow, line: OwnerLine) -> Handover:
+        agenda, _customers, desk, _loyalty, retention = self._others
+        items = agenda.for_customer(row.customer)
+        patrons = retention.rows_of_some(Patronage, [row.customer])
+        tickets = [each for each in desk.rows(Ticket, customer=row.customer) if each.is_pending]
+        tickets.sort(key=lambda each: (each.due_at, each.complaint))
+
+        def known(*sorts: str) -> tuple[str, ...]:
+            return tuple(sorted({word for each in patrons for sort in sorts for word in each.traits_of(sort)}))
+
+        return Handover(
+            customer=row.customer,
+            owner=line.owner,
+            deputy=line.deputy or None,
+            previous=row.previous,
+            since=from_micros(line.at),
+            open_cases=tuple(each.complaint for each in tickets),
+            promises=tuple(each for each in items if _is_promise(each)),
+            plan_steps=tuple(each for each in items if each.kind == "contact"),
+            taboos=known("taboo"),
+            preferences=known(*_BINDING),
+        )
+
+    # --- files ------------------------------------------------------------------------------------------------------
+
+    def files(
+        self, *, stale_days: int | None = None, limit: int | None = 50, after: str | None = None
+    ) -> list[FileStanding]:
+        """Return the completeness and freshness of customers' files, the least complete first.
+
+        Erased customers are left out.
+
+        Args:
+            stale_days: Only files that have not changed for this many days.
+            limit: At most this many; None for all.
+            after: Only those that rank after this customer.
+
+        Raises:
+            InvalidInput: `limit` is negative, or `after` is not a customer of the list.
+        """
+        customers = self._others[1]
+        agreed = {row.customer for row in customers.rows(Consent)}
+        known = [row for row in customers.rows(PortraitRow) if row.erased_at is None]
+        found = [self._file(row, row.customer in agreed) for row in known]
+        kept = [each for each in found if stale_days is None or each.days is None or each.days >= stale_days]
+        kept.sort(key=lambda each: (each.share, -(each.days or 0), each.customer))
+        return Page(limit, after).of_ranks(kept, lambda each: each.customer)
+
+    def _file(self, row: PortraitRow, has_consent: bool) -> FileStanding:
+        held = {about for about, said in row.said.items() if said and said[-1].value is not None}
+        known = {part for part, subjects in _KNOWN_BY.items() if held.intersection(subjects)}
+        known |= {"consent"} if has_consent else set()
+        known |= {"preferences"} if any(about.startswith("trait ") for about in held) else set()
+        touched = max((each.at for said in row.said.values() for each in said), default=None)
+        return FileStanding(
+            customer=row.customer,
+            known=tuple(part for part in _PARTS if part in known),
+            missing=tuple(part for part in _PARTS if part not in known),
+            share=len(known) / len(_PARTS),
+            touched_at=None if touched is None else from_micros(touched),
+            days=None if touched is None else timedelta(microseconds=self.now - touched).days,
+        )
+
+
+_PROMISES = frozenset({"acknowledge", "next_response", "resolve", "follow_up", "answer"})
+
+
+def _is_promise(item: AgendaItem) -> bool:
+    return item.kind in _PROMISES
+
+
+def _owner(line: OwnerLine) -> OwnerSince:
+    return OwnerSince(owner=line.owner, deputy=line.deputy or None, since=from_micros(line.at))
