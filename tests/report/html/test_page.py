@@ -161,12 +161,17 @@ def test_every_name_of_the_library_has_words() -> None:
 
 def test_figures_about_customers_lead_to_who_they_are(pages: Mapping[str, str], group: Relations) -> None:
     page = pages["en"]
-    for name in ("stages", "kinds", "segments", "grades", "groups", "states"):
+    for name in ("stages", "kinds", "segments", "grades", "groups", "states", "tiers"):
         begin = page.index(f'id="people-{name}"')
         assert f'href="#people-{name}"' in page
         listed = re.findall(r"(?:g[0-9]{6}|story-[a-z-]+)", page[begin : page.index("</table>", begin)])
         assert listed, name
         assert all(group.views.customers.portrait(customer).customer for customer in listed[:3])
+    # Each indicator of the board leads to the section that has its details.
+    tiles = re.findall(r'<div class="name"><a href="#([a-z]+)">', page)
+    assert len(tiles) == page.count('<div class="tile ') > 10
+    assert all(f'<section id="{name}">' in page for name in tiles)
+    assert "board" not in tiles
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -175,7 +180,8 @@ def test_an_empty_log_says_why_there_is_nothing(empty: Relations, language: str)
     tags = read(page)
     assert not [tag for tag, _ in tags if tag in ("svg", "script")]
     figures = [attributes for tag, attributes in tags if tag == "figure"]
-    assert {figure["data-figure"] for figure in figures} == FIGURES
+    # Its policy has no care plans.
+    assert {figure["data-figure"] for figure in figures} == FIGURES - {"care-next", "care-kept"}
     assert page.count('class="said empty"') == len(figures)
 
 

@@ -157,6 +157,14 @@ class RecordingClock:
             raise RuntimeError(msg)
         return self._now
 
+    def advance(self, to: datetime) -> None:
+        """Show a later time, such as the end of the history; an earlier one changes nothing.
+
+        Args:
+            to: The time, with a zone.
+        """
+        self._now = to if self._now is None else max(self._now, to)
+
     def __iter__(self) -> Iterator[Command]:
         for recorded_at, command in self._recorded:
             self._now = recorded_at
