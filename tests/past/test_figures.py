@@ -342,6 +342,7 @@ NOT_COMPUTED: dict[str, str] = {
     "customers": "lists people and what is known of them",
     "desk": "lists cases and counts them by owner",
     "posts": "lists posts",
+    "ties": "counts customers by rung and lists them",
     "team": "figures of staff members are not explained yet; their cases are rows of the desk",
     "care": "sums a tally, which --tally explains; its share is the board's care_kept",
     "loyalty": "sums tallies, which --tally explains, and lists accounts",
