@@ -14,12 +14,8 @@ _SHOWN = 8
 def section(asked: Asked) -> Section:
     """Return the figures of the latest campaigns that had started by the day asked about."""
     say, view = asked.say, asked.engine.views.campaigns
-    plans = (
-        []
-        if asked.is_past
-        else [plan for plan in view.calendar() if plan.started_at is not None and plan.started_at <= asked.at]
-    )
-    latest = sorted(plans, key=lambda plan: (plan.starts, plan.campaign))[-_SHOWN:]
+    plans = [plan for plan in view.calendar() if plan.started_at is not None and plan.started_at <= asked.at]
+    latest = [] if asked.is_past else sorted(plans, key=lambda plan: (plan.starts, plan.campaign))[-_SHOWN:]
     results = [view.results(plan.campaign, currency=asked.currency) for plan in latest]
     figures = [_returns(asked, results), _partners(asked)]
     return Section("campaigns", say("campaigns.title"), say("campaigns.note"), figures)
