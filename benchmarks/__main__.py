@@ -22,7 +22,9 @@ from rich.console import Console
 
 from benchmarks import (
     as_of,
+    campaign,
     complaints,
+    customer,
     importing,
     lifetime_value,
     live,
@@ -33,8 +35,10 @@ from benchmarks import (
     people,
     questions,
     rebuild,
+    reporting,
     scaling,
     sealing,
+    service,
     single,
     threads,
     verifying,
@@ -52,12 +56,14 @@ MEASUREMENTS: dict[str, ModuleType] = {
     for module in (
         single,
         threads,
+        service,
         observing,
         importing,
         loading,
         rebuild,
         live,
         complaints,
+        campaign,
         members,
         scaling,
         as_of,
@@ -66,6 +72,8 @@ MEASUREMENTS: dict[str, ModuleType] = {
         sealing,
         people,
         questions,
+        customer,
+        reporting,
         verifying,
     )
 }

@@ -9,17 +9,23 @@ spread over the whole log as in the simulated history.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
+from random import Random
 from typing import Any
+
+from sqlalchemy import func, select
 
 from benchmarks.harness import Workspace
 from relations import Relations
+from relations.events import PurchaseRecorded
 from relations.log.log import Entry, Writer
 from relations.log.personal import Keys, has_personal, open_event, seal_event
-from relations.messages import Command
+from relations.log.tables import log
+from relations.messages import Command, from_micros
 from relations.testing.hotel.simulation import RecordingClock, simulate_recorded
 
-__all__ = ["copies_of", "large_log", "open_log", "simulated_batches"]
+__all__ = ["copies_of", "folded_log", "large_log", "open_log", "simulated_batches", "some_customers"]
 
 _PAGE = 1_000
 _COMMANDS_AN_EVENT = 0.86
@@ -39,6 +45,39 @@ def large_log(workspace: Workspace, events: int) -> Path:
     if copies <= 1:
         return base
     return workspace.once(f"a log of {events:,} events", lambda path: copies_of(base, path, copies))
+
+
+def folded_log(workspace: Workspace, events: int) -> Path:
+    """Return a log of about this many events whose views are up to date, with a recorded fit of the value models.
+
+    A service that is advanced in time has both (`relations run`).
+    """
+    path = large_log(workspace, events)
+    with open_log(path, durability="off") as engine:
+        engine.catch_up()
+        engine.refit_models(some_customers(engine, 1)[1])  # nothing, if it was fitted for another measurement
+        engine.catch_up()
+    return path
+
+
+def some_customers(engine: Relations, count: int) -> tuple[list[str], datetime]:
+    """Return the buyers of random events, each once, and the time of the log's last event.
+
+    Args:
+        engine: The engine.
+        count: About how many are needed; as many events are chosen three times over.
+    """
+    random = Random(9)
+    with engine.log.database.reading() as connection:
+        position, last = connection.execute(select(func.max(log.c.position), func.max(log.c.occurred_at))).one()
+        wanted = [random.randrange(2, position + 1) for _ in range(3 * count)]
+        bought = log.c.topic == PurchaseRecorded.topic
+        named = (
+            select(log.c.customer).where(log.c.position >= each, bought).order_by(log.c.position).limit(1)
+            for each in wanted
+        )
+        found = [connection.execute(each).scalar() for each in named]
+    return list(dict.fromkeys(name for name in found if name)), from_micros(last)
 
 
 def simulated_batches(commands: int, size: int) -> list[list[Command]]:

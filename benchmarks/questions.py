@@ -12,19 +12,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from random import Random
-from time import perf_counter
+from time import process_time
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
-
 from benchmarks.harness import Line, Workspace
-from benchmarks.histories import large_log, open_log
+from benchmarks.histories import folded_log, open_log, some_customers
 from relations import Relations
 from relations.commands import RecordPurchase
 from relations.errors import InvalidInput
-from relations.events import PurchaseRecorded
-from relations.log.tables import log
-from relations.messages import Money, from_micros
+from relations.messages import Money
 from relations.policies.value import DEFAULT_SEGMENTS
 from relations.projections.view import View
 
@@ -40,7 +36,7 @@ _LISTED = 5
 
 
 class Asked(NamedTuple):
-    """The times of one question, in milliseconds."""
+    """The times of one question, in milliseconds of processor time: nothing waits for a disk."""
 
     question: str
     first: float
@@ -52,7 +48,7 @@ def measure(workspace: Workspace) -> list[Line]:
     """Return the lines of this measurement."""
     lines: list[Line] = []
     for events in dict.fromkeys((workspace.scale.fewer_events, workspace.scale.events)):
-        path = workspace.copy(_folded(workspace, events), "questions")
+        path = workspace.copy(folded_log(workspace, events), "questions")
         workspace.say(f"asking every question, {events:,} events in the log")
         found = ask_all(lambda path=path: open_log(path, durability="off"))  # type: ignore[misc]  # bound on purpose
         budgets = events <= 1_000_000
@@ -69,13 +65,6 @@ def measure(workspace: Workspace) -> list[Line]:
     return lines
 
 
-def _folded(workspace: Workspace, events: int) -> Any:
-    path = large_log(workspace, events)
-    with open_log(path) as engine:
-        engine.catch_up()
-    return path
-
-
 def ask_all(open_engine: Callable[[], Relations], only: Callable[[str], bool] = lambda _name: True) -> list[Asked]:
     """Return the times of every question.
 
@@ -85,7 +74,7 @@ def ask_all(open_engine: Callable[[], Relations], only: Callable[[str], bool] = 
     """
     with open_engine() as engine:
         names = [name for name in questions_of(engine) if only(name)]
-        customers, last = _customers(engine)
+        customers, last = some_customers(engine, _NEW)
     found: list[Asked] = []
     for number, name in enumerate(names):
         with open_engine() as engine:
@@ -141,25 +130,10 @@ def _arguments(question: Callable[..., Any], customer: str, last: datetime) -> d
 
 
 def _milliseconds(question: Callable[..., Any], values: dict[str, Any]) -> float:
-    begun = perf_counter()
+    begun = process_time()
     with suppress(InvalidInput):  # a small log has too few answers for some figures
         question(**values)
-    return (perf_counter() - begun) * 1_000
-
-
-def _customers(engine: Relations) -> tuple[list[str], datetime]:
-    """Return the customers of random events, each once, and the time of the log's last event."""
-    random = Random(9)
-    with engine.log.database.reading() as connection:
-        position, last = connection.execute(select(func.max(log.c.position), func.max(log.c.occurred_at))).one()
-        wanted = [random.randrange(2, position + 1) for _ in range(3 * _NEW)]
-        bought = log.c.topic == PurchaseRecorded.topic
-        named = (
-            select(log.c.customer).where(log.c.position >= each, bought).order_by(log.c.position).limit(1)
-            for each in wanted
-        )
-        found = [connection.execute(each).scalar() for each in named]
-    return list(dict.fromkeys(name for name in found if name)), from_micros(last)
+    return (process_time() - begun) * 1_000
 
 
 def _line(what: str, found: list[Asked], of: Callable[[Asked], float], budget: float | None) -> Line:

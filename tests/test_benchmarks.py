@@ -21,12 +21,14 @@ FIELDS = {
 BUDGETS = {
     "single": {1.5, 0.5},
     "threads": {4.0, 3.0},
+    "service": {5.0, 2.0},
     "observing": {0.95},
     "import": {0.5},
     "loading": {8.0},
     "rebuild": {0.35, 150.0, 1.7},
     "live": {0.35},
     "complaints": {0.35},
+    "campaign": {0.67},
     "members": {0.35, 20.0},
     "scaling": {1.2},
     "as_of": {10.0, 0.2},
@@ -35,6 +37,8 @@ BUDGETS = {
     "sealing": {2.0, 5.0},
     "people": {50.0, 10.0},
     "questions": {500.0, 100.0, 20.0},
+    "customer": {700.0, 60.0},
+    "report": {5000.0},
     "verify": {4.0},
 }
 """What each measurement holds the engine to."""

@@ -66,6 +66,8 @@ from relations.projections.loyalty import (
     TierRisk,
     VintageBreakage,
 )
+from relations.projections.pipeline import ContractProfile, LossFigure, OpportunityProfile, PipelineResult, StageFigure
+from relations.projections.pipeline.view import PipelineView
 from relations.projections.posts import PlatformFigures, PostDay, PostsView, WaitingPost
 from relations.projections.posts.figures import UsualRange
 from relations.projections.repair import (
@@ -195,6 +197,7 @@ __all__ = [
     "ConsentStanding",
     "ContactFigure",
     "ContactsView",
+    "ContractProfile",
     "Contradiction",
     "ControlChart",
     "ControlPoint",
@@ -249,6 +252,7 @@ __all__ = [
     "LifecycleReport",
     "Lift",
     "Load",
+    "LossFigure",
     "LowTheme",
     "LoyaltySigns",
     "LoyaltyView",
@@ -258,11 +262,14 @@ __all__ = [
     "NpsFigure",
     "OpenLoop",
     "OpenLoops",
+    "OpportunityProfile",
     "OrganisationContact",
     "OwnerKept",
     "OwnerSince",
     "PartnerResult",
     "PeriodRates",
+    "PipelineResult",
+    "PipelineView",
     "PlanBeginning",
     "PlanStep",
     "PlatformFigures",
@@ -300,6 +307,7 @@ __all__ = [
     "StaffCourse",
     "StaffFit",
     "StaffProfile",
+    "StageFigure",
     "Statement",
     "StatementEntry",
     "StepTime",

@@ -38,6 +38,7 @@ _ASKED: dict[str, tuple[Any, ...]] = {
     "indicator": ("nps", "retention", "revenue", "open_cases"),
     "instrument": ("ces",),
     "months": (("2024-01", "2024-03"),),
+    "opportunity": ("n1", "n3"),
     "own_id": ("c1",),
     "purpose": ("surveys",),
     "segment": (DEFAULT_SEGMENTS[0].name,),
@@ -62,6 +63,8 @@ _ALSO: dict[str, tuple[dict[str, Any], ...]] = {
     "satisfaction.nps": _GROUPS,
     "satisfaction.response_rates": ({"by": ("month", "touchpoint")}, {"by": ("instrument",)}),
     "satisfaction.themes": _GROUPS,
+    "pipeline.losses": ({"by": "rival"},),
+    "pipeline.results": tuple({"by": name} for name in ("owner", "partner", "campaign", "what")),
     "team.figures": ({"by": "department"},),
     "satisfaction.trends": tuple(group for group in _GROUPS if group["by"] != ("month",)),
 }
