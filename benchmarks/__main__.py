@@ -22,6 +22,7 @@ from rich.console import Console
 
 from benchmarks import (
     as_of,
+    campaign,
     complaints,
     customer,
     importing,
@@ -62,6 +63,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
         rebuild,
         live,
         complaints,
+        campaign,
         members,
         scaling,
         as_of,

@@ -28,6 +28,7 @@ BUDGETS = {
     "rebuild": {0.35, 150.0, 1.7},
     "live": {0.35},
     "complaints": {0.35},
+    "campaign": {0.67},
     "members": {0.35, 20.0},
     "scaling": {1.2},
     "as_of": {10.0, 0.2},

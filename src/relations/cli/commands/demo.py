@@ -205,6 +205,7 @@ def _play(engine: Relations, clock: Any, screen: Screen, period: _Period) -> Dem
         bar.show(period.days, rate=report.commands / bar.seconds)
         seconds = bar.seconds
     ended_at = min(moment(f"{period.last}", engine.policy.zone) or clock(), period.until)
+    clock.advance(ended_at)
     time = engine.advance_time(ended_at)
     _measure(engine, ended_at)
     with progress_bar(screen, "Rebuilding the views") as bar:

@@ -24,10 +24,9 @@ from relations.projections.campaigns.profiles import (
 )
 from relations.projections.campaigns.rows import PROJECTION, AttributedPurchase, PlannedCampaign, Recipient
 from relations.projections.projection import Projection
-from relations.projections.purchase_days import days_of
 from relations.projections.retention.acquisition import won_by
 from relations.projections.retention.patronage import Patronage
-from relations.projections.retention.view import RetentionView
+from relations.projections.retention.view import RetentionView, buyers_on
 from relations.projections.view import View
 
 __all__ = [
@@ -288,5 +287,4 @@ class CampaignsView(View):
         first, last = (date.fromisoformat(each).toordinal() for each in (plan.starts, plan.ends))
         today = self.local.day(self.now)
         until = min(last - 1, today)
-        rows = self._others[0].rows_of_some(Patronage, customers)
-        return sum(any(day >= first for day in days_of(row.kept_months(today).items(), until)) for row in rows)
+        return len(buyers_on(self._others[0], first, until, today=today).intersection(customers))

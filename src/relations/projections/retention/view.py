@@ -27,7 +27,7 @@ from relations.months import first_day, last_day, month_of
 from relations.policies import Policy
 from relations.policies.value import Segment, ValueGrade
 from relations.projections.arguments import Page, checked_choice, checked_month
-from relations.projections.columns import Array, Codes, Columns
+from relations.projections.columns import Array, Codes, Columns, distinct
 from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.loyalty.standings import member_standings
 from relations.projections.loyalty.view import LoyaltyView
@@ -49,7 +49,7 @@ from relations.projections.retention.columns.money import (
     revenue_of,
     rfm_score,
 )
-from relations.projections.retention.columns.patrons import acquired, buyers, departing, patronage_groups
+from relations.projections.retention.columns.patrons import acquired, buyers, departing, kept_amounts, patronage_groups
 from relations.projections.retention.explained import FIGURES
 from relations.projections.retention.loyalty_kinds import (
     KINDS,
@@ -84,7 +84,7 @@ from relations.projections.retention.worth.lifetime_value import CustomerWorth, 
 from relations.projections.running.aliases import combined
 from relations.projections.view import View, ViewContext
 
-__all__ = ["RetentionView", "customers_meeting", "joined_facts", "joined_views"]
+__all__ = ["RetentionView", "buyers_on", "customers_meeting", "joined_facts", "joined_views"]
 
 
 class RetentionView(View):
@@ -715,6 +715,21 @@ def _compares_customers(segment: Segment) -> bool:
 def joined_facts(view: RetentionView) -> JoinedFacts:
     """Return a reader of the facts that come from other views, or are sealed."""
     return view._joined
+
+
+def buyers_on(view: RetentionView, first: int, last: int, *, today: int) -> frozenset[str]:
+    """Return the customers with a purchase on some days that was not refunded in full by the evening of `today`.
+
+    Args:
+        view: The view.
+        first: The ordinal of the first day.
+        last: The ordinal of the last day.
+        today: The ordinal of the day by which refunds count.
+    """
+    columns = view._columns()
+    kept = kept_amounts(columns, today)
+    owners = distinct(kept.owner[(kept["day"] >= first) & (kept["day"] <= last)])
+    return frozenset(columns.names[place] for place in owners.tolist())
 
 
 def customers_meeting(

@@ -218,7 +218,7 @@ class TiesView(View):
 
         Args:
             owner: The staff member.
-            deputy: Also those for that they stand in.
+            deputy: Also those for which they stand in.
             limit: At most this many; None for all.
             after: Only those after this customer.
 

@@ -222,6 +222,7 @@ class Tile:
 
     Attributes:
         label: The indicator's name.
+        section: The section of the page that has its details, and who they are.
         said: Its value in words.
         value: Its value.
         lines: What stands below it: the change, the target, the owner.
@@ -232,6 +233,7 @@ class Tile:
     """
 
     label: str
+    section: str
     said: str
     value: float | None
     lines: Sequence[str] = ()

@@ -31,6 +31,32 @@ _GOALS = 2
 _CURVES = ("nps", "satisfaction", "retention", "revenue")
 """The indicators with a curve even without a goal."""
 
+_SECTIONS = {
+    "nps": "satisfaction",
+    "satisfaction": "satisfaction",
+    "effort": "satisfaction",
+    "complaint_satisfaction": "satisfaction",
+    "response_rate": "satisfaction",
+    "retention": "retention",
+    "churn": "retention",
+    "repeat_rate": "retention",
+    "revenue": "value",
+    "average_order_value": "value",
+    "lifetime_value": "value",
+    "acquisition_cost": "value",
+    "care_kept": "care",
+    "complaint_rate": "repair",
+    "complaints": "repair",
+    "first_response_on_time": "repair",
+    "resolution_on_time": "repair",
+    "open_cases": "desk",
+    "overdue_cases": "desk",
+    "overdue_follow_ups": "due",
+    "restored_relations": "repair",
+    "liability": "loyalty",
+}
+"""The section of the page that has the details of each indicator."""
+
 
 def section(asked: Asked) -> Section:
     """Return the figures of the last month that is over at the moment."""
@@ -99,7 +125,15 @@ def _tile(figure: BoardFigure, series: Sequence[IndicatorMonth], say: Wording) -
         lines.append(target if figure.owner is None else f"{target} · {say('board.owner', owner=figure.owner)}")
     light = "" if figure.light is None else say.name("light", figure.light)
     return Tile(
-        label, said, month.value, lines, figure.light or "", light, _curve(series), is_odd=figure.signal is not None
+        label,
+        _SECTIONS[figure.indicator],
+        said,
+        month.value,
+        lines,
+        figure.light or "",
+        light,
+        _curve(series),
+        is_odd=figure.signal is not None,
     )
 
 

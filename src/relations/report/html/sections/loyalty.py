@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from relations.messages import to_micros
+from relations.projections.loyalty.standings import members_by_tier
 from relations.report.html.asked import Asked
 from relations.report.html.figures import Figure, Section
 
@@ -35,6 +37,7 @@ def _tiers(asked: Asked) -> Figure:
     if not members:
         return asked.empty("tiers", title, "no_members")
     rows = [(tier or say("loyalty.none"), count) for tier, count in found.items()]
-    return Figure(
-        "tiers", title, asked.bars(rows, of=members), [say("loyalty.members", members=say.count("members", members))]
-    )
+    names = members_by_tier(asked.engine.views.loyalty, to_micros(asked.at))
+    people = asked.people("tier", rows, lambda limit: [names.get(tier, [])[:limit] for tier in found])
+    said = [say("loyalty.members", members=say.count("members", members))]
+    return Figure("tiers", title, asked.bars(rows, of=members), said, people=people)
