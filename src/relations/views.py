@@ -66,7 +66,15 @@ from relations.projections.loyalty import (
     TierRisk,
     VintageBreakage,
 )
-from relations.projections.pipeline import ContractProfile, LossFigure, OpportunityProfile, PipelineResult, StageFigure
+from relations.projections.pipeline import (
+    ContractProfile,
+    LossFigure,
+    OpportunityProfile,
+    PipelineResult,
+    RivalObservation,
+    RivalProfile,
+    StageFigure,
+)
 from relations.projections.pipeline.view import PipelineView
 from relations.projections.posts import PlatformFigures, PostDay, PostsView, WaitingPost
 from relations.projections.posts.figures import UsualRange
@@ -292,6 +300,8 @@ __all__ = [
     "RfmReport",
     "RfmScore",
     "RfmSegmentSize",
+    "RivalObservation",
+    "RivalProfile",
     "RoundProfile",
     "Row",
     "Rows",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from relations.aggregates.customer import PurchaseLine, RecordPurchase
 from relations.aggregates.opportunity import (
     AdvanceOpportunity,
     LoseOpportunity,
@@ -14,6 +15,7 @@ from relations.aggregates.opportunity import (
     RenewContract,
     WinOpportunity,
 )
+from relations.aggregates.rival import ObserveRival
 from relations.messages import Command, Money
 
 __all__ = ["small_pipeline"]
@@ -34,5 +36,15 @@ def small_pipeline(at: datetime, one: str, other: str) -> Iterator[Command]:
     yield OpenOpportunity(**on("n3", -90), customer=other, what="crew rooms", value=worth, partner="airline-1")
     yield WinOpportunity(
         **on("n3", -70), contract="f1", amount=worth, starts=first - timedelta(days=60), ends=first + timedelta(days=5)
+    )
+    yield ObserveRival(
+        rival="grand", observation="x1", kind="price", about="double room", price=Money(9_900, "EUR"), occurred_at=at
+    )
+    yield RecordPurchase(
+        customer=one,
+        purchase="lines-1",
+        amount=Money(20_000, "EUR"),
+        lines=(PurchaseLine("double room", Money(20_000, "EUR"), 2),),
+        occurred_at=at,
     )
     yield RenewContract(**on("n3", -1), ends=first + timedelta(days=30))

@@ -59,7 +59,7 @@ from relations.projections.satisfaction import NpsFigure
 from relations.projections.view import View
 from relations.testing import simulate
 from relations.testing.hotel.simulation import hotel_policy, is_mistake
-from tests.support.campaign import spring_campaign
+from tests.support.campaign import handed_over, spring_campaign
 from tests.support.pipeline import small_pipeline
 from tests.support.team import small_team
 
@@ -146,7 +146,8 @@ def history() -> Iterator[Command]:
         occurred_at=at,
     )
     yield BeginPlan(customer=own[8], plan="611", on=at.date() - timedelta(days=23), occurred_at=at)
-    yield from spring_campaign(at, own[3], own[4])
+    yield from spring_campaign(at - timedelta(days=40), own[3], own[4])
+    yield from handed_over(at, own[3])
     yield from small_team(at, *own[:4])
     yield from small_pipeline(at, own[3], own[4])
     yield RecordLapse(customer=own[6], reason="moved away", occurred_at=at)
@@ -290,6 +291,8 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
         "segment": ["buyers"],
         "months": [["2024-05", "2024-06"]],
         "customers": [[relation.customer, "own-0"]],
+        "owner": ["ben"],
+        "rung": ["loose"],
     }
 
 

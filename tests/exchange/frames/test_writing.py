@@ -64,6 +64,8 @@ def arguments(engine: Relations, name: str, parameters: Any) -> dict[str, Any]:
         "goal": "satisfaction-0",
         "improvement": "counter",
         "indicator": "nps",
+        "owner": "ben",
+        "rung": "loose",
     }
     needed = {each.name for each in parameters.values() if each.default is inspect.Parameter.empty}
     assert needed <= known.keys(), f"{name} needs {needed - known.keys()}"

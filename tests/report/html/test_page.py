@@ -351,7 +351,7 @@ def test_as_of_a_day_gone_by_nothing_of_what_came_later_is_told(given: str) -> N
     assert 1_000 < len(before) < len(commands) - 500
     whole, cut = list(recorded(commands)), list(recorded(before))
     for one, other in zip(whole, cut, strict=True):
-        for name in sorted(FIGURES):
+        for name in sorted(FIGURES - {"care-next", "care-kept"}):  # the policy has no care plans
             assert figure(one, name) == figure(other, name), name
         assert one == other
 

@@ -436,7 +436,7 @@ def pipeline_command(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show the open opportunities by stage, those won and lost, and the contracts that end soon."""
+    """Show the open opportunities by stage, those won and lost, contracts that end soon, and rivals."""
     with (
         running(json=json, verbose=verbose) as screen,
         open_as_known(screen, database, known=known, as_of=as_of) as engine,
@@ -447,8 +447,10 @@ def pipeline_command(
         stages = view.stages(owner=owner, currency=currency)
         results = view.results(by=None if by is None else by.value, since=since, until=until, currency=currency)
         losses = view.losses(since=since, until=until, currency=currency)
-        contracts = view.contracts(ahead=timedelta(days=ahead))
+        contracts, rivals = view.contracts(ahead=timedelta(days=ahead)), view.rivals(currency=currency)
         screen.result(
-            {"stages": stages, "results": results, "losses": losses, "contracts": contracts},
-            lambda screen: screen.print(*show_pipeline(stages, results, losses, contracts, days=ahead, limit=limit)),
+            {"stages": stages, "results": results, "losses": losses, "contracts": contracts, "rivals": rivals},
+            lambda screen: screen.print(
+                *show_pipeline(stages, results, losses, contracts, rivals, days=ahead, limit=limit)
+            ),
         )

@@ -1,13 +1,15 @@
-"""Opportunities by stage, those won and lost, and contracts."""
+"""Opportunities by stage, those won and lost, contracts, and rivals."""
 
 from relations.projections.pipeline.profiles import (
     ContractProfile,
     LossFigure,
     OpportunityProfile,
     PipelineResult,
+    RivalObservation,
+    RivalProfile,
     StageFigure,
 )
-from relations.projections.pipeline.rows import PROJECTION, Opportunity
+from relations.projections.pipeline.rows import PROJECTION, Opportunity, OwnPrice, Rival
 
 __all__ = [
     "PROJECTION",
@@ -15,6 +17,10 @@ __all__ = [
     "LossFigure",
     "Opportunity",
     "OpportunityProfile",
+    "OwnPrice",
     "PipelineResult",
+    "Rival",
+    "RivalObservation",
+    "RivalProfile",
     "StageFigure",
 ]

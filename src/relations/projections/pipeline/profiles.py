@@ -21,6 +21,8 @@ __all__ = [
     "OpportunityStanding",
     "OpportunityStatus",
     "PipelineResult",
+    "RivalObservation",
+    "RivalProfile",
     "StageFigure",
     "contract_profile",
     "opportunity_profile",
@@ -208,6 +210,56 @@ class ContractProfile(BaseModel):
     renewals: int
     owner: str | None
     reason: str | None
+
+
+class RivalObservation(BaseModel):
+    """The last observation of a rival about one thing, next to our own price of it.
+
+    Attributes:
+        kind: `price`, `service`, `promotion`, `rating` or `share`.
+        about: The product, service, touchpoint or market.
+        at: The time of the observation.
+        price: The rival's price.
+        previous: The rival's price by the observation before, in the same currency.
+        own_price: The mean of what our customers paid for a piece of that product, minor units of the same currency.
+        gap: `own_price` less the rival's price, as a share of the rival's price; None if one of them is not known.
+        value: The rating or the share of the market.
+        words: What was seen.
+        source: Where it was seen.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    about: str
+    at: datetime
+    price: Money | None = None
+    previous: Money | None = None
+    own_price: float | None = None
+    gap: float | None = None
+    value: float | None = None
+    words: str | None = None
+    source: str | None = None
+
+
+class RivalProfile(BaseModel):
+    """A rival: the last that was observed of it, and what was lost to it.
+
+    Attributes:
+        rival: The id.
+        observations: The last one by kind and subject, the newest first.
+        lost: The number of opportunities lost to it.
+        value: The sum of their last expected values in the currency asked for, minor units.
+        currency: ISO 4217.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rival: str
+    observations: tuple[RivalObservation, ...]
+    lost: int
+    value: int
+    currency: str
 
 
 def standing_of(row: Opportunity, moment: int) -> OpportunityStanding | None:

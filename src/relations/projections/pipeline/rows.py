@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import msgspec
 
+from relations.aggregates.customer import PurchaseRecorded
 from relations.aggregates.opportunity import (
     ContractEnded,
     ContractRenewed,
@@ -20,10 +21,11 @@ from relations.aggregates.opportunity import (
     OpportunityQuoted,
     OpportunityWon,
 )
+from relations.aggregates.rival import RivalObservationCancelled, RivalObserved
 from relations.messages import Envelope, Money
-from relations.projections.projection import CustomerRow, Projection, Rows
+from relations.projections.projection import CustomerRow, Projection, Rows, Tally
 
-__all__ = ["PROJECTION", "ContractTerm", "Expected", "Opportunity", "Quote"]
+__all__ = ["PROJECTION", "ContractTerm", "Expected", "Observation", "Opportunity", "OwnPrice", "Quote", "Rival"]
 
 
 class Expected(msgspec.Struct, array_like=True, gc=False):
@@ -125,7 +127,63 @@ class Opportunity(CustomerRow, gc=False):
     price: Money | None = None
 
 
-PROJECTION = Projection(name="pipeline", version=1, tables=(Opportunity,))
+class Observation(msgspec.Struct, array_like=True, gc=False):
+    """An observation of a rival.
+
+    Attributes:
+        at: The time, UTC microseconds.
+        kind: `price`, `service`, `promotion`, `rating` or `share`.
+        about: The product, service, touchpoint or market.
+        price: The price.
+        value: The rating or share, as a decimal.
+        words: What was seen.
+        source: Where it was seen.
+    """
+
+    at: int
+    kind: str
+    about: str
+    price: Money | None = None
+    value: str | None = None
+    words: str | None = None
+    source: str | None = None
+
+
+class Rival(CustomerRow, gc=False):
+    """A rival. The row belongs to no customer, so `customer` is empty.
+
+    Attributes:
+        rival: The id.
+        observations: By id; cancelled ones are dropped.
+    """
+
+    table: ClassVar[str] = "rivals"
+    key: ClassVar[tuple[str, ...]] = ("customer", "rival")
+    rival: str
+    observations: dict[str, Observation] = msgspec.field(default_factory=dict)
+
+
+class OwnPrice(Tally, gc=False):
+    """The pieces of one product that were sold in a month, and the amount paid for them.
+
+    Attributes:
+        month: The month in the policy's zone, such as `2024-05`.
+        product: The product, as purchase lines name it.
+        currency: ISO 4217.
+        pieces: Their number.
+        amount: Minor units, before refunds.
+    """
+
+    table: ClassVar[str] = "own_prices"
+    key: ClassVar[tuple[str, ...]] = ("month", "product", "currency")
+    month: str
+    product: str
+    currency: str
+    pieces: int = 0
+    amount: int = 0
+
+
+PROJECTION = Projection(name="pipeline", version=2, tables=(Opportunity, Rival, OwnPrice))
 
 
 def _row(rows: Rows, at: Envelope) -> Opportunity:
@@ -189,3 +247,30 @@ def contract_ended(rows: Rows, event: ContractEnded, at: Envelope) -> None:
     row = _row(rows, at)
     signed = row.closed_at or event.at
     insort(row.terms, ContractTerm(max(event.at, signed), at.version, "ended", reason=event.reason), key=_order)
+
+
+# --- rivals ---------------------------------------------------------------------------------------------------------
+
+
+@PROJECTION.on(RivalObserved)
+def rival_observed(rows: Rows, event: RivalObserved, at: Envelope) -> None:
+    """Keep an observation."""
+    rival = rows.need(Rival, "", at.stream.removeprefix("rival-"))
+    rival.observations[event.observation] = Observation(
+        event.at, event.kind, event.about, event.price, event.value, event.words, event.source
+    )
+
+
+@PROJECTION.on(RivalObservationCancelled)
+def rival_observation_cancelled(rows: Rows, event: RivalObservationCancelled, at: Envelope) -> None:
+    """Drop an observation."""
+    rows.need(Rival, "", at.stream.removeprefix("rival-")).observations.pop(event.observation, None)
+
+
+@PROJECTION.on(PurchaseRecorded)
+def purchase_recorded(rows: Rows, event: PurchaseRecorded, at: Envelope) -> None:
+    """Count the pieces of each product in a purchase that has lines."""
+    for line in event.lines:
+        tally = rows.need(OwnPrice, rows.local.month(at.occurred_at), line.product, line.amount.currency)
+        tally.pieces += line.quantity
+        tally.amount += line.amount.amount

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from statistics import fmean
 from typing import ClassVar, Literal, TypeAlias, get_args
 
+from sqlalchemy import func, select
+
 from relations.analytics.intervals import wilson
 from relations.errors import InvalidInput
-from relations.messages import Money, minor_digits
+from relations.messages import Money, from_micros, minor_digits
+from relations.months import months_after
 from relations.projections.arguments import Page, checked_choice, checked_month
 from relations.projections.pipeline.profiles import (
     OPPORTUNITY_STATUSES,
@@ -20,12 +23,14 @@ from relations.projections.pipeline.profiles import (
     OpportunityStanding,
     OpportunityStatus,
     PipelineResult,
+    RivalObservation,
+    RivalProfile,
     StageFigure,
     contract_profile,
     opportunity_profile,
     standing_of,
 )
-from relations.projections.pipeline.rows import PROJECTION, Opportunity
+from relations.projections.pipeline.rows import PROJECTION, Observation, Opportunity, OwnPrice, Rival
 from relations.projections.projection import Projection
 from relations.projections.view import View
 
@@ -35,9 +40,12 @@ __all__ = [
     "OpportunityProfile",
     "PipelineResult",
     "PipelineView",
+    "RivalProfile",
     "StageFigure",
 ]
 
+_PRICE_MONTHS = 3
+_PRICE_MONTHS_MAX = 1_200
 ResultsBy: TypeAlias = Literal["owner", "partner", "campaign", "what"]
 LossesBy: TypeAlias = Literal["reason", "rival"]
 
@@ -245,6 +253,46 @@ class PipelineView(View):
         ]
         return sorted(found, key=lambda each: (each.ends or date.max, each.contract, each.opportunity))
 
+    def rivals(
+        self, *, months: int = _PRICE_MONTHS, currency: str | None = None, as_of: datetime | None = None
+    ) -> list[RivalProfile]:
+        """Return the rivals, the ones to which most was lost first, with the last that was observed of each.
+
+        Their prices stand next to our own: the mean of what customers paid for a piece, in purchases with lines. A
+        price and a product belong together if they have the same name and currency.
+
+        Args:
+            months: The number of months over which our own prices are averaged, the present one included.
+            currency: The currency of what was lost.
+            as_of: The moment; now by default.
+
+        Raises:
+            InvalidInput: `months` is below 1 or above 1,200, or there is no such currency.
+        """
+        if not 1 <= months <= _PRICE_MONTHS_MAX:
+            raise InvalidInput(
+                f"months must be from 1 to {_PRICE_MONTHS_MAX}, but is {months}", code="invalid_range", field="months"
+            )
+        code, moment = self._currency(currency), self.moment(as_of)
+        own = self._own_prices(moment, months)
+        lost: defaultdict[str, list[OpportunityStanding]] = defaultdict(list)
+        for each in self._decided(moment, None, None):
+            if each.status == "lost" and each.row.rival is not None:
+                lost[each.row.rival].append(each)
+        seen = {row.rival: row for row in self.rows(Rival)}
+        found = [
+            RivalProfile(
+                rival=name,
+                observations=tuple(_observed(seen[name], own, moment) if name in seen else ()),
+                lost=len(lost[name]),
+                value=_sum([each.expected.value for each in lost[name]], code),
+                currency=code,
+            )
+            for name in sorted(seen.keys() | lost.keys())
+        ]
+        known = [each for each in found if each.lost or each.observations]
+        return sorted(known, key=lambda each: (-each.lost, -each.value, each.rival))
+
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def _standings(self, moment: int, customer: str | None = None) -> list[OpportunityStanding]:
@@ -262,6 +310,16 @@ class PipelineView(View):
             and (first is None or local.month(each.row.closed_at or 0) >= first)
             and (end is None or local.month(each.row.closed_at or 0) < end)
         ]
+
+    def _own_prices(self, moment: int, months: int) -> dict[tuple[str, str], float]:
+        """Return the mean price of a piece by product and currency, minor units."""
+        last = self.local.month(moment)
+        columns = self.table(OwnPrice).c
+        query = select(columns.product, columns.currency, func.sum(columns.pieces), func.sum(columns.amount)).group_by(
+            columns.product, columns.currency
+        )
+        query = query.where(columns.month <= last, columns.month > months_after(last, -months))
+        return {(product, code): int(amount) / int(pieces) for product, code, pieces, amount in self.execute(query)}
 
     def _currency(self, currency: str | None) -> str:
         code = currency or self.policy.currency
@@ -326,6 +384,34 @@ def _loss(name: str | None, group: Sequence[OpportunityStanding], lost: int, cur
         priced=len(gaps),
         price_gap=fmean(gaps) if gaps else None,
     )
+
+
+def _observed(rival: Rival, own: Mapping[tuple[str, str], float], moment: int) -> list[RivalObservation]:
+    groups: defaultdict[tuple[str, str], list[Observation]] = defaultdict(list)
+    for _, each in sorted(rival.observations.items()):
+        if each.at <= moment:
+            groups[each.kind, each.about].append(each)
+    found = []
+    for (kind, about), group in groups.items():
+        *before, last = sorted(group, key=lambda each: each.at)
+        price = last.price
+        ours = None if price is None else own.get((about, price.currency))
+        known = [each.price for each in before if each.price and price and each.price.currency == price.currency]
+        found.append(
+            RivalObservation(
+                kind=kind,
+                about=about,
+                at=from_micros(last.at),
+                price=price,
+                previous=known[-1] if known else None,
+                own_price=ours,
+                gap=(ours - price.amount) / price.amount if ours is not None and price and price.amount else None,
+                value=None if last.value is None else float(last.value),
+                words=last.words,
+                source=last.source,
+            )
+        )
+    return sorted(found, key=lambda each: (-each.at.timestamp(), each.kind, each.about))
 
 
 def _sum(amounts: Sequence[Money | None], currency: str) -> int:

@@ -9,7 +9,14 @@ from rich.console import RenderableType
 
 from relations.cli.show import ABSENT, headline, number, percent, section, table, words
 from relations.messages import Money
-from relations.projections.pipeline import ContractProfile, LossFigure, PipelineResult, StageFigure
+from relations.projections.pipeline import (
+    ContractProfile,
+    LossFigure,
+    PipelineResult,
+    RivalObservation,
+    RivalProfile,
+    StageFigure,
+)
 
 __all__ = ["show_pipeline"]
 
@@ -21,6 +28,7 @@ def show_pipeline(
     results: Sequence[PipelineResult],
     losses: Sequence[LossFigure],
     contracts: Sequence[ContractProfile],
+    rivals: Sequence[RivalProfile],
     *,
     days: int,
     limit: int,
@@ -32,6 +40,7 @@ def show_pipeline(
         results: Those that were decided: all together, or in groups.
         losses: Those that were lost, by reason.
         contracts: The contracts that end soon.
+        rivals: The rivals, with the last that was observed of each.
         days: How far ahead they end.
         limit: The most lines of each table.
     """
@@ -64,6 +73,15 @@ def show_pipeline(
                 loss.name or "without", number(loss.lost), percent(loss.share), _money(loss.value, loss.currency), gap
             )
         yield section(lost)
+    if rivals:
+        observed = table(
+            "Rival", "Lost to it", "Seen", "About", "Theirs", "Ours", "Ours over theirs", right=(1, 4, 5, 6)
+        )
+        for rival in rivals[:limit]:
+            for place, one in enumerate(rival.observations or (None,)):
+                begins = ("", "") if place else (rival.rival, number(rival.lost))
+                observed.add_row(*begins, *_seen(one))
+        yield section(observed)
     if not contracts:
         yield section(words(f"No contract ends within {days} days."))
         return
@@ -75,6 +93,20 @@ def show_pipeline(
             number(contract.days_left), contract.owner or ABSENT,
         )  # fmt: skip
     yield section(words(f"Contracts that end within {days} days"), ending)
+
+
+def _seen(each: RivalObservation | None) -> tuple[str, str, str, str, str]:
+    if each is None:
+        return ABSENT, ABSENT, ABSENT, ABSENT, ABSENT
+    theirs = each.words or ABSENT
+    if each.price is not None:
+        theirs = str(each.price)
+    elif each.value is not None:
+        theirs = percent(each.value) if each.kind == "share" else f"{each.value:g}"
+    ours = (
+        ABSENT if each.own_price is None or each.price is None else _money(round(each.own_price), each.price.currency)
+    )
+    return each.kind, each.about, theirs, ours, ABSENT if each.gap is None else f"{100 * each.gap:+.0f} %"
 
 
 def _money(amount: int, currency: str) -> str:
