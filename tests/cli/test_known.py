@@ -31,6 +31,7 @@ REPORTS: dict[str, tuple[str, ...]] = {
     "liability": (),
     "loyalty": ("c1",),
     "policy show": (),
+    "recommend": ("c1",),
     "repair": (),
     "report": (),
     "team": (),

@@ -10,6 +10,7 @@ from relations.projections import (
     desk,
     loyalty,
     posts,
+    recommendations,
     repair,
     retention,
     satisfaction,
@@ -26,6 +27,7 @@ from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.posts.view import PostsView
 from relations.projections.projection import CustomerRow, Projection, Row, Rows, Tally
+from relations.projections.recommendations.view import RecommendationsView
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
 from relations.projections.running import aliases
@@ -60,6 +62,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     desk.PROJECTION,
     loyalty.PROJECTION,
     posts.PROJECTION,
+    recommendations.PROJECTION,
     repair.PROJECTION,
     retention.PROJECTION,
     satisfaction.PROJECTION,
@@ -78,6 +81,7 @@ VIEWS: tuple[type[View], ...] = (
     DeskView,
     LoyaltyView,
     PostsView,
+    RecommendationsView,
     RepairView,
     RetentionView,
     SatisfactionView,

@@ -16,6 +16,7 @@ from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.posts.view import PostsView
 from relations.projections.projection import Projection
+from relations.projections.recommendations.view import RecommendationsView
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
 from relations.projections.satisfaction.view import SatisfactionView
@@ -48,6 +49,7 @@ class Views:
         contacts: Contact between the business and its customers.
         campaigns: Campaigns, their offers and their results.
         posts: What people post about the business in public, and which posts wait for an answer.
+        recommendations: Products that a customer would want, by association rules over baskets.
         team: Staff and their work: figures, trainings, tenure, and who fits a customer.
         ties: The ladder of relationships, owners and handovers, contacts of organisations, and files.
     """
@@ -64,6 +66,7 @@ class Views:
     care: CareView
     contacts: ContactsView
     posts: PostsView
+    recommendations: RecommendationsView
     team: TeamView
     ties: TiesView
 

@@ -64,8 +64,8 @@ from tests.support.team import small_team
 
 AFTER = datetime(2025, 7, 1, tzinfo=UTC)
 VIEWS = [
-    "agenda", "board", "campaigns", "care", "contacts", "customers", "desk", "loyalty", "posts", "repair", "retention",
-    "satisfaction", "team", "ties",
+    "agenda", "board", "campaigns", "care", "contacts", "customers", "desk", "loyalty", "posts",
+    "recommendations", "repair", "retention", "satisfaction", "team", "ties",
 ]  # fmt: skip
 
 
@@ -172,6 +172,7 @@ def engine() -> Iterator[Relations]:
             engine.execute(ScoreSentiment(score=300, scorer="test", scorer_version="1", **common))
             engine.execute(CodeFeedback(themes=("breakfast", "noise"), coder="li", **common))
         engine.fit_models(as_of=AFTER)
+        engine.fit_rules(as_of=AFTER)
         yield engine
 
 
