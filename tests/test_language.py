@@ -1,4 +1,4 @@
-"""Plain English: phrases that read like a translation stay out of the sources, the documentation and help texts."""
+"""Plain English: phrases that read like a translation and long sentences stay out of sources, pages and help texts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.prose import long_sentences, of_module, of_page, of_words
 
 PHRASES = re.compile(
     r"\b(?:is no [a-z]+ (?:of|that|and)|(?-i:is none)\b|so many\b|goes by\b|go by\b|bears?\b|reckon\w*|rests? on\b"
@@ -88,3 +89,31 @@ def test_no_docstring_begins_like_a_question() -> None:
     found = [(path, *found) for path in modules for found in docstrings(path)]
     assert len(found) > 2_500
     assert [(str(path.relative_to(ROOT)), line) for path, line, text in found if QUESTIONS.match(text)] == []
+
+
+def test_pages_have_no_long_sentence() -> None:
+    blocks = [
+        (page.relative_to(ROOT).as_posix(), block) for page in PAGES for block in of_page(page.read_text("utf-8"))
+    ]
+    assert len(blocks) > 10_000
+    assert long_sentences(blocks) == []
+
+
+def test_modules_have_no_long_sentence() -> None:
+    modules = sorted((ROOT / "src").rglob("*.py"))
+    blocks = [
+        (f"{module.relative_to(ROOT).as_posix()}:{line}", block)
+        for module in modules
+        for line, block in of_module(module.read_text("utf-8"))
+    ]
+    assert len(blocks) > 30_000
+    assert long_sentences(blocks) == []
+
+
+def test_the_words_of_the_report_have_no_long_sentence() -> None:
+    files = sorted((ROOT / "src").rglob("*.toml"))
+    blocks = [
+        (file.relative_to(ROOT).as_posix(), block) for file in files for block in of_words(file.read_text("utf-8"))
+    ]
+    assert len(blocks) > 1_000
+    assert long_sentences(blocks) == []

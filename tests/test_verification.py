@@ -23,6 +23,7 @@ from relations.projections.retention.patronage import Patronage
 from tests.conftest import absent
 from tests.support.debian_postgres import BINARIES, debian_postgres
 from tests.support.making import complaint, day, erase, purchase, register, sqlite_file, stored_as, tamper
+from tests.verification.tampering import tampered
 
 
 @pytest.fixture
@@ -49,6 +50,16 @@ def test_it_writes_nothing_and_needs_no_catching_up(engine: Relations, database_
     assert found.views == sorted(each.name for each in PROJECTIONS)
     assert engine.status() == before
     assert bytes_of(database_url) == kept
+
+
+def test_bodies_that_no_view_can_fold_are_all_named(engine: Relations) -> None:
+    """Given two bodies that cannot be read, each is found at its position, though the views stop at the first."""
+    wanted = [each.position for each in engine.events() if each.topic == "customer.purchase_recorded"][2:4]
+    change = text("UPDATE relations_log SET body = :body WHERE position IN (:one, :other)")
+    values = {"body": b"{", "one": wanted[0], "other": wanted[1]}
+    with tampered(engine, lambda connection: connection.execute(change, values)):
+        found = engine.verify().problems
+    assert [each.position for each in found if each.code == "undecodable_event"] == wanted
 
 
 def bytes_of(url: str) -> str:

@@ -159,6 +159,7 @@ from relations.aggregates.opportunity import (
 )
 from relations.aggregates.policy import AdoptPolicy
 from relations.aggregates.programme import ReturnStock, SetProgrammeGoal, TakeStock
+from relations.aggregates.rival import CancelRivalObservation, ObserveRival
 from relations.aggregates.staff import (
     ChangeStaffRole,
     CompleteStaffTraining,
@@ -190,6 +191,7 @@ __all__ = [
     "BuyingParameters",
     "CancelAcquisitionCost",
     "CancelCampaignCost",
+    "CancelRivalObservation",
     "CarryOutRemedy",
     "ChangeStaffRole",
     "CheckDeadlines",
@@ -252,6 +254,7 @@ __all__ = [
     "NameRootCause",
     "NoteCulture",
     "NoteTrait",
+    "ObserveRival",
     "OpenOpportunity",
     "PlanCampaign",
     "PlanStaffTraining",

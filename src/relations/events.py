@@ -183,6 +183,7 @@ from relations.aggregates.opportunity import (
 )
 from relations.aggregates.policy import PolicyAdopted
 from relations.aggregates.programme import ProgrammeGoalSet, StockReturned, StockTaken
+from relations.aggregates.rival import RivalObservationCancelled, RivalObserved
 from relations.aggregates.staff import (
     StaffJoined,
     StaffLeft,
@@ -351,6 +352,8 @@ __all__ = [
     "RewardExpired",
     "RewardIssued",
     "RewardUsed",
+    "RivalObservationCancelled",
+    "RivalObserved",
     "RootCauseNamed",
     "RungStated",
     "SentimentScored",

@@ -66,6 +66,16 @@ from relations.projections.loyalty import (
     TierRisk,
     VintageBreakage,
 )
+from relations.projections.pipeline import (
+    ContractProfile,
+    LossFigure,
+    OpportunityProfile,
+    PipelineResult,
+    RivalObservation,
+    RivalProfile,
+    StageFigure,
+)
+from relations.projections.pipeline.view import PipelineView
 from relations.projections.posts import PlatformFigures, PostDay, PostsView, WaitingPost
 from relations.projections.posts.figures import UsualRange
 from relations.projections.repair import (
@@ -195,6 +205,7 @@ __all__ = [
     "ConsentStanding",
     "ContactFigure",
     "ContactsView",
+    "ContractProfile",
     "Contradiction",
     "ControlChart",
     "ControlPoint",
@@ -249,6 +260,7 @@ __all__ = [
     "LifecycleReport",
     "Lift",
     "Load",
+    "LossFigure",
     "LowTheme",
     "LoyaltySigns",
     "LoyaltyView",
@@ -258,11 +270,14 @@ __all__ = [
     "NpsFigure",
     "OpenLoop",
     "OpenLoops",
+    "OpportunityProfile",
     "OrganisationContact",
     "OwnerKept",
     "OwnerSince",
     "PartnerResult",
     "PeriodRates",
+    "PipelineResult",
+    "PipelineView",
     "PlanBeginning",
     "PlanStep",
     "PlatformFigures",
@@ -285,6 +300,8 @@ __all__ = [
     "RfmReport",
     "RfmScore",
     "RfmSegmentSize",
+    "RivalObservation",
+    "RivalProfile",
     "RoundProfile",
     "Row",
     "Rows",
@@ -300,6 +317,7 @@ __all__ = [
     "StaffCourse",
     "StaffFit",
     "StaffProfile",
+    "StageFigure",
     "Statement",
     "StatementEntry",
     "StepTime",

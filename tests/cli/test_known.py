@@ -30,6 +30,7 @@ REPORTS: dict[str, tuple[str, ...]] = {
     "history": ("c1",),
     "liability": (),
     "loyalty": ("c1",),
+    "pipeline": (),
     "policy show": (),
     "recommend": ("c1",),
     "repair": (),

@@ -400,3 +400,23 @@ def test_a_fit_is_recorded_and_used_by_the_file_of_a_customer(run: Run, group: P
     assert "Fitted bg_nbd" in run("fit", "-d", path, "--as-of", "2025-06-30").out
     assert run("fit", "-d", path, "--model", "other").code == 2
     assert run("fit", "-d", path, "--currency", "JPY").code == 2
+
+
+def test_ties_are_shown_with_what_must_not_be_lost(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "ties.db"
+    for record in (
+        ("AssignCustomer", "customer=c1", "owner=olga", "occurred_at=2026-01-01T09:00Z"),
+        ("NoteTrait", "customer=c1", "trait=taboo", "about=lilies", "occurred_at=2026-01-02T09:00Z"),
+        ("AssignCustomer", "customer=c1", "owner=quinn", "occurred_at=2026-01-03T09:00Z"),
+        ("StateRung", "customer=c1", "rung=close", "by=olga", "occurred_at=2026-01-04T09:00Z"),
+    ):
+        assert run("record", *record, "-d", path).code == 0
+    shown = run("ties", "-d", path)
+    assert shown.code == 0
+    assert "taboos: lilies" in shown.out
+    (found,) = run("ties", "--owner", "quinn", "-d", path, "--json").json["handovers"]
+    assert (found["previous"], found["owner"], found["taboos"]) == ("olga", "quinn", ["lilies"])
+    tie = run("ties", "c1", "-d", path, "--json").json["tie"]
+    assert (tie["rung"], tie["stated"], tie["owner"]["owner"]) == ("close", True, "quinn")
+    assert run("ties", "c1", "-d", path).code == 0
+    assert run("ties", "nobody", "-d", path).code == 2

@@ -169,6 +169,7 @@ from relations.aggregates.opportunity import (
 )
 from relations.aggregates.policy import PolicyAdopted
 from relations.aggregates.programme import ProgrammeGoalSet, StockReturned, StockTaken
+from relations.aggregates.rival import RivalObservationCancelled, RivalObserved
 from relations.aggregates.staff import (
     StaffJoined,
     StaffLeft,
@@ -1065,6 +1066,17 @@ TEAM: dict[str, Event] = {
     ),
     "opportunity.contract_renewed.1.full": ContractRenewed(amount=Money(2_350_000, "EUR"), ends="2026-09-01", at=AT),
     "opportunity.contract_ended.1.full": ContractEnded(reason="moved", at=AT),
+    "rival.observed.1.full": RivalObserved(
+        observation="x1",
+        kind="price",
+        about="double room",
+        price=Money(12_900, "EUR"),
+        value="4.5",
+        words="With breakfast until March",
+        source="portal",
+        at=AT,
+    ),
+    "rival.observation_cancelled.1.full": RivalObservationCancelled(observation="x1"),
     "staff.left.1.full": StaffLeft(reason="retired", at=AT),
 }
 MEANT |= COMPLAINTS

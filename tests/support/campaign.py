@@ -1,4 +1,4 @@
-"""A small campaign, for histories in which every view should have rows."""
+"""A small campaign and a handover, for histories in which every view should have rows."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from relations import Money, RecordPurchase
 from relations.aggregates.campaign import PlanCampaign, RecordCampaignCost, RecordCampaignReach, StartCampaign
-from relations.aggregates.customer import AnswerOffer, SendOffer, WithholdOffer
+from relations.aggregates.customer import AnswerOffer, AssignCustomer, SendOffer, StateRung, WithholdOffer
 from relations.messages import Command
 
-__all__ = ["spring_campaign"]
+__all__ = ["handed_over", "spring_campaign"]
 
 
 def spring_campaign(at: datetime, offered: str, withheld: str) -> Iterator[Command]:
@@ -28,5 +28,18 @@ def spring_campaign(at: datetime, offered: str, withheld: str) -> Iterator[Comma
     yield AnswerOffer(customer=offered, offer="o1", answer="accepted", occurred_at=at)
     yield WithholdOffer(customer=withheld, campaign="spring", occurred_at=at)
     yield RecordPurchase(
-        customer=offered, purchase="spring-1", amount=Money(4_000, "EUR"), campaign="spring", occurred_at=at
+        customer=offered,
+        purchase="spring-1",
+        amount=Money(4_000, "EUR"),
+        campaign="spring",
+        partner="agency",
+        cost=Money(2_500, "EUR"),
+        occurred_at=at,
     )
+
+
+def handed_over(at: datetime, customer: str) -> Iterator[Command]:
+    """Yield the customer's first owner and another one, who has not taken over yet, and an owner's word."""
+    yield AssignCustomer(customer=customer, owner="ann", occurred_at=at)
+    yield AssignCustomer(customer=customer, owner="ben", deputy="ann", occurred_at=at + timedelta(minutes=1))
+    yield StateRung(customer=customer, rung="loose", by="ann", occurred_at=at)

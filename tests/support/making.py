@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -183,9 +184,15 @@ def _report(far: Any, work: Callable[..., Any], given: tuple[Any, ...]) -> None:
 
 
 def killable(work: Callable[..., Any], *arguments: Any) -> Any:
-    """A started process that runs `work(*arguments)`, to be killed."""
+    """A started process that runs `work(*arguments)`, to be killed. It alone has the ends of pipes among these.
+
+    The reader at the other end then gets an `EOFError`, and does not wait for ever, if the process ends too early.
+    """
     process = _FORK.Process(target=work, args=arguments)
     process.start()
+    for given in arguments:
+        if isinstance(given, Connection):
+            given.close()
     return process
 
 

@@ -45,6 +45,7 @@ from relations.verification.findings import Findings, Problem
 from relations.verification.refolds import RefoldCheck
 from relations.verification.seals import seals
 from tests.support.campaign import spring_campaign
+from tests.support.pipeline import small_pipeline
 from tests.support.team import small_team
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +89,7 @@ def fill(url: str) -> None:
             engine.execute(UnmergeCustomer(customer=other, occurred_at=LAST_DAY))
         engine.execute(LinkIdentity(customer=ids[8], source="crm", external_id="a-17", occurred_at=LAST_DAY))
         own = (*spring_campaign(LAST_DAY, ids[10], ids[11]), *small_team(LAST_DAY, ids[10], ids[11]))
+        own = (*own, *small_pipeline(LAST_DAY, ids[10], ids[11]))
         for command in (*own, *_care(ids[12], ids[13]), _fit()):
             engine.execute(command)
         Seals(engine.log).seal(KEY, at=NOON)

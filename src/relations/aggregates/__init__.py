@@ -14,6 +14,7 @@ from relations.aggregates import (
     opportunity,
     policy,
     programme,
+    rival,
     staff,
 )
 from relations.decider import Aggregate
@@ -31,5 +32,6 @@ AGGREGATES: tuple[Aggregate[Any], ...] = (
     model.AGGREGATE,
     staff.AGGREGATE,
     opportunity.AGGREGATE,
+    rival.AGGREGATE,
 )
 """Every kind of aggregate that the engine knows."""

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.errors import InvalidInput
 
-__all__ = ["Driver", "DriverReport", "driver_report", "pearson", "spearman"]
+__all__ = ["Driver", "DriverReport", "driver_report", "pearson", "shares_of_correlations", "spearman"]
 
 DRIVERS_MAX = 12
 """The most drivers. Each one doubles the number of regressions; 12 make 4,096."""
@@ -160,8 +160,7 @@ def driver_report(outcome: str, values: Sequence[float], drivers: Mapping[str, S
             correlations[row][column] = correlations[column][row] = _correlated(one, deviations[column])
     from_mean, ranks = _Deviations.of(values), _Deviations.of(_ranks(values))
     with_outcome = [_correlated(each, from_mean) for each in deviations]
-    explained = _r_squared_of_all(correlations, with_outcome)
-    whole = explained[-1]
+    whole, shares = shares_of_correlations(correlations, with_outcome)
     betas = _solve(correlations, with_outcome)
     vifs = [_vif(correlations, index) for index in range(len(names))]
     found = [
@@ -170,7 +169,7 @@ def driver_report(outcome: str, values: Sequence[float], drivers: Mapping[str, S
             pearson=with_outcome[index],
             spearman=_Deviations.of(_ranks(columns[index])).correlation(ranks),
             beta=None if betas is None else betas[index],
-            share=_share(explained, index, len(names)),
+            share=shares[index],
             vif=vifs[index],
         )
         for index, name in enumerate(names)
@@ -185,6 +184,20 @@ def driver_report(outcome: str, values: Sequence[float], drivers: Mapping[str, S
         collinear=tuple(name for name, vif in zip(names, vifs, strict=True) if vif is None or vif >= VIF_WARNING),
         constant=constant,
     )
+
+
+def shares_of_correlations(
+    correlations: list[list[float]], with_outcome: list[float]
+) -> tuple[float, tuple[float, ...]]:
+    """Return R squared of all drivers, and the Shapley share of each.
+
+    Args:
+        correlations: The correlations of the drivers with each other.
+        with_outcome: The correlation of each driver with the outcome.
+    """
+    explained = _r_squared_of_all(correlations, with_outcome)
+    size = len(with_outcome)
+    return explained[-1], tuple(_share(explained, index, size) for index in range(size))
 
 
 def _correlated(one: _Deviations, other: _Deviations) -> float:

@@ -37,6 +37,9 @@ _STYLE: Final = (
 )
 _TIMES: Final = range(10**14, 4 * 10**15)
 """Microseconds that are shown as times, if a field's name says that it is one: the years 1973 to 2096."""
+_NEVER: Final = 2**61
+"""Rows have larger numbers for times that never come."""
+_A_TIME: Final = "at"
 _TIME_FIELDS: Final = re.compile(r"(^|_)(at|since|until|first|last|due|from|by)$")
 
 
@@ -345,10 +348,14 @@ def _is_empty(value: Any) -> bool:
 def _shown(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int) and value in _TIMES and _TIME_FIELDS.search(name):
-        return _minute(from_micros(value))
+    if isinstance(value, int) and _TIME_FIELDS.search(name):
+        return _minute(from_micros(value)) if value in _TIMES else "never" if value >= _NEVER else str(value)
     if isinstance(value, str | int):
         return str(value)
+    if isinstance(value, list | tuple):  # no amount or count in a row is as large as a time
+        return f"[{', '.join(_shown(_A_TIME, each) for each in value if each is not None)}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_shown(_A_TIME, each)}' for key, each in value.items() if each is not None)}}}"
     return msgspec.json.encode(value).decode()
 
 

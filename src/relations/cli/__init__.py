@@ -39,7 +39,7 @@ def _interrupt_again(ignored: UnraisableHookArgs) -> None:
     """Interrupt the main thread again where Python has ignored an interrupt.
 
     Python raises KeyboardInterrupt wherever the main thread is. In the callback of a weak reference or in a finalizer
-    it drops the exception and goes on: of 300 interrupts of an import, 7 had no effect. The moment's delay lets that
+    it drops the exception and goes on. Of 300 interrupts of an import, 7 had no effect. The moment's delay lets that
     callback end first.
     """
     if isinstance(ignored.exc_value, KeyboardInterrupt):

@@ -30,7 +30,14 @@ from relations.cli.commands.frames import frame_command
 from relations.cli.commands.loyalty import liability, loyalty, programme
 from relations.cli.commands.policy import policy
 from relations.cli.commands.record import record
-from relations.cli.commands.reports import board, campaigns_command, report, team_command, ties_command
+from relations.cli.commands.reports import (
+    board,
+    campaigns_command,
+    pipeline_command,
+    report,
+    team_command,
+    ties_command,
+)
 from relations.cli.commands.schemas import schema
 from relations.cli.commands.scoring import score_command
 from relations.cli.commands.transfer import export_command, import_command
@@ -83,6 +90,7 @@ for _name, _command in (
     ("campaigns", campaigns_command),
     ("complaints", complaints_command),
     ("team", team_command),
+    ("pipeline", pipeline_command),
     ("ties", ties_command),
     ("complaint", complaint_command),
     ("repair", repair_command),

@@ -13,6 +13,7 @@ __all__ = [
     "KindChoice",
     "LoadChoice",
     "OrderChoice",
+    "ResultsChoice",
     "SchemaChoice",
     "SegmentsChoice",
     "SeverityChoice",
@@ -44,6 +45,15 @@ class TeamChoice(StrEnum):
 
     staff = "staff"
     department = "department"
+
+
+class ResultsChoice(StrEnum):
+    """The groups by which won and lost opportunities are shown."""
+
+    owner = "owner"
+    partner = "partner"
+    campaign = "campaign"
+    what = "what"
 
 
 class CareChoice(StrEnum):

@@ -14,7 +14,7 @@ from relations.messages import RecordedEvent
 from relations.past.explaining import projection_of
 from relations.past.questions import Questions
 from relations.past.rules import part_of
-from relations.projections.explained_figures import ExplainableFigure, FigureAnswer, FigurePart
+from relations.projections.explained_figures import BY_STREAM, ExplainableFigure, FigureAnswer, FigurePart
 from relations.projections.view import View
 
 __all__ = ["CountedEvent", "FigureContribution", "FigureExplanation", "figure_explained"]
@@ -150,7 +150,7 @@ def _page(
     for customer, parts in groupby(rest, key=_customer_of):
         if counted >= limit:
             return tuple(found), found[-1].customer
-        events = _events(past, asked.aliases.ids(customer), figure, answer.until)
+        events = _events(past, asked.aliases.ids(customer), figure, answer)
         for part in parts:
             mine = tuple(_about(events, figure, part))
             found.append(FigureContribution(customer, part.about, dict(part.added), mine))
@@ -163,19 +163,23 @@ def _customer_of(part: FigurePart) -> str:
 
 
 def _events(
-    past: Questions, customers: Sequence[str], figure: ExplainableFigure, until: int | None
+    past: Questions, customers: Sequence[str], figure: ExplainableFigure, answer: FigureAnswer
 ) -> list[RecordedEvent]:
     topics = [each.topic for each in figure.events]
     where: list[Any] = [log_table.c.customer.in_(customers), log_table.c.topic.in_(topics)]
-    if until is not None:
-        where.append(log_table.c.occurred_at <= until)
-    return past.select_events(*where)
+    if answer.until is not None:
+        where.append(log_table.c.occurred_at <= answer.until)
+    found = past.select_events(*where)
+    return found if answer.counts is None else [event for event in found if answer.counts(event)]
 
 
 def _about(events: Sequence[RecordedEvent], figure: ExplainableFigure, part: FigurePart) -> Iterator[CountedEvent]:
     """Yield the events that a part is about."""
     for event in events:
         name = figure.events[type(event.event)]
-        about = f"{event.stream}@{event.version}" if name is None else getattr(event.event, name)
+        if name is None:
+            about = f"{event.stream}@{event.version}"
+        else:
+            about = event.id if name == BY_STREAM else getattr(event.event, name)
         if part.about in (None, about):
             yield CountedEvent(event.position, event.topic, event.occurred_at)

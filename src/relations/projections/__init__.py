@@ -9,6 +9,7 @@ from relations.projections import (
     customers,
     desk,
     loyalty,
+    pipeline,
     posts,
     recommendations,
     repair,
@@ -25,6 +26,7 @@ from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.pipeline.view import PipelineView
 from relations.projections.posts.view import PostsView
 from relations.projections.projection import CustomerRow, Projection, Row, Rows, Tally
 from relations.projections.recommendations.view import RecommendationsView
@@ -61,6 +63,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     customers.PROJECTION,
     desk.PROJECTION,
     loyalty.PROJECTION,
+    pipeline.PROJECTION,
     posts.PROJECTION,
     recommendations.PROJECTION,
     repair.PROJECTION,
@@ -80,6 +83,7 @@ VIEWS: tuple[type[View], ...] = (
     CustomersView,
     DeskView,
     LoyaltyView,
+    PipelineView,
     PostsView,
     RecommendationsView,
     RepairView,

@@ -10,6 +10,7 @@ Customers are numbered by the order of their surviving ids. A part has any numbe
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -35,6 +36,7 @@ __all__ = [
     "Fetched",
     "FieldGroup",
     "Ints",
+    "ListedObjects",
     "RowSource",
     "distinct",
     "grouped_sums",
@@ -44,6 +46,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_LISTS_MAX, _LISTED_MAX = 8, 100_000
 _STATES_KEPT = 2
 """Two, because a question may still be answered from the state before."""
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -141,6 +144,39 @@ class Codes:
         return np.array([found if (found := numbers.get(text)) is not None else of(text) for text in texts], np.int64)
 
 
+class ListedObjects:
+    """The objects of long lists, so that a list asked for again makes only those that are not the same any more.
+
+    They are shared with the answers that a view keeps, and nobody may change them. Those of the lists that were not
+    asked for the longest time go first, and so do all of a list that is too long.
+    """
+
+    __slots__ = ("_lists", "_lock")
+
+    def __init__(self) -> None:
+        self._lists: OrderedDict[Hashable, dict[tuple[Any, ...], Any]] = OrderedDict()
+        self._lock = RLock()
+
+    def of(self, key: Hashable, rows: Iterable[tuple[Any, ...]], make: Callable[..., T]) -> list[T]:
+        """Return an object for each row.
+
+        Args:
+            key: Everything that the objects depend on besides their rows.
+            rows: The values of each object. Equal values have to be of the same type.
+            make: Makes the object of a row's values.
+        """
+        with self._lock:
+            before = self._lists.get(key, {})
+        found = {row: before.get(row) or make(*row) for row in rows}
+        with self._lock:
+            self._lists.pop(key, None)
+            if len(found) <= _LISTED_MAX:
+                self._lists[key] = found
+            while len(self._lists) > _LISTS_MAX:
+                self._lists.popitem(last=False)
+        return list(found.values())
+
+
 @dataclass
 class Columns:
     """The columns of one class of rows, in one state of the tables.
@@ -150,12 +186,14 @@ class Columns:
         groups: Every group of fields, by the name of each of its parts.
         parts: The parts read so far.
         derived: What was computed from them.
+        objects: The objects of long lists.
     """
 
     source: RowSource
     groups: Mapping[str, FieldGroup]
     parts: Parts = field(default_factory=dict)
     derived: dict[Hashable, Any] = field(default_factory=dict)
+    objects: ListedObjects = field(default_factory=ListedObjects)
     _names: list[str] | None = None
     _lock: RLock = field(default_factory=RLock)
 
@@ -222,7 +260,7 @@ class Columns:
         for group in groups:
             fresh |= group.parts(*(by_field[each] for each in group.fields))
         merged = {name: moved.merged(part, fresh[name]) for name, part in parts.items()}
-        return Columns(self.source, self.groups, merged, _names=moved.names)
+        return Columns(self.source, self.groups, merged, objects=self.objects, _names=moved.names)
 
     @property
     def nbytes(self) -> int:

@@ -12,9 +12,20 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from relations.errors import InvalidInput
-from relations.messages import Event
+from relations.messages import Event, RecordedEvent
 
-__all__ = ["ExplainableFigure", "FigureAnswer", "FigurePart", "nothing_there", "reason_to_hide"]
+__all__ = [
+    "BY_STREAM",
+    "ExplainableFigure",
+    "FigureAnswer",
+    "FigurePart",
+    "nothing_there",
+    "reason_to_hide",
+    "share_of",
+]
+
+BY_STREAM = "@"
+"""Instead of a field: what an event is about is the aggregate of its stream, such as a complaint."""
 
 
 class FigurePart(NamedTuple):
@@ -42,6 +53,7 @@ class FigureAnswer:
         hidden: The reason for which the figure is not shown; None if it is shown or undefined.
         computed_from: What else the figure depends on, such as fitted parameters.
         until: The last business time that counts, UTC microseconds; None for no bound.
+        counts: Returns True for the events that count; None for all.
     """
 
     shown: float | None
@@ -49,6 +61,7 @@ class FigureAnswer:
     hidden: str | None = None
     computed_from: Mapping[str, Any] = field(default_factory=dict)
     until: int | None = None
+    counts: Callable[[RecordedEvent], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +74,7 @@ class ExplainableFigure:
         value: Computes it from the sums; None if it is undefined.
         ask: Returns the figure: `(view, of) -> answer`. `of` selects which one, such as `{"month": "2024-05"}`.
         events: The events that make a part, each with the field that names what it is about. None for an event that is
-            named by its place.
+            named by its place, `BY_STREAM` for one that is named by its stream.
         of: The names that `of` may have.
         settings: The parts of the policy that the rule reads, such as `surveys.minimum_answers`.
     """
@@ -88,6 +101,11 @@ class ExplainableFigure:
                 hint=f"Give any of {', '.join(self.of)}",
             )
         return self.ask(view, of)
+
+
+def share_of(part: str, whole: str) -> Callable[[Mapping[str, float]], float | None]:
+    """Return the rule that divides one sum by another; the share of nothing is undefined."""
+    return lambda sums: sums.get(part, 0) / sums[whole] if sums.get(whole) else None
 
 
 def reason_to_hide(people: int, minimum: int) -> str:

@@ -14,6 +14,7 @@ from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.pipeline.view import PipelineView
 from relations.projections.posts.view import PostsView
 from relations.projections.projection import Projection
 from relations.projections.recommendations.view import RecommendationsView
@@ -49,6 +50,7 @@ class Views:
         contacts: Contact between the business and its customers.
         campaigns: Campaigns, their offers and their results.
         posts: What people post about the business in public, and which posts wait for an answer.
+        pipeline: Opportunities, those won and lost, and contracts.
         recommendations: Products that a customer would want, by association rules over baskets.
         team: Staff and their work: figures, trainings, tenure, and who fits a customer.
         ties: The ladder of relationships, owners and handovers, contacts of organisations, and files.
@@ -66,6 +68,7 @@ class Views:
     care: CareView
     contacts: ContactsView
     posts: PostsView
+    pipeline: PipelineView
     recommendations: RecommendationsView
     team: TeamView
     ties: TiesView

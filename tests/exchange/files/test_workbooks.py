@@ -82,6 +82,31 @@ def test_cells_far_apart_are_refused_until_the_mapping_raises_the_limit(tmp_path
     assert (number, problem and problem.code) == (1, "ragged_row")
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        '<row r="1"><c r="A01x"><v>1</v></c></row>',
+        '<row r="1"><c r="a1"><v>1</v></c></row>',
+        '<row r="-1"><c><v>1</v></c></row>',
+        '<row r="1"><c r="A1"><v>1</v></row>',
+        '<row r="1"><c r="A1" r="B1"><v>1</v></c></row>',
+    ],
+)
+def test_a_cell_at_an_odd_place_is_refused_before_the_sheet_is_read(tmp_path: Path, row: str) -> None:
+    path = write_workbook(tmp_path / "a.xlsx", {"S": row})
+    with pytest.raises(SourceError) as raised:
+        rows(path)
+    assert raised.value.code == "not_a_workbook"
+
+
+def test_rows_and_cells_without_places_are_counted(tmp_path: Path) -> None:
+    path = write_workbook(tmp_path / "a.xlsx", {"S": "<row><c><v>1</v></c><c><v>2</v></c></row>" * 40})
+    assert len(rows(path)) == 39
+    with pytest.raises(SourceError) as raised:
+        rows(path, limits={"cells": 79})
+    assert raised.value.code == "beyond_limits"
+
+
 def test_a_large_workbook_is_refused_until_the_mapping_raises_the_limit(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "a.xlsx", {"S": sheet([["x"], ["y" * 20_000]])})
     with pytest.raises(SourceError) as raised:

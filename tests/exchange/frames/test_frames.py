@@ -59,12 +59,13 @@ from relations.projections.satisfaction import NpsFigure
 from relations.projections.view import View
 from relations.testing import simulate
 from relations.testing.hotel.simulation import hotel_policy, is_mistake
-from tests.support.campaign import spring_campaign
+from tests.support.campaign import handed_over, spring_campaign
+from tests.support.pipeline import small_pipeline
 from tests.support.team import small_team
 
 AFTER = datetime(2025, 7, 1, tzinfo=UTC)
 VIEWS = [
-    "agenda", "board", "campaigns", "care", "contacts", "customers", "desk", "loyalty", "posts",
+    "agenda", "board", "campaigns", "care", "contacts", "customers", "desk", "loyalty", "pipeline", "posts",
     "recommendations", "repair", "retention", "satisfaction", "team", "ties",
 ]  # fmt: skip
 
@@ -145,8 +146,10 @@ def history() -> Iterator[Command]:
         occurred_at=at,
     )
     yield BeginPlan(customer=own[8], plan="611", on=at.date() - timedelta(days=23), occurred_at=at)
-    yield from spring_campaign(at, own[3], own[4])
+    yield from spring_campaign(at - timedelta(days=40), own[3], own[4])
+    yield from handed_over(at, own[3])
     yield from small_team(at, *own[:4])
+    yield from small_pipeline(at, own[3], own[4])
     yield RecordLapse(customer=own[6], reason="moved away", occurred_at=at)
     yield MergeCustomer(customer=own[1], into=own[0], occurred_at=at)
     yield MergeCustomer(customer=own[2], into=own[0], occurred_at=at)
@@ -279,6 +282,7 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
         "external_id": [merged.external_ids[0][1]],
         "campaign": ["spring"],
         "staff": ["own-li"],
+        "opportunity": ["n1", "n3"],
         "training": ["listening"],
         "goal": ["satisfaction-0"],
         "improvement": ["counter"],
@@ -288,6 +292,8 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
         "segment": ["buyers"],
         "months": [["2024-05", "2024-06"]],
         "customers": [[relation.customer, "own-0"]],
+        "owner": ["ben"],
+        "rung": ["loose"],
     }
 
 
@@ -300,6 +306,8 @@ MORE: dict[str, list[dict[str, Any]]] = {
     "retention.acquisition": [{"campaigns": True}],
     "loyalty.statement": [{"limit": None}],
     "desk.load": [{"by": "department"}],
+    "pipeline.losses": [{"by": "rival"}],
+    "pipeline.results": [{"by": "owner"}],
     "team.figures": [{"by": "department"}],
     "repair.causes": [{"by": "subject"}],
 }

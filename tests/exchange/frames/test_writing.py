@@ -19,6 +19,7 @@ from relations.exchange.frames import frame, questions, table, tables, write_fra
 from relations.policies.value import DEFAULT_SEGMENTS
 from relations.testing import simulate
 from tests.support.campaign import spring_campaign
+from tests.support.pipeline import small_pipeline
 from tests.support.team import small_team
 
 AT = datetime(2024, 8, 1, tzinfo=UTC)
@@ -31,6 +32,7 @@ def engine() -> Iterator[Relations]:
     with Relations.open("sqlite://") as opened:
         opened.execute_many(simulate(seed=3, customers=25, months=6))
         opened.execute_many(spring_campaign(AT - timedelta(days=40), "own-1", "own-2"))
+        opened.execute_many(small_pipeline(AT - timedelta(days=40), "own-1", "own-2"))
         opened.execute_many(small_team(AT - timedelta(days=40), "own-1", "own-2"))
         yield opened
 
@@ -57,10 +59,13 @@ def arguments(engine: Relations, name: str, parameters: Any) -> dict[str, Any]:
         "customers": [customer],
         "campaign": "spring",
         "staff": "own-li",
+        "opportunity": "n1",
         "training": "listening",
         "goal": "satisfaction-0",
         "improvement": "counter",
         "indicator": "nps",
+        "owner": "ben",
+        "rung": "loose",
     }
     needed = {each.name for each in parameters.values() if each.default is inspect.Parameter.empty}
     assert needed <= known.keys(), f"{name} needs {needed - known.keys()}"

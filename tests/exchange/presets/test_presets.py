@@ -322,6 +322,15 @@ def test_orders_come_in_on_every_database(database_url: str) -> None:
         assert (taken(engine, case).recorded, engine.verify().good) == (0, True)
 
 
+def test_a_rejected_contact_is_corrected_and_comes_in(engine: Relations, tmp_path: Path) -> None:
+    case, rejects = case_of("zoho-contacts.csv"), tmp_path / "rejects.jsonl"
+    taken(engine, case, rejects=rejects)
+    (line,) = rejects.read_text("utf-8").splitlines()
+    rejects.write_text(line.replace('"Last Name":""', '"Last Name":"Somebody"'), "utf-8")
+    report = taken(engine, case, rejects)
+    assert (report.rows, report.accepted, report.recorded) == (1, 1, 1)
+
+
 def test_no_address_is_left_in_a_shopify_log_after_an_erasure(engine: Relations) -> None:
     taken(engine, case_of("shopify-orders.csv"))
     streams = {event.stream for event in engine.events() if event.stream.startswith("customer-")}

@@ -12,6 +12,7 @@ import pytest
 
 from relations import Relations
 from relations.aggregates.customer import Regarding
+from relations.aggregates.opportunity import EndContract
 from relations.commands import (
     AcceptHandover,
     AcknowledgeComplaint,
@@ -92,6 +93,8 @@ def step(item: AgendaItem, at: datetime) -> Command:
             )
         case "lapse" | "renewal":
             return AdvancePlan(**of_customer)
+        case "contract":
+            return EndContract(opportunity=item.stream.partition("-")[2], occurred_at=at)
         case "handover":
             return AcceptHandover(**of_customer)
         case "erasure":

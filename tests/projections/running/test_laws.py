@@ -20,6 +20,7 @@ from tests.projections.campaigns.test_campaigns import history as campaign
 from tests.projections.posts.test_posts import post
 from tests.support import host
 from tests.support.making import HASH_SEEDS, OF_THE_DATABASE, START, purchase
+from tests.support.pipeline import small_pipeline
 from tests.support.team import small_team
 
 COMMANDS = [purchase(number, f"c{number % 4}", euros=number) for number in range(1, 25)]
@@ -34,7 +35,15 @@ def history() -> list[Command]:
     merges = [MergeCustomer(customer=name, into=names[-1], occurred_at=last) for name in names[:-1]]
     unmerges = [UnmergeCustomer(customer=name, occurred_at=last) for name in names[:3]]
     posts = [post(number, score=1 + number % 5) for number in range(9)]
-    return [*simulated, *campaign(), *posts, *small_team(last, *names), *merges, *unmerges]
+    return [
+        *simulated,
+        *campaign(),
+        *posts,
+        *small_team(last, *names),
+        *small_pipeline(last, *names[:2]),
+        *merges,
+        *unmerges,
+    ]
 
 
 @pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)

@@ -210,6 +210,9 @@ def marks_asked_for(engine: Relations) -> dict[str, int]:
         "partners": 1,
         "owners": 2 * min(10, len([each for each in views.team.figures(as_of=AS_OF) if each.resolved or each.open])),
         "training": 0,
+        "stages-of-sales": sum(each.weighted > 0 for each in views.pipeline.stages(as_of=AS_OF)),
+        "losses": min(10, len(views.pipeline.losses(as_of=AS_OF))),
+        "contracts": 0,
         "tenure": len([each for each in views.team.tenure(as_of=AS_OF) if each.share is not None]),
     }
 

@@ -1,4 +1,4 @@
-"""`relations report`, `board measure`, `campaigns`, `team` and `ties`: views in the terminal or as a page."""
+"""`relations report`, `board measure`, `campaigns`, `team`, `pipeline` and `ties`: the views as text or as pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relations.cli.choices import DimensionChoice, SegmentsChoice, TeamChoice, ViewChoice
+from relations.cli.choices import DimensionChoice, ResultsChoice, SegmentsChoice, TeamChoice, ViewChoice
 from relations.cli.known import Known, open_as_known
 from relations.cli.options import (
     Actor,
@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from relations.cli.pages.report.question import Question
     from relations.past.questions import Questions
 
-__all__ = ["board", "campaigns_command", "pages", "report", "team_command", "ties_command", "write_page"]
+__all__ = [
+    "board",
+    "campaigns_command",
+    "pages",
+    "pipeline_command",
+    "report",
+    "team_command",
+    "ties_command",
+    "write_page",
+]
 
 _STALE = timedelta(days=30)
 _DAY = "%Y-%m-%d"
@@ -405,5 +414,43 @@ def team_command(
             {"members": members, "figures": figures, "needs": needs, "tenure": tenure},
             lambda screen: screen.print(
                 *page.show_team(members, figures, needs, tenure, by=by.value, limit=limit, zone=zone)
+            ),
+        )
+
+
+def pipeline_command(
+    database: Database,
+    by: Annotated[
+        ResultsChoice | None, typer.Option(help="Show those won and lost in groups. Default: all together.")
+    ] = None,
+    owner: Annotated[str | None, typer.Option(metavar="STAFF", help="Only open opportunities of this owner.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="MONTH", help="Only decisions in this month or later.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="MONTH", help="Only decisions before this month.")] = None,
+    ahead: Ahead = 90,
+    currency: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Count amounts in this currency. Default: the policy's.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many lines of each table.")] = 20,
+    as_of: AsOf = None,
+    known: Known = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show the open opportunities by stage, those won and lost, contracts that end soon, and rivals."""
+    with (
+        running(json=json, verbose=verbose) as screen,
+        open_as_known(screen, database, known=known, as_of=as_of) as engine,
+    ):
+        from relations.cli.pages.report.pipeline import show_pipeline
+
+        view = engine.views.pipeline
+        stages = view.stages(owner=owner, currency=currency)
+        results = view.results(by=None if by is None else by.value, since=since, until=until, currency=currency)
+        losses = view.losses(since=since, until=until, currency=currency)
+        contracts, rivals = view.contracts(ahead=timedelta(days=ahead)), view.rivals(currency=currency)
+        screen.result(
+            {"stages": stages, "results": results, "losses": losses, "contracts": contracts, "rivals": rivals},
+            lambda screen: screen.print(
+                *show_pipeline(stages, results, losses, contracts, rivals, days=ahead, limit=limit)
             ),
         )

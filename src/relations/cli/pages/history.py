@@ -11,8 +11,9 @@ from rich.text import Text
 from relations.cli.show import ABSENT, counted, headline, local_minute, number, section, table, words
 from relations.messages import Event, Money, RecordedEvent, from_micros
 
-__all__ = ["as_dict", "details", "field_text", "line", "show", "timeline"]
+__all__ = ["LATE", "as_dict", "details", "field_text", "line", "show", "timeline"]
 
+LATE = "* recorded more than a day after it occurred"
 _LATE_MICROS = 86_400_000_000
 _HIDDEN = frozenset({"at"})
 _TIMES = ("_at", "_by", "_from", "since")
@@ -33,9 +34,14 @@ def as_dict(recorded: RecordedEvent) -> dict[str, Any]:
         "command_id": recorded.command_id,
         "command_seq": recorded.command_seq,
         "cause": recorded.cause,
-        "body": msgspec.to_builtins(recorded.event),
+        "body": msgspec.to_builtins(recorded.event, enc_hook=_plain),
         "digest": recorded.digest.hex(),
     }
+
+
+def _plain(value: Any) -> Any:
+    """Return the JSON value of a part of an event that is kept as it was written."""
+    return msgspec.json.decode(value)
 
 
 def show(customer: str, found: list[RecordedEvent], zone: str) -> RenderableType:
@@ -70,7 +76,7 @@ def timeline(found: list[RecordedEvent], zone: str, *, title: str | None = None,
             made.add_row(when, what, said)
     lines = [words(f"{counted(len(found), 'event')}. Times are in {zone}.")]
     if late:
-        lines.append(words("* recorded more than a day after it occurred"))
+        lines.append(words(LATE))
     return Group(made, *lines)
 
 

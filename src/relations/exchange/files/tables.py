@@ -136,7 +136,7 @@ def _delimited_rows(source: Source, reader: Any, columns: Columns, reading: Read
     width = len(columns)
     number = 0
     footer = _Footer(source, columns, reading)
-    skips_blanks = source.skip_blank_rows
+    has_footer, skips_blanks = source.footer is not None, source.skip_blank_rows
     above = source.skip_lines
     while True:
         reading.nul, reading.length = False, 0
@@ -156,13 +156,15 @@ def _delimited_rows(source: Source, reader: Any, columns: Columns, reading: Read
             continue
         if cells is None:
             return
-        if not cells or footer.takes(cells) or (skips_blanks and not any(map(str.strip, cells))):
+        if not cells or (has_footer and footer.takes(cells)) or (skips_blanks and not any(map(str.strip, cells))):
             continue
         number += 1
         if len(cells) != width:
             yield number, *_ragged(columns, cells, above + reader.line_num)
         else:
-            problem = nul_problem() if reading.nul else footer.problem(above + reader.line_num)
+            problem = nul_problem() if reading.nul else None
+            if has_footer and problem is None:
+                problem = footer.problem(above + reader.line_num)
             yield number, dict(zip(columns, cells, strict=True)), problem
 
 

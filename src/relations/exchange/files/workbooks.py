@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
+from xml.parsers import expat
 
 from relations.errors import SourceError
 from relations.exchange.files.reading import Reading
@@ -21,9 +22,9 @@ from relations.extras import needed
 __all__ = ["is_workbook", "sheet_cells"]
 
 _CHUNK = 1 << 20
-_REFERENCE = re.compile(rb"""\sr\s*=\s*["']\$?([A-Za-z]{1,3})\$?([0-9]{1,10})["']""")
-_ROW = re.compile(rb"""<(?:\w+:)?row\b[^>]*?\sr\s*=\s*["']([0-9]{1,10})["']""")
-_OVERLAP = 256
+_REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})").fullmatch
+_ROW = re.compile(r"[1-9][0-9]{0,6}").fullmatch
+_OVERLAP = 16
 
 
 def is_workbook(archive: zipfile.ZipFile) -> bool:
@@ -47,6 +48,11 @@ def sheet_cells(source: Source, binary: BinaryIO, reading: Reading) -> Iterator[
         rows = sheet.iter_rows()
     except calamine.CalamineError as error:
         raise _unreadable(reading.path, str(error)) from None
+    except BaseException as error:
+        # A panic of the reader's Rust code is no `Exception`, so that nothing catches it by accident.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise _unreadable(reading.path, "its reader failed") from None
     # Blank rows above the first cell are not in the sheet, and are lines all the same.
     above = (sheet.start or (0, 0))[0]
     yield from ([] for _ in range(above))
@@ -109,30 +115,88 @@ def _check(binary: BinaryIO, limits: Limits, reading: Reading) -> None:
 
 
 def _check_part(name: str, part: Any, limits: Limits, path: Path) -> None:
-    sheet = name.startswith("xl/worksheets/") and name.endswith(".xml")
-    row = column = 0
+    """Check the places of the cells in a part, whatever it is called: the workbook says which parts are sheets."""
+    corners = _Corners(limits, path)
+    is_xml = has_cells = False
+    malformed = ""
     before = b""
-    while chunk := part.read(_CHUNK):
-        if not sheet:
-            continue
-        if b"\0" in chunk:
-            raise _unreadable(path, f"{name} is not UTF-8")
-        window = before + chunk
-        before = window[-_OVERLAP:]
-        for letters, digits in _REFERENCE.findall(window):
-            column = max(column, _column(letters))
-            row = max(row, int(digits))
-        row = max([row, *(int(found) for found in _ROW.findall(window))])
-    if column > limits.columns:
-        raise _beyond(path, f"{column:,} columns", "columns", limits.columns)
-    if row * max(column, 1) > limits.cells:
-        raise _beyond(path, f"{row * column:,} cells between its corners", "cells", limits.cells)
+    for number, chunk in enumerate(iter(lambda: part.read(_CHUNK), b"")):
+        if not number:
+            is_xml = chunk.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"<")
+        if not is_xml:
+            continue  # it is read to its end, for the checksum
+        has_cells = has_cells or b"sheetData" in before + chunk or b"\0" in chunk
+        before = chunk[-_OVERLAP:]
+        if not malformed:
+            malformed = corners.feed(chunk)
+    if is_xml and not malformed:
+        malformed = corners.feed(b"", final=True)
+    if malformed and has_cells:
+        raise _unreadable(path, f"{name} is not well-formed XML: {malformed}")
 
 
-def _column(letters: bytes) -> int:
+class _Corners:
+    """The last row and column of a sheet, as the places of its cells say. A place of another form is refused."""
+
+    def __init__(self, limits: Limits, path: Path) -> None:
+        self._limits = limits
+        self._path = path
+        self._row = 0
+        self._last_row = 0
+        self._column = 0
+        self._last_column = 0
+        self._parser = expat.ParserCreate()
+        self._parser.StartElementHandler = self._start
+        self._parser.StartDoctypeDeclHandler = self._doctype
+
+    def feed(self, chunk: bytes, *, final: bool = False) -> str:
+        """Read on, and return what is wrong with the XML; nothing where nothing is."""
+        try:
+            self._parser.Parse(chunk, final)
+        except expat.ExpatError as error:
+            return expat.ErrorString(error.code)
+        return ""
+
+    def _doctype(self, *_: object) -> None:
+        raise _unreadable(self._path, "a part of it declares a document type")
+
+    def _start(self, element: str, attributes: dict[str, str]) -> None:
+        name = element.rpartition(":")[2]
+        if name not in {"row", "c"}:
+            return
+        place = next((value for key, value in attributes.items() if key.rpartition(":")[2] == "r"), None)
+        if name == "row":
+            self._row, self._column = self._row + 1, 0
+            if place is not None:
+                self._row = self._number(place)
+        elif place is None:
+            self._column += 1
+        else:
+            found = _REFERENCE(place)
+            if found is None:
+                raise self._odd(place)
+            self._column, self._row = _column(found[1]), self._number(found[2])
+        self._last_row, self._last_column = max(self._last_row, self._row), max(self._last_column, self._column)
+        limits = self._limits
+        if self._last_column > limits.columns:
+            raise _beyond(self._path, f"{self._last_column:,} columns", "columns", limits.columns)
+        if self._last_row * self._last_column > limits.cells:
+            count = self._last_row * self._last_column
+            raise _beyond(self._path, f"{count:,} cells between its corners", "cells", limits.cells)
+
+    def _number(self, place: str) -> int:
+        if _ROW(place) is None:
+            raise self._odd(place)
+        return int(place)
+
+    def _odd(self, place: str) -> SourceError:
+        return _unreadable(self._path, f"a cell or row has the place {place[:20]!r}")
+
+
+def _column(letters: str) -> int:
     number = 0
-    for letter in letters.upper():
-        number = number * 26 + letter - 64
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
     return number
 
 

@@ -73,31 +73,32 @@ class RowValues(dict[str, Any]):
 
 def compile_column(name: str, source: Source) -> Getter:
     """Return the function of a column: its text without the blanks around it, or None where it is blank."""
-    table = source.is_table
-    blank_words = source.blank_words | _ERRORS if table else source.blank_words
+    blank_words = source.blank_words
     guarded = _FORMULA_OR_NUMBER if source.formula_guards else _NUMBER
     default = source.defaults.get(name)
 
-    def given(values: RowValues) -> str | None:
-        text = cell(values) if table else word(values)
-        return default if text is None else text
-
     def cell(values: RowValues) -> str | None:
         text = values.raw.get(name, "").strip()
-        if not text or text in blank_words:
+        if not text:
             return None
-        return text[1:] if text[0] == "'" and guarded(text) is not None else text
-
-    def word(values: RowValues) -> str | None:
-        text = values.raw.get(name, "").strip()
-        return None if not text or text in blank_words else text
+        if text[0] not in "'#":  # of most cells, this is all
+            return text
+        if text in _ERRORS:
+            return None
+        return text[1:] if guarded(text) is not None else text
 
     def plain(values: RowValues) -> str | None:
         return values.raw.get(name, "").strip() or None
 
-    if default is not None:
-        return given
-    return cell if table else word if blank_words else plain
+    read = cell if source.is_table else plain
+    if not blank_words and default is None:
+        return read
+
+    def replaced(values: RowValues) -> str | None:
+        text = read(values)
+        return default if text is None or text in blank_words else text
+
+    return replaced
 
 
 def compile_template(template: str, *, field: str) -> Getter:

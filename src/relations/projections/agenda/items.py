@@ -51,10 +51,12 @@ class AgendaItem(BaseModel):
             before a loss. `reward` is the expiry of a reward. `reminder` is a reminder of an invitation, `answer` the
             time by which the business has to reply to a low answer. `erasure` is the end of the time for which the
             policy keeps personal words. `contact` is a step of a care plan to do, `lapse` the time at which it lapses,
-            and `renewal` the end of a round. `handover` is a customer that a new owner has to take over.
+            and `renewal` the end of a round. `handover` is a customer that a new owner has to take over, and `contract`
+            asks for the renewal of a contract that ends soon.
         customer: The customer; for merged customers the surviving id.
-        stream: The stream: `complaint-<id>`, `loyalty-<customer>` or `customer-<customer>`. For merged customers it
-            names the id under which the item was recorded, because the command that ends it must go there.
+        stream: The stream: `complaint-<id>`, `opportunity-<id>`, `loyalty-<customer>` or `customer-<customer>`. For
+            merged customers it names the id under which the item was recorded, because the command that ends it must
+            go there.
         detail: The lot, tier, coupon, invitation or answer, the new owner of a handover, or a care plan's round and
             its step. `automatic` for an erasure without a person. Empty otherwise, and for points that lapse with
             inactivity.
@@ -191,14 +193,10 @@ def tier_review(member: Member, rules: InForce, until: int | None = None) -> Age
 def commands_due(items: Iterable[AgendaItem], *, not_renewed: Iterable[AgendaItem] = ()) -> Iterator[Command]:
     """Return the commands that these items require, each dated at its due time.
 
-    Follow-ups, reminders, replies and contacts of care plans are work for people and require no command. So are
-    erasures, unless the policy leaves them to the engine. One command ends all items of its kind that are due at the
-    same time in one complaint, or in one programme of an account. The command ids are derived from the items, so the
-    same items give commands that are recorded only once.
-
-    Args:
-        items: The items.
-        not_renewed: Those of the ends of rounds after which the plan is not renewed.
+    Follow-ups, reminders, replies, contacts of care plans and renewals of contracts are work for people and require no
+    command. So are erasures, unless the policy leaves them to the engine. One command ends all items of its kind that
+    are due at the same time in one complaint, or in one programme of an account. The command ids are derived from the
+    items, so the same items give commands that are recorded only once.
     """
     ended: dict[tuple[str, datetime], list[str]] = {}
     for item in not_renewed:
@@ -239,7 +237,7 @@ def _command(item: AgendaItem) -> Command | None:
             return EraseCustomer(customer=name, reason=RETENTION, **common)
         case "lapse" | "renewal":
             return AdvancePlan(customer=name, **common)
-        case "follow_up" | "reminder" | "answer" | "erasure" | "contact" | "handover":
+        case "follow_up" | "reminder" | "answer" | "erasure" | "contact" | "handover" | "contract":
             return None
 
 
@@ -257,6 +255,8 @@ def _command_id(item: AgendaItem) -> str:
 
 def shift_of(kind: str, policy: Policy) -> int | None:
     """Return the time from an item's moment until it is due, in microseconds; None if it is never due."""
+    if kind == "contract":
+        return -policy.pipeline.renewal_days * _DAY
     if kind != "follow_up":
         return 0
     days = policy.surveys.follow_up_days

@@ -45,6 +45,7 @@ Kind: TypeAlias = Literal[
     "lapse",
     "renewal",
     "handover",
+    "contract",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -60,9 +61,9 @@ class Item(CustomerRow, gc=False):
         programme: The loyalty programme; empty for complaints.
         what: The name within the stream: the kind, the lot that expires, `activation/<lot>`, `reward/<coupon>` or
             `handover/<owner>`.
-        kind: acknowledge, next_response, resolve, follow_up, follow_up_deadline, escalation, activation, expiry, reward
-            or handover.
-        at: The deadline or expiry, UTC microseconds; for a follow-up the time of the resolution.
+        kind: acknowledge, next_response, resolve, follow_up, follow_up_deadline, escalation, activation, expiry,
+            reward, handover or contract.
+        at: The deadline, expiry or end, UTC microseconds; for a follow-up the time of the resolution.
         points: The points left in the lot.
         again: The log position at which it was opened again after it had been done; 0 the first time.
     """

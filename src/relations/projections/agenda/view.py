@@ -26,6 +26,7 @@ from relations.policies.calendars import local_time
 from relations.policies.loyalty.tier_clock import programme_in
 from relations.projections.agenda import care as agenda_care
 from relations.projections.agenda import complaints as agenda_complaints
+from relations.projections.agenda import contracts as agenda_contracts
 from relations.projections.agenda import handovers as agenda_handovers
 from relations.projections.agenda import loyalty as agenda_loyalty
 from relations.projections.agenda import surveys as agenda_surveys
@@ -62,7 +63,7 @@ _CARE: tuple[Kind, ...] = ("contact", "lapse", "renewal")
 
 PROJECTION = Projection(
     name="agenda",
-    version=13,
+    version=14,
     tables=(Item, Lapse, Member, AskedRow, CareRound, BirthdayRow, OtherCase),
     folds=Folds.of(
         agenda_complaints.FOLDS,
@@ -70,6 +71,7 @@ PROJECTION = Projection(
         agenda_loyalty.FOLDS,
         agenda_care.FOLDS,
         agenda_handovers.FOLDS,
+        agenda_contracts.FOLDS,
     ),
 )
 

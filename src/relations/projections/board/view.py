@@ -19,6 +19,7 @@ from relations.messages import from_micros, to_micros
 from relations.months import month_of, months_after, months_between, months_until
 from relations.policies.indicators import INDICATORS, Indicator
 from relations.projections.arguments import checked_choice, checked_month
+from relations.projections.board.explained import FIGURES
 from relations.projections.board.indicators import NOTHING, IndicatorQuestion, MonthValue, overall
 from relations.projections.board.profiles import (
     BoardFigure,
@@ -41,6 +42,7 @@ from relations.projections.board.rows import (
 )
 from relations.projections.campaigns.view import CampaignsView
 from relations.projections.care.view import CareView
+from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView
@@ -74,6 +76,7 @@ class BoardView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
+    explainable: ClassVar[tuple[ExplainableFigure, ...]] = FIGURES
     reads: ClassVar[tuple[type[View], ...]] = (
         SatisfactionView,
         RetentionView,

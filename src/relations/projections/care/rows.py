@@ -133,7 +133,7 @@ class CareMonth(Tally, gc=False):
     skipped: int = 0
 
 
-PROJECTION = Projection(name="care", version=2, tables=(PlanRound, CareSignals, CareMonth))
+PROJECTION = Projection(name="care", version=3, tables=(PlanRound, CareSignals, CareMonth))
 
 
 @PROJECTION.on(PlanBegun, PlanRenewed)

@@ -33,6 +33,7 @@ from relations.projections.totals import Total
 
 __all__ = [
     "CLOCKS",
+    "CLOCK_OF",
     "CaseCounts",
     "CasesStanding",
     "ClockFigures",
@@ -45,11 +46,14 @@ __all__ = [
     "case_counts",
     "clock_figures",
     "due_steps",
+    "ended_clocks",
     "nearest_rank",
     "read_relations",
     "repair_summary",
+    "spent_on",
     "standing",
     "step_times",
+    "was_relapsed",
 ]
 
 StepName: TypeAlias = Literal[
@@ -66,7 +70,8 @@ _STEPS: tuple[StepName, ...] = (
     "followed_up",
     "restored",
 )
-_CLOCK_OF: dict[str, ClockName] = {"acknowledged": "acknowledge", "resolved": "resolve", "followed_up": "follow_up"}
+CLOCK_OF: dict[str, ClockName] = {"acknowledged": "acknowledge", "resolved": "resolve", "followed_up": "follow_up"}
+"""The clock of each step that has one."""
 
 Named: TypeAlias = tuple[str, Relation]
 """A customer and their relation."""
@@ -273,6 +278,11 @@ def standing(customer: str, relation: Relation) -> RelationStanding:
     )
 
 
+def was_relapsed(relation: Relation) -> bool:
+    """Return True if a relation ever failed again after it was restored."""
+    return _relapses(relation) > 0
+
+
 def _relapses(relation: Relation) -> int:
     return sum(opened.is_relapse for history in relation.histories for opened in history.rounds)
 
@@ -362,11 +372,23 @@ def step_times(histories: Iterable[ComplaintHistory], *, as_of: int) -> list[Ste
                 at = _reached_at(opened, step)
                 if at is not None:
                     taken[step].append(at - opened.opened_at)
-            for clock in _CLOCK_OF.values():
+            for clock in CLOCK_OF.values():
                 met = was_met(opened, clock, as_of)
                 if met is not None:
                     ended[clock, met] += 1
     return [_step_time(step, sorted(times), ended) for step, times in taken.items()]
+
+
+def ended_clocks(history: ComplaintHistory, name: str, *, as_of: int) -> tuple[int, int]:
+    """Return how many clocks of one name ended in time, and how many did not, in the rounds that count."""
+    ended = [
+        met
+        for opened in history.rounds
+        if opened.opened_by != "resumed"
+        for clock, number in opened.clocks
+        if clock == name and (met := was_met(opened, name, as_of, number)) is not None
+    ]
+    return sum(ended), len(ended) - sum(ended)
 
 
 def clock_figures(histories: Iterable[ComplaintHistory], *, as_of: int, confidence: float) -> list[ClockFigures]:
@@ -401,7 +423,7 @@ def _clock_figures(name: ClockName, ended: Counter[tuple[str, str]], confidence:
 
 
 def _step_time(step: StepName, times: Sequence[int], ended: Counter[tuple[str, bool]]) -> StepTime:
-    clock = _CLOCK_OF.get(step)
+    clock = CLOCK_OF.get(step)
     met = missed = None
     if clock is not None:
         met, missed = ended[clock, True], ended[clock, False]
@@ -424,6 +446,15 @@ def _reached_at(opened: Round, step: StepName) -> int | None:
     return opened.first.get(step)
 
 
+def spent_on(relation: Relation) -> Counter[str]:
+    """Return the cost of the remedies of a relation, in minor units by currency."""
+    cost: Counter[str] = Counter()
+    for step in (step for history in relation.histories for step in history.taken):
+        if step.cost is not None:
+            cost[step.cost.currency] += step.cost.amount
+    return cost
+
+
 def repair_summary(relations: Sequence[Named], *, customers: int, as_of: int) -> RepairSummary:
     """Return a summary of all relations.
 
@@ -441,10 +472,8 @@ def repair_summary(relations: Sequence[Named], *, customers: int, as_of: int) ->
         complaints += len(relation.histories)
         relapsed += _relapses(relation) > 0
         deviations.update(deviation.kind for deviation in relation.deviations)
-        for step in (step for history in relation.histories for step in history.taken):
-            if step.cost is not None:
-                cost[step.cost.currency] += step.cost.amount
-            points += step.points or 0
+        cost += spent_on(relation)
+        points += sum(step.points or 0 for history in relation.histories for step in history.taken)
     damaged, restored = len(relations), sum(states[state] for state in RESTORED)
     states["healthy"] = customers - damaged
     return RepairSummary(

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.projections.repair.relation_state import ComplaintHistory
 
-__all__ = ["FunnelName", "FunnelStep", "repair_funnel"]
+__all__ = ["FunnelName", "FunnelStep", "repair_funnel", "steps_reached"]
 
 FunnelName: TypeAlias = Literal["filed", "acknowledged", "apologised", "carried_out", "resolved", "restored"]
 
@@ -50,7 +50,7 @@ def repair_funnel(histories: Iterable[ComplaintHistory]) -> list[FunnelStep]:
         done = _done(history)
         for step in done:
             taken[step] += 1
-        for step in steps[: 1 + max(steps.index(step) for step in done)]:
+        for step in _up_to_last(done):
             reached[step] += 1
     filed = reached["filed"]
     before = (None, *(reached[step] for step in steps))
@@ -64,6 +64,16 @@ def repair_funnel(histories: Iterable[ComplaintHistory]) -> list[FunnelStep]:
         )
         for step, earlier in zip(steps, before, strict=False)
     ]
+
+
+def steps_reached(history: ComplaintHistory) -> tuple[FunnelName, ...]:
+    """Return the steps that a complaint reached, with those that it skipped."""
+    return _up_to_last(_done(history))
+
+
+def _up_to_last(done: set[FunnelName]) -> tuple[FunnelName, ...]:
+    steps = get_args(FunnelName)
+    return steps[: 1 + max(steps.index(step) for step in done)]
 
 
 def _done(history: ComplaintHistory) -> set[FunnelName]:

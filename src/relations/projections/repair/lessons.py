@@ -24,9 +24,11 @@ __all__ = [
     "Improvement",
     "ImprovementState",
     "JusticeServed",
+    "cause_of",
     "causes",
     "improvements",
     "justice_served",
+    "kinds_served",
 ]
 
 CausesBy: TypeAlias = Literal["cause", "category", "subject", "touchpoint"]
@@ -126,7 +128,7 @@ class JusticeServed(BaseModel):
 
 def causes(histories: Iterable[ComplaintHistory], *, by: CausesBy = "cause") -> list[CauseShare]:
     """Return the causes of complaints, the most frequent first, with cumulative shares (Pareto)."""
-    counts = Counter(_grouped(history, by) for history in histories if not history.is_merged)
+    counts = Counter(cause_of(history, by) for history in histories if not history.is_merged)
     unknown = counts.pop(None, 0)
     known = counts.total()
     found: list[CauseShare] = []
@@ -139,7 +141,8 @@ def causes(histories: Iterable[ComplaintHistory], *, by: CausesBy = "cause") -> 
     return found
 
 
-def _grouped(history: ComplaintHistory, by: CausesBy) -> str | None:
+def cause_of(history: ComplaintHistory, by: CausesBy) -> str | None:
+    """Return the cause of a complaint, or its value of another kind; None if it is not known."""
     match by:
         case "cause":
             return history.cause
@@ -196,6 +199,12 @@ def _per_30_days(count: int, days: int) -> float | None:
     return 30 * count / days if days else None
 
 
+def kinds_served(history: ComplaintHistory) -> list[Justice]:
+    """Return the kinds of justice that the repair actions of a complaint served, one for each action."""
+    served = [_SERVES[step.what] for step in history.taken if step.what in _SERVES]
+    return served + [_CHANGES[lesson.what] for lesson in history.lessons if lesson.what in _CHANGES]
+
+
 def justice_served(relations: Iterable[tuple[str, Relation]], *, confidence: float) -> list[JusticeServed]:
     """Return the kinds of justice that repair served, and the share of relations restored."""
     actions: Counter[Justice] = Counter()
@@ -206,8 +215,7 @@ def justice_served(relations: Iterable[tuple[str, Relation]], *, confidence: flo
     for _, relation in relations:
         theirs: set[Justice] = set()
         for history in relation.histories:
-            served = [_SERVES[step.what] for step in history.taken if step.what in _SERVES]
-            served += [_CHANGES[lesson.what] for lesson in history.lessons if lesson.what in _CHANGES]
+            served = kinds_served(history)
             total += 1
             actions.update(served)
             complaints.update(set(served))

@@ -15,9 +15,11 @@ from sqlalchemy import or_, select
 
 from relations.errors import InvalidInput
 from relations.projections.arguments import Page, checked_choice, checked_month, formerly_by_offset
+from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.projection import Projection
 from relations.projections.repair.cases import PROJECTION, Case, CaseStep, Lesson, Patron, Tick
 from relations.projections.repair.emotional_account import AccountEntry, EmotionalBalance, account_of, happenings
+from relations.projections.repair.explained import FIGURES
 from relations.projections.repair.figures import (
     CLOCKS,
     CaseCounts,
@@ -105,6 +107,7 @@ class RepairView(View):
     """The repair of damaged relations. `as_of` is the present by default; anything dated after it is left out."""
 
     projection: ClassVar[Projection] = PROJECTION
+    explainable: ClassVar[tuple[ExplainableFigure, ...]] = FIGURES
     keeps_answers: ClassVar[bool] = True
 
     @formerly_by_offset()
@@ -339,19 +342,24 @@ class RepairView(View):
 
     def _cases_of(self, moment: int, customers: Sequence[str] | None) -> dict[str, CaseCounts]:
         """Return the counts of some customers' cases; None stands for all. Who has none to count is left out."""
+        found: dict[str, CaseCounts] = {}
+        for customer, history in self._cases_at(moment, customers):
+            counts = case_counts(history, as_of=moment, follow_up_days=self.policy.surveys.follow_up_days)
+            before = found.get(customer, CaseCounts(0, 0, 0))
+            found[customer] = CaseCounts(*(sum(pair) for pair in zip(before, counts, strict=True)))
+        return found
+
+    def _cases_at(self, moment: int, customers: Sequence[str] | None = None) -> Iterator[tuple[str, ComplaintHistory]]:
+        """Yield the cases of every kind that may be open or due at a moment, with their customers."""
         policy, local, columns = self.policy, self.local, self.table(Case).c
         if customers is None:
             cases = self.rows(Case, or_(columns.pending, columns.last_at > moment))
         else:
             cases = [case for case in self.rows_of_some(Case, customers) if case.pending or case.last_at > moment]
-        found: dict[str, CaseCounts] = {}
         for case in cases:
             history = case_history(case, (), policy.repair, moment, local)
             if history is not None:
-                counts = case_counts(history, as_of=moment, follow_up_days=policy.surveys.follow_up_days)
-                before = found.get(case.customer, CaseCounts(0, 0, 0))
-                found[case.customer] = CaseCounts(*(sum(pair) for pair in zip(before, counts, strict=True)))
-        return found
+                yield case.customer, history
 
     def _relations_of(self, moment: int, customers: Sequence[str] | None) -> dict[str, Relation]:
         """Return the damaged relations of some customers; None stands for all."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from relations.aggregates.customer import (
@@ -16,11 +16,19 @@ from relations.aggregates.customer import (
 )
 from relations.messages import Event
 from relations.months import first_day
-from relations.projections.explained_figures import ExplainableFigure, FigureAnswer, FigurePart, nothing_there
+from relations.projections.explained_figures import (
+    ExplainableFigure,
+    FigureAnswer,
+    FigurePart,
+    nothing_there,
+    share_of,
+)
+from relations.projections.retention.acquisition import Acquired
+from relations.projections.retention.columns.patrons import acquired
 from relations.projections.retention.patronage import Patronage
 from relations.projections.retention.stages import Period, PeriodRates, Periods, counted_in, known_customers
 
-__all__ = ["FIGURES"]
+__all__ = ["FIGURES", "customers_acquired", "lifetime_value_of"]
 
 _PERIODS: dict[str, Period] = {r"\d{4}-\d{2}": "month", r"\d{4}-Q[1-4]": "quarter", r"\d{4}": "year"}
 _TRADE: dict[type[Event], str | None] = {PurchaseRecorded: None, PurchaseRefunded: None, RefundReversed: None}
@@ -28,17 +36,19 @@ _BOUGHT: dict[type[Event], str | None] = {PurchaseRecorded: None}
 _ACTIVITY: dict[type[Event], str | None] = {PurchaseRecorded: None, CustomerLapsed: None, CustomerWonBack: None}
 
 
-def _of_period(value: str) -> Callable[[Any, Mapping[str, str]], FigureAnswer]:
+def _of_period(value: str, *counts: str) -> Callable[[Any, Mapping[str, str]], FigureAnswer]:
     """Return the function that explains a rate of a period.
 
     Args:
         value: The attribute of `PeriodRates`.
+        *counts: The counts that a customer adds to.
     """
 
     def ask(view: Any, of: Mapping[str, str]) -> FigureAnswer:
         wanted = of.get("period", "")
         period = next((kind for form, kind in _PERIODS.items() if re.fullmatch(form, wanted)), None)
-        rates: list[PeriodRates] = [] if period is None else view.rates(period=period)
+        segment = of.get("segment")
+        rates: list[PeriodRates] = [] if period is None else view.rates(period=period, segment=segment)
         found = next((each for each in rates if each.period == wanted), None)
         today = view.day(None)
         periods = None
@@ -47,10 +57,12 @@ def _of_period(value: str) -> Callable[[Any, Mapping[str, str]], FigureAnswer]:
         if found is None or periods is None:
             raise nothing_there(value, of)
         begin, end = periods.boundaries[:2]
+        chosen = None if segment is None else {name for name, of_one in view.members().items() if segment in of_one}
         parts = []
         for row, life in known_customers(view.rows(Patronage), today, view.local):
-            added = counted_in(life, view.policy.lifecycle, begin, end)
-            if any(added.values()):
+            every = counted_in(life, view.policy.lifecycle, begin, end)
+            added = {name: every[name] for name in counts}
+            if any(added.values()) and (chosen is None or row.customer in chosen):
                 parts.append(FigurePart(row.customer, added))
         return FigureAnswer(
             getattr(found, value),
@@ -63,7 +75,12 @@ def _of_period(value: str) -> Callable[[Any, Mapping[str, str]], FigureAnswer]:
 
 
 def _lifetime_value(view: Any, of: Mapping[str, str]) -> FigureAnswer:
-    report = view.lifetime_values(currency=of.get("currency"))
+    return lifetime_value_of(view, of)
+
+
+def lifetime_value_of(view: Any, of: Mapping[str, str], as_of: datetime | None = None) -> FigureAnswer:
+    """Return what customers are worth at a moment, now by default: of one customer, or on average of all."""
+    report = view.lifetime_values(as_of=as_of, currency=of.get("currency"))
     wanted = of.get("customer")
     if wanted is not None:
         wanted = view.aliases.survivor(wanted)
@@ -79,7 +96,12 @@ def _lifetime_value(view: Any, of: Mapping[str, str]) -> FigureAnswer:
     basis = report.model_dump(mode="json", include={"through", "currency", "days", "yearly_rate", "no_fit", *models})
     if wanted is not None:
         basis |= found[0].model_dump(include={"frequency", "recency_days", "age_days", "alive", "expected_purchases"})
-    return FigureAnswer(total / len(found), parts, computed_from=basis, until=_end_of(view, view.day(None)))
+    return FigureAnswer(total / len(found), parts, computed_from=basis, until=_end_of(view, view.day(as_of)))
+
+
+def customers_acquired(view: Any, currency: str, as_of: datetime) -> list[Acquired]:
+    """Return the customers on which something was spent up to a moment."""
+    return acquired(view._columns(), view._numbered(currency)[1], view.day(as_of))
 
 
 def _end_of(view: Any, day: int) -> int:
@@ -90,10 +112,6 @@ def _end_of(view: Any, day: int) -> int:
 
 def _value_a_customer(sums: Mapping[str, float]) -> float | None:
     return (sums["historic"] + sums["expected"]) / sums["customers"] if sums.get("customers") else None
-
-
-def _share(part: str, whole: str) -> Callable[[Mapping[str, float]], float | None]:
-    return lambda sums: sums[part] / sums[whole] if sums.get(whole) else None
 
 
 def _retention(sums: Mapping[str, float]) -> float | None:
@@ -109,27 +127,27 @@ FIGURES = (
         name="retention",
         rule=f"(Customers active at the period's start - those lost in it) / customers active at its start. {_ACTIVE}",
         value=_retention,
-        ask=_of_period("retention"),
+        ask=_of_period("retention", "at_start", "lost", "new", "won_back"),
         events=_ACTIVITY,
-        of=("period",),
+        of=("period", "segment"),
         settings=_LIMITS,
     ),
     ExplainableFigure(
         name="churn",
         rule=f"Customers lost in the period / customers active at its start. {_ACTIVE}",
-        value=_share("lost", "at_start"),
-        ask=_of_period("churn"),
+        value=share_of("lost", "at_start"),
+        ask=_of_period("churn", "at_start", "lost", "new", "won_back"),
         events=_ACTIVITY,
-        of=("period",),
+        of=("period", "segment"),
         settings=_LIMITS,
     ),
     ExplainableFigure(
         name="repeat_rate",
         rule="Buyers of the period who bought on a day after that of their first purchase / buyers of the period.",
-        value=_share("repeat_buyers", "buyers"),
-        ask=_of_period("repeat_rate"),
+        value=share_of("repeat_buyers", "buyers"),
+        ask=_of_period("repeat_rate", "buyers", "repeat_buyers"),
         events=_BOUGHT,
-        of=("period",),
+        of=("period", "segment"),
     ),
     ExplainableFigure(
         name="lifetime_value",

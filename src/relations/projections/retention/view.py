@@ -385,8 +385,9 @@ class RetentionView(View):
         """
         page, code = Page(limit, after), self._currency(currency)
         through = self.day(as_of)
+        columns = self._columns()
         return valued(
-            observed(self._columns(), self._numbered(code)[1], through=through),
+            observed(columns, self._numbered(code)[1], through=through),
             currency=code,
             through=through,
             days=ahead / timedelta(days=1),
@@ -394,6 +395,7 @@ class RetentionView(View):
             model=model,
             page=page,
             recorded=None if refit else self._recorded_fit(model, code, through),
+            objects=columns.objects,
         )
 
     def value_of(

@@ -14,7 +14,7 @@ from relations.projections.columns import Array, Ints, distinct
 from relations.projections.satisfaction.cuts import Facts
 from relations.projections.satisfaction.respondents import ABSENT, Respondents
 
-__all__ = ["survey_drivers"]
+__all__ = ["complete_occasions", "survey_drivers"]
 
 
 class _Occasions(NamedTuple):
@@ -83,6 +83,24 @@ def survey_drivers(
         return found
 
     return driver_report(outcome, values(outcome), {name: values(name) for name in chosen})
+
+
+def complete_occasions(
+    asked: Respondents, outcome: str, drivers: Sequence[str], surveys: Surveys
+) -> list[tuple[int, list[float]]]:
+    """Return the occasions on which an outcome and all drivers were answered: who answered, and each mean score.
+
+    Args:
+        asked: The respondents.
+        outcome: The outcome, whose score comes first.
+        drivers: The drivers, whose scores follow in this order.
+        surveys: The instruments.
+    """
+    occasions = _occasions(asked, surveys, None)
+    names = [outcome, *drivers]
+    complete = np.logical_and.reduce([occasions.has(name) for name in names])
+    columns = [(occasions.sums[name][complete] / occasions.counts[name][complete]).tolist() for name in names]
+    return list(zip(occasions.who[complete].tolist(), map(list, zip(*columns, strict=True)), strict=True))
 
 
 def _occasions(asked: Respondents, surveys: Surveys, moment: int | None) -> _Occasions:

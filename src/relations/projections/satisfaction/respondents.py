@@ -317,8 +317,13 @@ class Respondents:
         answers = self.answers(instrument)
         return answers.where(answers["score"] != ABSENT)
 
-    def items(self, instrument: Instrument) -> Facts:
-        """Return all answers to a questionnaire's items; each counts for the item, its dimension and the whole."""
+    def items(self, instrument: Instrument, *carried: str) -> Facts:
+        """Return all answers to a questionnaire's items; each counts for the item, its dimension and the whole.
+
+        Args:
+            instrument: The questionnaire.
+            *carried: The answers' fields that their items get, too.
+        """
         dimension_of = {item.id: item.dimension for item in instrument.items}
         texts = self.codes.texts
 
@@ -327,7 +332,7 @@ class Respondents:
             dimension = dimension_of.get(name)
             return tuple(dict.fromkeys((WHOLE, (dimension, None), (dimension, name))))
 
-        found = self.inside("items", self.answers(instrument.id))
+        found = self.inside("items", self.answers(instrument.id), *carried)
         return _divided(found, found["item"], parts)
 
     def themes(self) -> Facts:

@@ -24,10 +24,10 @@ from relations.report.html.sections import (
     repair,
     retention,
     satisfaction,
-    team,
     ties,
     value,
 )
+from relations.report.html.sections.office import pipeline, team
 from relations.report.html.wording import Wording, of_the_page
 
 __all__ = ["AHEAD", "render_html"]
@@ -46,6 +46,7 @@ _SECTIONS: tuple[Callable[[Asked], Section], ...] = (
     campaigns.section,
     repair.section,
     loyalty.section,
+    pipeline.section,
     contact.section,
     due.section,
     care.section,

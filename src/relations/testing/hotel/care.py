@@ -21,7 +21,7 @@ from relations.policies.calendars import local_time
 from relations.policies.care_plans.plan import StepDates, Trigger, birthday_in
 from relations.testing.hotel.diary import DAY, HOUR, MINUTE, Diary
 from relations.testing.hotel.guests import Guest
-from relations.testing.hotel.staff import STAFF
+from relations.testing.hotel.office.staff import STAFF
 from relations.testing.hotel.world import Weighted
 
 __all__ = ["Carer", "begin_care"]

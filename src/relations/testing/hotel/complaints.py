@@ -26,7 +26,7 @@ from relations.messages import Money
 from relations.testing.hotel.booking import Booking
 from relations.testing.hotel.care import begin_care
 from relations.testing.hotel.diary import DAY, HOUR, MINUTE
-from relations.testing.hotel.staff import cause_of, owner_of
+from relations.testing.hotel.office.staff import cause_of, owner_of
 from relations.testing.hotel.world import RATES, SUBJECTS, Subject, Weighted
 
 __all__ = ["complain"]

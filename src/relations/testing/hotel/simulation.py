@@ -26,9 +26,10 @@ from relations.messages import Command
 from relations.policies import Policy, Programme, Surveys
 from relations.testing.hotel.care import Carer
 from relations.testing.hotel.diary import Diary, Recorded
-from relations.testing.hotel.goals import plan_goals
 from relations.testing.hotel.guests import Guest, new_guest
-from relations.testing.hotel.staff import introduce_staff
+from relations.testing.hotel.office.goals import plan_goals
+from relations.testing.hotel.office.sales import pursue_opportunities
+from relations.testing.hotel.office.staff import introduce_staff
 from relations.testing.hotel.stories import storied, write_stories
 from relations.testing.hotel.visits import plan_visit
 from relations.testing.hotel.world import QUESTIONNAIRE
@@ -211,6 +212,7 @@ def _history(seed: int, customers: int, start: date, days: int, policy: Policy, 
     _adopt(diary, policy)
     plan_goals(diary, start, days)
     introduce_staff(diary)
+    pursue_opportunities(diary)
     if stories:
         write_stories(diary)
     weights = [1 + _REGULARS_WEIGHT * exp(-day / _REGULARS_DAYS) for day in range(days)]

@@ -85,6 +85,7 @@ from relations.aggregates.opportunity import (
     WinOpportunity,
 )
 from relations.aggregates.programme import SetProgrammeGoal
+from relations.aggregates.rival import ObserveRival
 from relations.aggregates.staff import ChangeStaffRole
 from relations.messages import Channel, Command, Id, Label, Money, Tender, Term, Text
 from relations.policies import Policy, Surveys
@@ -308,6 +309,8 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (PlanCampaign, "objective"): terms,
     (PlanCampaign, "budget"): lambda: st.none() | moneys(),
     (EndCampaign, "reason"): terms,
+    (ObserveRival, "words"): terms,
+    (ObserveRival, "value"): lambda: st.decimals(0, 1, places=2),
     (OpenOpportunity, "stage"): lambda: st.sampled_from((None, *_STAGES)),
     (AdvanceOpportunity, "stage"): lambda: st.sampled_from((None, *_STAGES)),
     (WinOpportunity, "starts"): lambda: st.dates(date(2024, 1, 1), date(2024, 12, 31)),
@@ -469,6 +472,14 @@ def _something_changes(values: dict[str, Any], given: dict[str, Any]) -> dict[st
     return {} if changed or "role" in given else {"role": "concierge"}
 
 
+def _observed_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the one figure that the kind of observation has."""
+    has_value = values["kind"] in ("rating", "share")
+    price = (values["price"] or Money(9_900, "EUR")) if values["kind"] == "price" else None
+    corrected = {"price": price, "value": values["value"] if has_value else None}
+    return {name: value for name, value in corrected.items() if name not in given}
+
+
 def _something_advances(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     changed = any(values[name] for name in ("stage", "value", "expected_on", "owner"))
     return {} if changed or "stage" in given else {"stage": _STAGES[1]}
@@ -490,6 +501,7 @@ _CORRECTIONS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dic
     SetProgrammeGoal: _days_suit,
     ChangeStaffRole: _something_changes,
     AdvanceOpportunity: _something_advances,
+    ObserveRival: _observed_suits,
     AssessComplaint: _something_is_judged,
     EscalateComplaint: _somebody_hears,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import msgspec
 from rich.console import RenderableType
 from rich.text import Text
 
-from relations.cli.pages.history import details
+from relations.cli.pages.history import LATE, details
 from relations.cli.pages.history import line as history_line
 from relations.cli.show import ABSENT, amount, counted, headline, local_minute, number, section, table, words
 from relations.messages import RecordedEvent, from_micros
@@ -20,6 +21,7 @@ from relations.past.figures import CountedEvent, FigureExplanation
 __all__ = ["show_differences", "show_event", "show_figure", "show_rows", "show_tally"]
 
 _EVENTS_SHOWN = 6
+_SETTING_MAX = 400
 _NEVER = 2**61
 """Rows have larger numbers for times that never come."""
 _TIMES = range(300_000_000_000_000, 7_000_000_000_000_000)
@@ -37,8 +39,10 @@ def show_rows(found: RowsExplanation, zone: str, *, limit: int) -> Iterator[Rend
     also = f", also known as {', '.join(found.ids[1:])}" if len(found.ids) > 1 else ""
     yield headline(f"How {found.view} came to know {found.ids[0]}", also.removeprefix(", "))
     made = table("Position", "Occurred", "What", "Changed", right=(0,), grow=3)
+    late = False
     for step in found.steps[-limit:]:
-        (when, what, _said), _late = history_line(step.event, zone)
+        (when, what, _said), is_late = history_line(step.event, zone)
+        late |= is_late
         lines = [f"{row}: {'; '.join(changed)}" for row, changed in _by_row(step.changes, zone).items()]
         lines += [f"{name} {_key(key[1:])}: removed" for name, key in step.removed]
         made.add_row(str(step.event.position), when, what, "\n".join(lines))
@@ -50,6 +54,8 @@ def show_rows(found: RowsExplanation, zone: str, *, limit: int) -> Iterator[Rend
     parts.append(
         words(f"{counted(found.events, 'event')} folded, {number(quiet)} without a change. Times are in {zone}.")
     )
+    if late:
+        parts.append(words(LATE))
     yield section(*parts)
     for name, rows in found.rows.items():
         for key, row in rows.items():
@@ -82,7 +88,7 @@ def show_figure(found: FigureExplanation, zone: str) -> Iterator[RenderableType]
         Text(found.rule, "bold"),
         *([Text(f"Not shown: {found.hidden}.")] if found.hidden else []),
         Text(f"Policy: {f'version {found.policy}' if found.policy else 'the default one'}."),
-        *(Text(f"  {name} = {_setting(setting)}") for name, setting in found.settings.items()),
+        *_settings(found.settings),
         *(Text(f"  {name}: {_setting(basis)}") for name, basis in found.computed_from.items()),
         Text(f"Sums over {counted(found.customers, 'customer')}: {sums or ABSENT}."),
     )
@@ -90,7 +96,7 @@ def show_figure(found: FigureExplanation, zone: str) -> Iterator[RenderableType]
     for each in found.contributions:
         added = "\n".join(f"{name} {amount(value)}" for name, value in each.added.items() if value)
         made.add_row(each.customer, each.about or ABSENT, added, "\n".join(_counted(each.events, zone)))
-    parts: list[RenderableType] = [made]
+    parts: list[RenderableType] = [made if found.contributions else words("No customer counts here.")]
     if found.after is not None:
         parts.append(words(f"There are more: continue with --after {found.after}"))
     yield section(*parts, words(f"Times are in {zone}."))
@@ -115,7 +121,7 @@ def show_event(found: EventExplanation, zone: str) -> Iterator[RenderableType]:
     yield section(
         Text(found.rule, "bold"),
         Text(f"Policy: {policy}{pinned}."),
-        *(Text(f"  {name} = {_setting(value)}") for name, value in found.settings.items()),
+        *_settings(found.settings),
     )
     made = table("", "Position", "Occurred", "What", "", right=(1,), grow=4)
     for role, events in (
@@ -163,12 +169,18 @@ def show_differences(
             changes = (Change(each.table, each.key, *column) for column in each.columns)
             changed = "; ".join(_changed(change, zone) for change in changes)
         because = [f"{event.position} {_topic(event.topic)}" for event in new]
+        if each.customer is None:  # it sums up many customers' events
+            because.append(" ".join([f"see explain {each.view}", f"--tally {each.table}", *_key_options(each.key)]))
         because += [f"without {event.position} {_topic(event.topic)}" for event in gone]
         made.add_row(each.view, f"{each.table}\n{_key(each.key)}", changed, "\n".join(because[:6]))
     parts: list[RenderableType] = [made]
     if total > len(found):
         parts.append(words(f"{number(total - len(found))} more rows differ; raise --limit, or choose a --view."))
     yield section(*parts, words(f"Times are in {zone}."))
+
+
+def _key_options(key: tuple[Any, ...]) -> Iterator[str]:
+    return (f"--key {shlex.quote(str(part))}" for part in key)
 
 
 def _by_row(changes: Iterable[Change], zone: str) -> dict[str, list[str]]:
@@ -237,6 +249,20 @@ def _value(value: Any, zone: str) -> str:
     return str(value)
 
 
+def _settings(settings: Mapping[str, Any]) -> Iterator[Text]:
+    """Yield a line for each setting; of one with several parts, a line for each part that says something."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and any(isinstance(part, Mapping) for part in value.values()):
+            for key, part in value.items():
+                if isinstance(part, Mapping):
+                    said = {inner: each for inner, each in part.items() if each is not None}
+                    yield Text(f"  {name}.{key} = {_setting(said)}")
+                elif part not in (None, [], ()):
+                    yield Text(f"  {name}.{key} = {_setting(part)}")
+        else:
+            yield Text(f"  {name} = {_setting(value)}")
+
+
 def _setting(value: Any) -> str:
     text = msgspec.json.encode(value).decode()
-    return text if len(text) <= 400 else f"{text[:400]}…"
+    return text if len(text) <= _SETTING_MAX else f"{text[:_SETTING_MAX]}… (whole with --json)"

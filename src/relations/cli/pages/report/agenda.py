@@ -35,6 +35,7 @@ _KINDS = {
     "lapse": ("a contact of a care plan lapses", "a lapsed step"),
     "handover": ("a new owner takes over", "take over what must not be lost (AcceptHandover)"),
     "renewal": ("a round of a care plan ends", "the next round, or the end of the plan"),
+    "contract": ("renew a contract", "nothing: people have to act"),
 }
 
 

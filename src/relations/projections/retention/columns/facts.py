@@ -348,6 +348,7 @@ FACTS_OF_ALL: dict[Fact, Callable[[Members], _Number | _Words]] = {
 def listed_segments(members: Members, page: Page[str]) -> list[SegmentFigure]:
     """Return a figure for every segment of the policy, in its order, and a page of its customers."""
     columns, policy = members.columns, members.policy
+    name_of = columns.names.__getitem__
     net = net_amounts(columns, members.currency[1], members.today)
     found = []
     for segment in policy.lifecycle.segments:
@@ -360,9 +361,7 @@ def listed_segments(members: Members, page: Page[str]) -> list[SegmentFigure]:
                 size=len(places),
                 share=len(places) / len(columns) if len(columns) else None,
                 net_amount=int(grouped_sums(amounts, np.zeros(len(amounts), np.int64), 1)[0]),
-                customers=tuple(
-                    columns.names[place] for place in page.of_names(places.tolist(), columns.names.__getitem__)
-                ),
+                customers=tuple(map(name_of, page.of_names(places.tolist(), name_of))),
             )
         )
     return found

@@ -248,7 +248,7 @@ def _step_maker() -> Callable[[int, int, int], KindStep]:
 def _listed(
     columns: Columns, found: Kinds, places: list[int], made: Callable[[int, int, int], KindStep]
 ) -> Iterator[CustomerKind]:
-    chosen = np.array(places, np.int64)
+    chosen, names = np.array(places, np.int64), columns.names
     steps = found.steps
     every = [made(*each) for each in zip(*(steps[name].tolist() for name in ("month", "kind", "before")), strict=True)]
     starts = np.searchsorted(steps.owner, chosen, side="left").tolist()
@@ -270,6 +270,4 @@ def _listed(
         if theirs is None:
             theirs = known[key] = LoyaltySigns(**dict(zip(LoyaltySigns.model_fields, key, strict=True)))
         own = tuple(every[begin:end])
-        yield CustomerKind(
-            customer=columns.names[place], kind=own[-1].kind, since=own[-1].month, signs=theirs, steps=own
-        )
+        yield CustomerKind(customer=names[place], kind=own[-1].kind, since=own[-1].month, signs=theirs, steps=own)

@@ -179,19 +179,15 @@ def listed_stages(
     """Return the stages of the known customers of a page, by id."""
     found, bought = known_stages(columns, policy, today=today, local=local), buyers(columns, today)
     chosen = found.known if stage is None else found.known & (found.stage == _CODES[stage])
-    places = page.of_names(np.flatnonzero(chosen).tolist(), columns.names.__getitem__)
-    return [
-        staged(
-            columns.names[place],
-            STAGES[found.stage[place]],
-            "recorded" if found.recorded[place] else "inferred",
-            int(bought.first[place]),
-            int(bought.last[place]),
-            int(bought.days[place]),
-            today,
-        )
-        for place in places
-    ]
+    names = columns.names
+    places = page.of_names(np.flatnonzero(chosen).tolist(), names.__getitem__)
+    values = (found.stage, found.recorded, bought.first, bought.last, bought.days)
+
+    def made(customer: str, code: int, recorded: bool, first: int, last: int, days: int) -> CustomerStage:
+        return staged(customer, STAGES[code], "recorded" if recorded else "inferred", first, last, days, today)
+
+    listed = zip(map(names.__getitem__, places), *(each[places].tolist() for each in values), strict=True)
+    return columns.objects.of(("stages", today), listed if places else (), made)
 
 
 def rates_of(

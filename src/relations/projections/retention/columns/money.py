@@ -6,7 +6,7 @@ The modules `rfm`, `value_grades`, `cohorts`, `revenue` and `lifetime_value` def
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -112,25 +112,33 @@ def rfm_score(columns: Columns, policy: Rfm, code: tuple[str, int], customer: st
     who = bisect_left(columns.names, customer)
     place = int(np.searchsorted(found.buyer, who))
     is_listed = place < len(found.buyer) and columns.names[found.buyer[place]] == customer
-    return next(_scores(columns, found, currency, [place])) if is_listed else None
+    return _scores(columns, found, currency, [place])[0] if is_listed else None
 
 
-def _scores(columns: Columns, found: RfmGrades, currency: str, places: Sequence[int]) -> Iterator[RfmScore]:
+def _scores(columns: Columns, found: RfmGrades, currency: str, places: Sequence[int]) -> list[RfmScore]:
     every: list[Array] = [
-        found.buyer, found.recency_days, found.frequency, found.amount, *found.grades, found.segment,
+        found.recency_days, found.frequency, found.amount, *found.grades, found.segment,
     ]  # fmt: skip
-    listed = zip(*(values[list(places)].tolist() for values in every), strict=True) if places else ()
-    for customer, recency, frequency, amount, r, f, m, name in listed:
-        yield RfmScore(
-            customer=columns.names[customer],
+    names, segments = columns.names, found.names
+
+    def made(customer: str, recency: int, frequency: int, amount: int, r: int, f: int, m: int, name: str) -> RfmScore:
+        return RfmScore(
+            customer=customer,
             recency_days=recency,
             frequency=frequency,
             monetary=Money(amount, currency),
             r=r,
             f=f,
             m=m,
-            segment=found.names[name],
+            segment=name,
         )
+
+    if not len(places):
+        return []
+    *values, segment = (each[list(places)].tolist() for each in every)
+    customers = map(names.__getitem__, found.buyer[list(places)].tolist())
+    listed = zip(customers, *values, map(segments.__getitem__, segment), strict=True)
+    return columns.objects.of(("rfm", currency, len(places) == 1), listed, made)
 
 
 def listed_rfm(
@@ -155,6 +163,7 @@ def listed_rfm(
         page: The part of the list.
     """
     currency, number = code
+    names = columns.names
     found = rfm_of(columns, policy, number, today=today)
     customers = np.bincount(found.segment, minlength=len(found.names)).tolist()
     order = np.argsort(found.segment, kind="stable")
@@ -162,7 +171,7 @@ def listed_rfm(
     chosen = np.arange(len(found.buyer))
     if segment is not None:
         chosen = chosen[found.segment == (found.names.index(segment) if segment in found.names else -1)]
-    places = page.of_names(chosen.tolist(), lambda place: columns.names[found.buyer[place]])
+    places = page.of_names(chosen.tolist(), lambda place: names[found.buyer[place]])
     return RfmReport(
         as_of=from_micros(as_of),
         currency=currency,
@@ -276,8 +285,8 @@ def listed_grades(
     chosen = np.arange(len(found.customer))
     if grade is not None:
         chosen = chosen[found.grade == GRADES.index(grade)]
-    customer = found.customer
-    places = page.of_names(chosen.tolist(), lambda place: columns.names[customer[place]])
+    customer, names = found.customer, columns.names
+    places = page.of_names(chosen.tolist(), lambda place: names[customer[place]])
     months = {number: month_of_number(number) for number in distinct(found.since).tolist()}
     every: list[Array] = [customer, found.grade, found.since, found.amount]
     listed = zip(*(values[places].tolist() for values in every), strict=True) if places else ()
@@ -289,8 +298,13 @@ def listed_grades(
         sizes=dict(zip(GRADES, sizes, strict=True)),
         amounts=dict(zip(GRADES, amounts, strict=True)),
         customers=tuple(
-            CustomerGrade(customer=columns.names[one], grade=GRADES[graded], since=months[since], amount=amount)
-            for one, graded, since, amount in listed
+            columns.objects.of(
+                ("grades", code, month),
+                ((names[one], GRADES[graded], months[since], amount) for one, graded, since, amount in listed),
+                lambda name, graded, since, amount: CustomerGrade(
+                    customer=name, grade=graded, since=since, amount=amount
+                ),
+            )
         ),
     )
 
@@ -408,7 +422,7 @@ def _observed(columns: Columns, currency: int, through: int) -> Observations:
     amounts = amounts.where((amounts["currency"] == currency) & (amounts["day"] <= through))
     back = back.where((back["currency"] == currency) & (back["counted"] <= through))
     return Observations(
-        customers=[columns.names[one] for one in customer.tolist()],
+        customers=list(map(columns.names.__getitem__, customer.tolist())),
         statistics=RepeatColumns(days[customer] - 1, last - first, through - first, repeat),
         historic=net_amounts(columns, currency, through)[customer],
         costed=revenue,

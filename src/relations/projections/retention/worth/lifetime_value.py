@@ -15,7 +15,7 @@ If no model can be fitted, or the extra is not installed, the report has the his
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -39,7 +39,7 @@ from relations.analytics.lifetime_value import LifetimeColumns, lifetime_columns
 from relations.analytics.repeat_statistics import RepeatColumns, columns_of
 from relations.errors import MissingExtra, NoFit
 from relations.projections.arguments import Page
-from relations.projections.columns import Array, ints
+from relations.projections.columns import Array, ListedObjects, ints
 from relations.projections.retention.activity import Costed
 from relations.projections.retention.patronage import Patronage
 from relations.projections.retention.worth.fits import FIT_VERSION, FitInUse, ModelFits
@@ -231,8 +231,20 @@ def valued(
     model: BuyingModelName,
     page: Page[str],
     recorded: ModelFits | None = None,
+    objects: ListedObjects | None = None,
 ) -> WorthReport:
-    """Value each buyer by a recorded fit. Without one, fit both models to all buyers first.
+    """Value each buyer by a recorded fit, if there is one. Otherwise fit both models to all buyers first.
+
+    Args:
+        found: The input of the models.
+        currency: The currency.
+        through: The ordinal of the last day observed.
+        days: How far ahead to look, in days.
+        yearly_rate: The discount rate a year.
+        model: The model of buying.
+        page: The part of the list.
+        recorded: The recorded fit to use.
+        objects: The objects of the list before.
 
     Raises:
         InvalidInput: The horizon or the discount rate makes no sense.
@@ -277,7 +289,7 @@ def valued(
         margin=profit / costed if costed else None,
         costed_customers=len(known),
         expected_profit=None if profits.expected is None or not len(known) else sum(profits.expected[known].tolist()),
-        customers=tuple(_listed(found, values, listed)),
+        customers=tuple(_listed(found, values, listed, (objects or ListedObjects(), currency))),
     )
 
 
@@ -304,10 +316,12 @@ def _profits(found: Observations, values: LifetimeColumns | None) -> _Profits:
     return _Profits(is_known, profit, values.value * profit.astype(np.float64) / revenue)
 
 
-def _listed(found: Observations, values: LifetimeColumns | None, places: Sequence[int]) -> Iterator[CustomerWorth]:
-    """Yield the customers at some places of the observations."""
+def _listed(
+    found: Observations, values: LifetimeColumns | None, places: Sequence[int], made_before: tuple[ListedObjects, str]
+) -> list[CustomerWorth]:
+    """Return the customers at some places of the observations."""
     if not len(places):
-        return
+        return []
     one, profits = found.statistics, _profits(found, values)
     known = profits.is_known[places].tolist()
 
@@ -330,8 +344,9 @@ def _listed(found: Observations, values: LifetimeColumns | None, places: Sequenc
         "expected_value": column(None if values is None else values.value),
         "expected_profit": if_known(profits.expected),
     }
-    for each in zip(*columns.values(), strict=True):
-        yield CustomerWorth(**dict(zip(columns, each, strict=True)))
+    objects, currency = made_before
+    rows = zip(*columns.values(), strict=True)
+    return objects.of(("worth", currency), rows, lambda *each: CustomerWorth(**dict(zip(columns, each, strict=True))))
 
 
 def fitted_now(statistics: Iterable[RepeatStatistics], model: BuyingModelName, through: int) -> ModelFits:

@@ -15,7 +15,7 @@ def section(asked: Asked) -> Section:
     """Return the figures of the latest campaigns that had started by the day asked about."""
     say, view = asked.say, asked.engine.views.campaigns
     plans = [plan for plan in view.calendar() if plan.started_at is not None and plan.started_at <= asked.at]
-    latest = sorted(plans, key=lambda plan: (plan.starts, plan.campaign))[-_SHOWN:]
+    latest = [] if asked.is_past else sorted(plans, key=lambda plan: (plan.starts, plan.campaign))[-_SHOWN:]
     results = [view.results(plan.campaign, currency=asked.currency) for plan in latest]
     figures = [_returns(asked, results), _partners(asked)]
     return Section("campaigns", say("campaigns.title"), say("campaigns.note"), figures)
@@ -24,6 +24,8 @@ def section(asked: Asked) -> Section:
 def _returns(asked: Asked, results: list[CampaignResult]) -> Figure:
     say, currency = asked.say, asked.currency
     title = say("campaigns.returns")
+    if asked.is_past:
+        return asked.empty("campaigns", title, "present_only")
     if not any(found.revenue for found in results):
         return asked.empty("campaigns", title, "no_campaigns")
     chart = asked.bars(

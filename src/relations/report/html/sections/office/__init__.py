@@ -1,0 +1,1 @@
+"""The sections of the head office: its team, and its opportunities."""
