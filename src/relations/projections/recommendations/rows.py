@@ -1,7 +1,7 @@
 """The rows behind recommendations: the baskets and taboos of each customer, and the recorded fits.
 
-A basket is a purchase with lines. Its pieces, amounts and refunds do not matter here: who returned a shirt for its size
-still wanted it.
+A basket is a purchase with lines. Its pieces, amounts and refunds do not matter here: a customer who returned a shirt
+for its size still wanted it.
 """
 
 from __future__ import annotations
