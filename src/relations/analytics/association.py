@@ -53,7 +53,7 @@ class AssociationRule(msgspec.Struct, frozen=True, order=True, gc=False):
 
     @property
     def lift(self) -> float:
-        """How many times as often both are together as they would be by chance."""
+        """The ratio of the baskets with both to those expected by chance."""
         return self.together * self.baskets / (self.with_product * self.with_recommended)
 
 

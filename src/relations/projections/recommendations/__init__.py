@@ -1,4 +1,4 @@
-"""What this customer would want: products by association rules over baskets, from the newest recorded fit."""
+"""Products that a customer would want, by association rules over baskets, from the newest recorded fit."""
 
 from relations.projections.recommendations.figures import (
     RecommendationReport,
