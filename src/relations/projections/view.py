@@ -401,10 +401,9 @@ class View(TableReader):
 
         @wraps(read)
         def reading(*args: Any, **kwargs: Any) -> T:
-            if self._is_at_head():
-                self._asking.is_of_log = True
-            else:
-                self._asking.is_lasting = False
+            asking = self._asking
+            if asking.is_lasting and not asking.is_of_log:  # a question sees one state, so it is looked up once
+                asking.is_of_log = asking.is_lasting = self._is_at_head()
             return read(*args, **kwargs)
 
         return reading
