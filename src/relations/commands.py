@@ -147,7 +147,14 @@ from relations.aggregates.loyalty import (
     UseBenefit,
     UseReward,
 )
-from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
+from relations.aggregates.model import (
+    BuyingParameters,
+    FittedRule,
+    RecordFit,
+    RecordRules,
+    RuleParameters,
+    SpendingParameters,
+)
 from relations.aggregates.opportunity import (
     AdvanceOpportunity,
     EndContract,
@@ -223,6 +230,7 @@ __all__ = [
     "ExpirePoints",
     "ExpireRewards",
     "FileComplaint",
+    "FittedRule",
     "FollowUpComplaint",
     "GiveApology",
     "GiveConsent",
@@ -277,6 +285,7 @@ __all__ = [
     "RecordInteraction",
     "RecordLapse",
     "RecordPurchase",
+    "RecordRules",
     "RecordWinBack",
     "RedeemPoints",
     "Redemption",
@@ -304,6 +313,7 @@ __all__ = [
     "RevokeReferral",
     "Revoked",
     "RewardReferral",
+    "RuleParameters",
     "ScoreSentiment",
     "SeeInvitation",
     "SendHoldingReply",

@@ -15,11 +15,11 @@ from typing import Any, Self
 from sqlalchemy import Connection, bindparam, literal, select
 
 from relations.aggregates import AGGREGATES
-from relations.aggregates.model import RecordFit
+from relations.aggregates.model import RecordFit, RuleParameters
 from relations.aggregates.policy import AdoptPolicy
 from relations.analytics.buying import BuyingModelName
 from relations.decider import Aggregate
-from relations.errors import InvalidInput, NoFit
+from relations.errors import InvalidInput, MissingExtra, NoFit
 from relations.execution import BatchReport, Clock, Executor, Reader, Receipt, Rejection
 from relations.execution.commanding import Commanding
 from relations.log.codec import Codec
@@ -42,6 +42,7 @@ from relations.projections.agenda.view import commands_due
 from relations.projections.care.beginnings import beginning_commands
 from relations.projections.customers.lookup import words_of
 from relations.projections.projection import Projection
+from relations.projections.recommendations.figures import rules_command
 from relations.projections.retention.worth.lifetime_value import fit_command
 from relations.projections.running.last_events import last_events
 from relations.projections.running.resolving import AliasReader
@@ -377,6 +378,60 @@ class Relations(Doors, Commanding, Following):
         try:
             return self.execute(self._fit(moment, policy.currency, "bg_nbd"))
         except NoFit:
+            return None
+
+    def fit_rules(
+        self,
+        *,
+        as_of: datetime | None = None,
+        min_support: float = 0.005,
+        min_confidence: float = 0.1,
+        most: int = 1000,
+    ) -> Receipt:
+        """Find the association rules in the baskets of all customers, and record them.
+
+        From then on, `views.recommendations` uses these rules, and a replay gives the same recommendations. A rule says
+        that baskets with one product often have another one. Its lift is above 1, and at least 3 baskets have both.
+
+        Args:
+            as_of: The moment, in business time; now by default.
+            min_support: The smallest share of all baskets that have both products.
+            min_confidence: The smallest share of the baskets with the first product that have the second, too.
+            most: The most rules to keep, the most confident first; from 1 to 10,000.
+
+        Raises:
+            NoFit: No rule meets the limits.
+            MissingExtra: The extra `analytics` is not installed.
+            InvalidInput: A limit makes no sense.
+        """
+        moment, view = self.clock() if as_of is None else as_of, self.views.recommendations
+        with view.answering():
+            report = view.rules(
+                as_of=moment, refit=True, min_support=min_support, min_confidence=min_confidence, most=most
+            )
+            command = rules_command(report, moment, view.position or 0)
+        return self.execute(command)
+
+    def refit_rules(self, moment: datetime) -> Receipt | None:
+        """Find association rules again if the newest fit is as old as the policy allows, with the limits of that fit.
+
+        Args:
+            moment: The present in business time.
+
+        Returns:
+            None if the newest fit is newer, or if there are no rules.
+        """
+        policy, known = self.policy, self.load("model", "association_rules")
+        limits: dict[str, Any] = {}
+        if known.through:
+            today = local_time(policy.zone).day(to_micros(moment))
+            if today - date.fromisoformat(known.through).toordinal() < policy.lifecycle.refit_days:
+                return None
+            newest = RuleParameters.model_validate_json(known.rules)
+            limits = newest.model_dump(include={"min_support", "min_confidence", "most"})
+        try:
+            return self.fit_rules(as_of=moment, **limits)
+        except (NoFit, MissingExtra):
             return None
 
     def _fit(self, moment: datetime, currency: str | None, model: BuyingModelName) -> RecordFit:

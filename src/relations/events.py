@@ -171,7 +171,7 @@ from relations.aggregates.loyalty import (
     TierWarned,
     VoidedReward,
 )
-from relations.aggregates.model import ModelFitted
+from relations.aggregates.model import ModelFitted, RulesFitted
 from relations.aggregates.opportunity import (
     ContractEnded,
     ContractRenewed,
@@ -355,6 +355,7 @@ __all__ = [
     "RivalObservationCancelled",
     "RivalObserved",
     "RootCauseNamed",
+    "RulesFitted",
     "RungStated",
     "SentimentScored",
     "StaffJoined",

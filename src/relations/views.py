@@ -78,6 +78,14 @@ from relations.projections.pipeline import (
 from relations.projections.pipeline.view import PipelineView
 from relations.projections.posts import PlatformFigures, PostDay, PostsView, WaitingPost
 from relations.projections.posts.figures import UsualRange
+from relations.projections.recommendations import (
+    RecommendationReport,
+    RecommendationsView,
+    RecommendedProduct,
+    RuleFigure,
+    RulesInUse,
+    RulesReport,
+)
 from relations.projections.repair import (
     AccountEntry,
     BeforeAfter,
@@ -286,6 +294,9 @@ __all__ = [
     "PostDay",
     "PostsView",
     "Projection",
+    "RecommendationReport",
+    "RecommendationsView",
+    "RecommendedProduct",
     "ReferralFigures",
     "ReferralRow",
     "RelationProfile",
@@ -305,6 +316,9 @@ __all__ = [
     "RoundProfile",
     "Row",
     "Rows",
+    "RuleFigure",
+    "RulesInUse",
+    "RulesReport",
     "RungCustomer",
     "SatisfactionReport",
     "SatisfactionView",

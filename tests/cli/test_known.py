@@ -32,6 +32,7 @@ REPORTS: dict[str, tuple[str, ...]] = {
     "loyalty": ("c1",),
     "pipeline": (),
     "policy show": (),
+    "recommend": ("c1",),
     "repair": (),
     "report": (),
     "team": (),

@@ -43,6 +43,8 @@ def test_without_a_terminal_nothing_is_recorded_unasked(run: Run, tmp_path: Path
     shown = run("import", ORDERS, "-d", database)
     assert shown.code != 0
     assert "recognised as shopify-orders: Shopify, orders (CSV)" in shown.err
+    assert "lines=(1 Wool blanket)" in " ".join(shown.out.split())
+    assert "PurchaseLine" not in shown.out
     assert "RecordPurchase" in shown.out
     assert "not_agreed" in shown.err
     assert not database.exists()

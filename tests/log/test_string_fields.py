@@ -137,6 +137,8 @@ BY_TOPIC: dict[tuple[str, str], Kind] = {
     ("model.fitted", "model"): "code",
     ("model.fitted", "spending"): "form",
     ("model.fitted", "through"): "form",
+    ("model.rules_fitted", "rules"): "form",
+    ("model.rules_fitted", "through"): "form",
     ("campaign.ended", "reason"): "note",
     ("campaign.cost_cancelled", "cost"): "id",
     ("campaign.cost_recorded", "cost"): "id",

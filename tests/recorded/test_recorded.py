@@ -157,7 +157,7 @@ from relations.aggregates.loyalty import (
     TierWarned,
     VoidedReward,
 )
-from relations.aggregates.model import ModelFitted
+from relations.aggregates.model import ModelFitted, RulesFitted
 from relations.aggregates.opportunity import (
     ContractEnded,
     ContractRenewed,
@@ -1008,6 +1008,13 @@ GOALS: dict[str, Event] = {
         '"unit_days":7.0,"customers":3367,"repeat_customers":2518}',
         spending='{"p":1.107,"q":2.915,"v":69722.9,"standard_errors":{"p":0.074},"log_likelihood":-17.25,'
         '"unit_amount":100.0,"customers":2518,"left_out":0}',
+    ),
+    "model.rules_fitted.1.full": RulesFitted(
+        through="2024-05-31",
+        position=96_758,
+        version=1,
+        rules='{"baskets":9684,"min_support":0.005,"min_confidence":0.1,"most":1000,"rules":[{"product":"room",'
+        '"recommended":"massage","category":"spa","baskets":310,"with_product":2100,"with_recommended":640}]}',
     ),
 }
 TEAM: dict[str, Event] = {

@@ -1,24 +1,36 @@
 """Fitted models: parameters that were estimated from the log, recorded so that every replay uses the same.
 
-Stream `model-<model>-<currency>`. Order of this module: events, commands, state, evolve, decide. Fitting itself is not
-done here: it needs the data of all customers.
+Streams `model-<model>-<currency>` and `model-association_rules`. Order of this module: events, commands, state, evolve,
+decide. Fitting itself is not done here: it needs the data of all customers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import msgspec
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from relations.currencies import minor_digits
 from relations.decider import Aggregate, Decider
-from relations.messages import Checked, Command, Event
+from relations.messages import Checked, Command, Event, Label
 from relations.policies import Policy
 
-__all__ = ["AGGREGATE", "REFUSALS", "BuyingParameters", "FittedModel", "ModelFitted", "RecordFit", "SpendingParameters"]
+__all__ = [
+    "AGGREGATE",
+    "REFUSALS",
+    "BuyingParameters",
+    "FittedModel",
+    "FittedRule",
+    "ModelFitted",
+    "RecordFit",
+    "RecordRules",
+    "RuleParameters",
+    "RulesFitted",
+    "SpendingParameters",
+]
 
 # --- events ---------------------------------------------------------------------------------------------------------
 
@@ -44,6 +56,23 @@ class ModelFitted(Event, frozen=True):
     version: int
     buying: str
     spending: str
+
+
+class RulesFitted(Event, frozen=True):
+    """Association rules were found in the purchases of all customers.
+
+    Attributes:
+        through: The last local day observed, such as `2024-05-31`.
+        position: The last position of the log that was read.
+        version: The version of the method of finding them.
+        rules: The rules with their counts, and the limits that they meet, as a JSON object.
+    """
+
+    topic: ClassVar[str] = "model.rules_fitted"
+    through: str
+    position: int
+    version: int
+    rules: str
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
@@ -128,6 +157,75 @@ class RecordFit(Command):
         return f"model-{self.model}-{self.currency}"
 
 
+class FittedRule(Checked):
+    """An association rule with its counts: baskets with one product often have another one.
+
+    Attributes:
+        product: The product that was bought.
+        recommended: The product that often goes with it.
+        category: The category of the recommended product; None if none was recorded.
+        baskets: The number of baskets with both.
+        with_product: The number of baskets with the first.
+        with_recommended: The number of baskets with the second.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    product: Label
+    recommended: Label
+    category: Label | None = None
+    baskets: Annotated[int, Field(strict=True, ge=1)]
+    with_product: Count
+    with_recommended: Count
+
+    @model_validator(mode="after")
+    def _counts_fit(self) -> Self:
+        if self.baskets > min(self.with_product, self.with_recommended):
+            msg = "a rule cannot have more baskets with both products than with one of them"
+            raise ValueError(msg)
+        return self
+
+
+class RuleParameters(Checked):
+    """Association rules and the limits that they meet.
+
+    Attributes:
+        baskets: The number of baskets.
+        min_support: The smallest share of all baskets that have both products.
+        min_confidence: The smallest share of the baskets with the first product that have the second, too.
+        most: The most rules that were kept.
+        rules: The rules, the most confident first.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    baskets: Count
+    min_support: Annotated[float, Field(ge=0, le=1)]
+    min_confidence: Annotated[float, Field(ge=0, le=1)]
+    most: Annotated[int, Field(strict=True, ge=1, le=10_000)]
+    rules: Annotated[tuple[FittedRule, ...], Field(max_length=10_000)]
+
+    @model_validator(mode="after")
+    def _counts_fit(self) -> Self:
+        if any(max(rule.with_product, rule.with_recommended) > self.baskets for rule in self.rules):
+            msg = "a rule cannot have more baskets than there are"
+            raise ValueError(msg)
+        return self
+
+
+class RecordRules(Command):
+    """Record association rules. `Relations.fit_rules` finds them and sends this command."""
+
+    through: date
+    position: Annotated[int, Field(strict=True, ge=0)]
+    version: Annotated[int, Field(strict=True, ge=1)]
+    rules: RuleParameters
+
+    @property
+    def stream(self) -> str:
+        return "model-association_rules"
+
+
 # --- state ----------------------------------------------------------------------------------------------------------
 
 
@@ -139,12 +237,15 @@ class FittedModel(msgspec.Struct, frozen=True):
     version: int = 0
     buying: str = ""
     spending: str = ""
+    rules: str = ""
 
 
 def evolve(state: FittedModel, event: Event) -> FittedModel:
     match event:
         case ModelFitted():
             return FittedModel(event.through, event.position, event.version, event.buying, event.spending)
+        case RulesFitted():
+            return FittedModel(event.through, event.position, event.version, rules=event.rules)
         case _:
             return state
 
@@ -158,24 +259,32 @@ def decide(state: FittedModel, command: Command, _policy: Policy) -> list[Event]
 
     The position alone makes no new fit: recording one moves the head of the log.
     """
-    assert isinstance(command, RecordFit)  # noqa: S101 - the engine routes by class
-    fit = FittedModel(
-        command.through.isoformat(),
-        command.position,
-        command.version,
-        command.buying.model_dump_json(),
-        command.spending.model_dump_json(),
-    )
-    if msgspec.structs.replace(fit, position=state.position) == state:
-        return []
-    return [ModelFitted(model=command.model, currency=command.currency, **msgspec.structs.asdict(fit))]
+    match command:
+        case RecordFit():
+            event: ModelFitted | RulesFitted = ModelFitted(
+                model=command.model,
+                currency=command.currency,
+                buying=command.buying.model_dump_json(),
+                spending=command.spending.model_dump_json(),
+                **_read(command),
+            )
+        case RecordRules():
+            event = RulesFitted(rules=command.rules.model_dump_json(), **_read(command))
+        case _:  # pragma: no cover - the engine routes by class
+            raise AssertionError(command)
+    return [] if evolve(state, msgspec.structs.replace(event, position=state.position)) == state else [event]
+
+
+def _read(command: RecordFit | RecordRules) -> dict[str, Any]:
+    return {"through": command.through.isoformat(), "position": command.position, "version": command.version}
 
 
 AGGREGATE = Aggregate(
     name="model",
     decider=Decider(FittedModel(), decide, evolve),
-    events=(ModelFitted,),
-    commands=(RecordFit,),
+    events=(ModelFitted, RulesFitted),
+    commands=(RecordFit, RecordRules),
     customer=lambda _state, _command: "",
     state=FittedModel,
+    state_version=2,
 )

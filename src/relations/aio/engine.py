@@ -229,6 +229,8 @@ class AsyncRelations:
     advance_time = writing(Relations.advance_time)
     fit_models = writing(Relations.fit_models)
     refit_models = writing(Relations.refit_models)
+    fit_rules = writing(Relations.fit_rules)
+    refit_rules = writing(Relations.refit_rules)
 
     # --- what is known ----------------------------------------------------------------------------------------------
 

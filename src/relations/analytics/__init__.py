@@ -7,6 +7,7 @@ those of a view or others.
 * `fit_buying`: how often customers buy and when they silently leave (BG/NBD and MBG/NBD).
 * `fit_spending`: how much they spend when they buy (Gamma-Gamma).
 * `lifetime_values`: both together, discounted.
+* `association_rules`: which product is often in the same basket as another one.
 * `survival_curve`: Kaplan and Meier's curve.
 * `spells`: the days on which a customer was active.
 
@@ -15,6 +16,7 @@ Only the fits and forecasts need scipy, from the extra `analytics`; it is import
 
 from __future__ import annotations
 
+from relations.analytics.association import AssociationRule, association_rules
 from relations.analytics.buying import BuyingModel, fit_buying
 from relations.analytics.lifetime_value import LifetimeValue, lifetime_values
 from relations.analytics.repeat_statistics import RepeatStatistics, repeat_statistics
@@ -23,6 +25,7 @@ from relations.analytics.spending import SpendingModel, fit_spending
 from relations.analytics.survival import SurvivalCurve, SurvivalPoint, survival_curve, time_to_loss
 
 __all__ = [
+    "AssociationRule",
     "BuyingModel",
     "LifetimeValue",
     "RepeatStatistics",
@@ -31,6 +34,7 @@ __all__ = [
     "SurvivalCurve",
     "SurvivalPoint",
     "Turn",
+    "association_rules",
     "fit_buying",
     "fit_spending",
     "lifetime_values",

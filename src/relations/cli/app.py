@@ -23,6 +23,7 @@ from relations.cli.commands.customers import (
     duplicates_command,
     find_command,
     history_command,
+    recommend_command,
 )
 from relations.cli.commands.demo import demo
 from relations.cli.commands.frames import frame_command
@@ -83,6 +84,7 @@ for _name, _command in (
     ("customer", customer_command),
     ("duplicates", duplicates_command),
     ("history", history_command),
+    ("recommend", recommend_command),
     ("loyalty", loyalty),
     ("liability", liability),
     ("campaigns", campaigns_command),

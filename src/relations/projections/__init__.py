@@ -11,6 +11,7 @@ from relations.projections import (
     loyalty,
     pipeline,
     posts,
+    recommendations,
     repair,
     retention,
     satisfaction,
@@ -28,6 +29,7 @@ from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.pipeline.view import PipelineView
 from relations.projections.posts.view import PostsView
 from relations.projections.projection import CustomerRow, Projection, Row, Rows, Tally
+from relations.projections.recommendations.view import RecommendationsView
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
 from relations.projections.running import aliases
@@ -63,6 +65,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     loyalty.PROJECTION,
     pipeline.PROJECTION,
     posts.PROJECTION,
+    recommendations.PROJECTION,
     repair.PROJECTION,
     retention.PROJECTION,
     satisfaction.PROJECTION,
@@ -82,6 +85,7 @@ VIEWS: tuple[type[View], ...] = (
     LoyaltyView,
     PipelineView,
     PostsView,
+    RecommendationsView,
     RepairView,
     RetentionView,
     SatisfactionView,

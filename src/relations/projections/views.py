@@ -17,6 +17,7 @@ from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.pipeline.view import PipelineView
 from relations.projections.posts.view import PostsView
 from relations.projections.projection import Projection
+from relations.projections.recommendations.view import RecommendationsView
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
 from relations.projections.satisfaction.view import SatisfactionView
@@ -50,6 +51,7 @@ class Views:
         campaigns: Campaigns, their offers and their results.
         posts: What people post about the business in public, and which posts wait for an answer.
         pipeline: Opportunities, those won and lost, and contracts.
+        recommendations: Products that a customer would want, by association rules over baskets.
         team: Staff and their work: figures, trainings, tenure, and who fits a customer.
         ties: The ladder of relationships, owners and handovers, contacts of organisations, and files.
     """
@@ -67,6 +69,7 @@ class Views:
     contacts: ContactsView
     posts: PostsView
     pipeline: PipelineView
+    recommendations: RecommendationsView
     team: TeamView
     ties: TiesView
 

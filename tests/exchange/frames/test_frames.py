@@ -48,6 +48,7 @@ from relations.commands import (
     ScoreSentiment,
     UnmergeCustomer,
 )
+from relations.events import PurchaseLine
 from relations.exchange.frames.questions import frame, frame_of, part, questions, table, tables
 from relations.policies import CARE_PLANS
 from relations.policies.instruments import SERVQUAL
@@ -65,8 +66,8 @@ from tests.support.team import small_team
 
 AFTER = datetime(2025, 7, 1, tzinfo=UTC)
 VIEWS = [
-    "agenda", "board", "campaigns", "care", "contacts", "customers", "desk", "loyalty", "pipeline", "posts", "repair",
-    "retention", "satisfaction", "team", "ties",
+    "agenda", "board", "campaigns", "care", "contacts", "customers", "desk", "loyalty", "pipeline", "posts",
+    "recommendations", "repair", "retention", "satisfaction", "team", "ties",
 ]  # fmt: skip
 
 
@@ -97,8 +98,14 @@ def history() -> Iterator[Command]:
     at = max(command.occurred_at for command in simulated)
     # People of our own: whatever comes into the simulation one day, nothing of theirs gets into its way.
     own = [f"own-{number}" for number in range(9)]
-    for customer in own:
-        yield RecordPurchase(customer=customer, purchase="p1", amount=Money(5000, "EUR"), occurred_at=at)
+    room, breakfast = PurchaseLine("room", Money(4000, "EUR")), PurchaseLine("breakfast", Money(1000, "EUR"))
+    lunch = PurchaseLine("lunch", Money(5000, "EUR"))
+    for number, customer in enumerate(own):
+        lines = (msgspec.structs.replace(room, amount=lunch.amount),) if number == 0 else (room, breakfast)
+        yield RecordPurchase(
+            customer=customer, purchase="p1", amount=Money(5000, "EUR"), occurred_at=at,
+            lines=lines if number in (0, 3, 4, 5, 6) else (lunch,),
+        )  # fmt: skip
     for customer in own[:6]:
         yield LinkIdentity(customer=customer, source="crm", external_id=f"x-{customer}", occurred_at=at)
         yield RecordAcquisitionCost(
@@ -175,6 +182,7 @@ def engine() -> Iterator[Relations]:
             engine.execute(ScoreSentiment(score=300, scorer="test", scorer_version="1", **common))
             engine.execute(CodeFeedback(themes=("breakfast", "noise"), coder="li", **common))
         engine.fit_models(as_of=AFTER)
+        engine.fit_rules(as_of=AFTER)
         yield engine
 
 

@@ -1,4 +1,4 @@
-"""`relations find`, `audience`, `care`, `contacts`, `customer`, `history` and `duplicates`: customers, one and many."""
+"""`relations find`, `audience`, `care`, `contacts`, `customer`, `history`, `duplicates` and `recommend`: customers."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ __all__ = [
     "duplicates_command",
     "find_command",
     "history_command",
+    "recommend_command",
 ]
 
 
@@ -258,3 +259,29 @@ def duplicates_command(
         found = view.duplicates(shared_by_at_most=shared_by_at_most, limit=limit, after=after)
         people = {name: view.portrait(name) for each in found for name in each.customers}
         screen.result({"duplicates": found}, lambda screen: screen.print(page.show_duplicates(found, people)))
+
+
+def recommend_command(
+    database: Database,
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")],
+    limit: Annotated[int, typer.Option(min=1, help="List at most this many products.")] = 10,
+    again: Annotated[bool, typer.Option("--again", help="Include products that they have bought.")] = False,
+    as_of: AsOf = None,
+    known: Known = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Recommend products to a customer, each with the reason, by the newest association rules that were recorded.
+
+    Find the rules with `relations fit --rules`. Products that they have bought or that are a taboo are left out.
+    """
+    with (
+        running(json=json, verbose=verbose) as screen,
+        open_as_known(screen, database, known=known, as_of=as_of) as engine,
+    ):
+        from relations.cli.pages import recommendations as page
+
+        found = engine.views.recommendations.recommend(
+            checked_id(customer, field="CUSTOMER", what="customer id"), limit=limit, again=again
+        )
+        screen.result({"recommendations": found}, lambda screen: screen.print(*page.show_recommendations(found)))

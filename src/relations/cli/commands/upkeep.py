@@ -142,14 +142,26 @@ def fit(
     model: Annotated[
         str, typer.Option(help="The model of buying: bg_nbd, or mbg_nbd, in which a customer may leave at once.")
     ] = "bg_nbd",
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Find association rules between products in baskets instead.")
+    ] = False,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Fit the value models to the purchases of all customers, and record their parameters.
 
-    Questions about expected value use the newest recorded fit as of their moment, and say how old it is.
+    Questions about expected value use the newest recorded fit as of their moment, and say how old it is. With --rules,
+    `relations recommend` does so.
     """
     with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
+        if rules:
+            at = moment(as_of, engine.policy.zone)
+            receipt = engine.fit_rules(as_of=at)
+            found = engine.views.recommendations.rules(as_of=at, limit=0).fit
+            document = {"model": "association_rules", "fit": found, "events": len(receipt.events)}
+            text = "" if found is None else f"Found {found.rules:,} rules in {found.baskets:,} baskets."
+            screen.result(document, lambda screen: screen.print(text))
+            return
         receipt = engine.fit_models(as_of=moment(as_of, engine.policy.zone), currency=currency, model=model)  # type: ignore[arg-type]  # checked
         state = engine.load("model", f"{model}-{currency or engine.policy.currency}")
         document = {"model": model, "through": state.through, "position": state.position, "events": len(receipt.events)}
@@ -249,11 +261,16 @@ class _Follower:
             self.screen.say(f"A due command was refused: {rejection.error}", "red")
 
     def _refit(self) -> None:
-        """Fit the value models if the newest fit is too old. A fit that is not possible is tried once a day."""
+        """Fit the value models and find the rules if the newest fit is too old.
+
+        A fit that is not possible is tried once a day.
+        """
         now = self.engine.clock()
         if self._fitted_on != now.date():
             if self.engine.refit_models(now) is not None:
                 self.screen.say("The value models were fitted again.")
+            if self.engine.refit_rules(now) is not None:
+                self.screen.say("The association rules were found again.")
             self._fitted_on = now.date()
 
     def document(self) -> dict[str, Any]:
@@ -316,7 +333,7 @@ def run(
         typer.Option(
             "--advance-time",
             help="Execute the commands that fall due: missed deadlines, expired points, lost tiers. Fit the value"
-            " models again when the newest fit is too old.",
+            " models and the association rules again when the newest fit is too old.",
         ),
     ] = False,
     every: Annotated[

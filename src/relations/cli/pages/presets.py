@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 
+from relations.aggregates.customer.purchase_line import PurchaseLine
 from relations.cli.show import headline, section, table, words
 from relations.exchange.mapping.model import Mapping
 from relations.exchange.recognising import PreviewRow
@@ -85,5 +86,15 @@ def _fields(command: Command) -> str:
 
 
 def _short(value: Any) -> str:
-    text = f"{value.decimal} {value.currency}" if isinstance(value, Money) else str(value)
+    text = _text(value)
     return text if len(text) <= _VALUE_CHARACTERS else f"{text[: _VALUE_CHARACTERS - 1]}…"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Money):
+        return f"{value.decimal} {value.currency}"
+    if isinstance(value, PurchaseLine):
+        return f"{value.quantity} {value.product}"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_text, value))})"
+    return str(value)

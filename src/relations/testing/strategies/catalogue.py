@@ -70,7 +70,14 @@ from relations.aggregates.loyalty import (
     ReverseEarning,
 )
 from relations.aggregates.loyalty.commands import Prefix
-from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
+from relations.aggregates.model import (
+    BuyingParameters,
+    FittedRule,
+    RecordFit,
+    RecordRules,
+    RuleParameters,
+    SpendingParameters,
+)
 from relations.aggregates.opportunity import (
     AdvanceOpportunity,
     OpenOpportunity,
@@ -286,6 +293,8 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (RecordFit, "version"): lambda: st.integers(1, 3),
     (RecordFit, "buying"): lambda: _fitted(BuyingParameters),
     (RecordFit, "spending"): lambda: _fitted(SpendingParameters),
+    (RecordRules, "version"): lambda: st.integers(1, 3),
+    (RecordRules, "rules"): lambda: _rules(),  # noqa: PLW0108 - it is defined further down
     (RecordInteraction, "regarding"): lambda: st.none() | st.sampled_from(_SUBJECTS),
     (RecordInteraction, "topics"): lambda: st.sampled_from(((), (), ("pillow",), ("clock", "breakfast"))),
     (RecordInteraction, "kind"): lambda: st.sampled_from(("message", "short_call", "long_call", "visit", "gift")),
@@ -333,6 +342,28 @@ def _fitted(kind: type[BuyingParameters] | type[SpendingParameters]) -> SearchSt
         **dict.fromkeys(counts, st.integers(1, 99)),
     }
     return st.builds(kind, standard_errors=st.just({}), **fields)
+
+
+def _rules() -> SearchStrategy[RuleParameters]:
+    products = st.sampled_from(("room", "massage", "lunch"))
+    rule = st.builds(
+        FittedRule,
+        product=products,
+        recommended=products,
+        category=st.none() | st.just("spa"),
+        baskets=st.integers(1, 9),
+        with_product=st.integers(9, 20),
+        with_recommended=st.integers(9, 20),
+    )
+    shares = st.floats(0, 1, width=16)
+    return st.builds(
+        RuleParameters,
+        baskets=st.integers(20, 99),
+        min_support=shares,
+        min_confidence=shares,
+        most=st.integers(3, 99),
+        rules=st.lists(rule, max_size=3).map(tuple),
+    )
 
 
 def _measurements() -> SearchStrategy[Measurement]:

@@ -1,0 +1,329 @@
+"""Rules and recommendations: the newest fit, and which of its rules apply to a customer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import date, datetime
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+
+from relations.aggregates.model import FittedRule, RecordRules, RuleParameters
+from relations.analytics import AssociationRule, association_rules
+from relations.errors import NoFit
+from relations.messages import from_micros
+from relations.policies.calendars import LocalTime
+from relations.projections.recommendations.rows import Basket, RecordedRules
+
+__all__ = [
+    "RULES_VERSION",
+    "RecommendationReport",
+    "RecommendedProduct",
+    "RuleFigure",
+    "RulesInUse",
+    "RulesReport",
+    "newest_rules",
+    "recommended",
+    "rules_command",
+    "rules_now",
+]
+
+RULES_VERSION = 1
+"""The version of the method of finding rules. Raise it whenever the same baskets give other rules."""
+
+
+class RuleFigure(BaseModel):
+    """An association rule: baskets with one product often have another one, too.
+
+    Attributes:
+        product: The product that was bought.
+        recommended: The product that often goes with it.
+        category: The category of the recommended product; None if none was recorded.
+        baskets: The number of baskets with both.
+        with_product: The number of baskets with the first.
+        with_recommended: The number of baskets with the second.
+        support: The share of all baskets that have both.
+        confidence: The share of the baskets with the first product that have the second, too.
+        lift: How many times as often both are together as they would be by chance.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    product: str
+    recommended: str
+    category: str | None
+    baskets: int
+    with_product: int
+    with_recommended: int
+    support: float
+    confidence: float
+    lift: float
+
+
+class RulesInUse(BaseModel):
+    """The fit that rules come from.
+
+    Attributes:
+        fitted_at: When it was recorded; None if it was fitted for this question alone.
+        through: The last local day observed.
+        position: The last position of the log that was read; None if it was fitted for this question alone.
+        version: The version of the method of finding rules.
+        age_days: The days from the last day observed to the day of the question.
+        baskets: The number of baskets that were read.
+        min_support: The smallest share of all baskets with both products of a rule.
+        min_confidence: The smallest confidence of a rule.
+        most: The most rules that were kept.
+        rules: The number of rules.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    fitted_at: datetime | None
+    through: date
+    position: int | None
+    version: int
+    age_days: int
+    baskets: int
+    min_support: float
+    min_confidence: float
+    most: int
+    rules: int
+
+
+class RulesReport(BaseModel):
+    """Association rules and the fit that they come from.
+
+    Attributes:
+        fit: The fit; None if none was recorded by then.
+        rules: The rules, the most confident first.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    fit: RulesInUse | None
+    rules: tuple[RuleFigure, ...]
+
+
+class RecommendedProduct(BaseModel):
+    """A product for a customer, and the reason.
+
+    Attributes:
+        product: The product.
+        category: Its category; None if none was recorded.
+        because: The product that they bought and that this one often goes with.
+        bought_on: The last local day on which they bought that one.
+        baskets: The number of baskets of all customers with both.
+        support: The share of all baskets that have both.
+        confidence: The share of the baskets with the product bought that have the recommended one, too.
+        lift: How many times as often both are together as they would be by chance.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    product: str
+    category: str | None
+    because: str
+    bought_on: date
+    baskets: int
+    support: float
+    confidence: float
+    lift: float
+
+
+class RecommendationReport(BaseModel):
+    """Products for a customer.
+
+    Attributes:
+        customer: The customer.
+        fit: The fit that the rules come from; None if none was recorded by then.
+        bought: The number of products that they have bought.
+        avoided: The number of products that were left out because of a taboo.
+        products: The products, those most likely first.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str
+    fit: RulesInUse | None
+    bought: int
+    avoided: int
+    products: tuple[RecommendedProduct, ...]
+
+
+class _StoredRule(msgspec.Struct, frozen=True, gc=False):
+    product: str
+    recommended: str
+    category: str | None
+    baskets: int
+    with_product: int
+    with_recommended: int
+
+
+class _StoredRules(msgspec.Struct, frozen=True, gc=False):
+    baskets: int
+    min_support: float
+    min_confidence: float
+    most: int
+    rules: tuple[_StoredRule, ...]
+
+
+def _figure(rule: AssociationRule, category: str | None) -> RuleFigure:
+    return RuleFigure(
+        product=rule.product,
+        recommended=rule.recommended,
+        category=category,
+        baskets=rule.together,
+        with_product=rule.with_product,
+        with_recommended=rule.with_recommended,
+        support=rule.support,
+        confidence=rule.confidence,
+        lift=rule.lift,
+    )
+
+
+def newest_rules(rows: Iterable[RecordedRules], today: int, local: LocalTime) -> RulesReport:
+    """Return the newest fit that was recorded by the evening of a day.
+
+    Args:
+        rows: All fits.
+        today: The ordinal of the day.
+        local: The business's days.
+    """
+    known = [row for row in rows if local.day(row.fitted_at) <= today]
+    if not known:
+        return RulesReport(fit=None, rules=())
+    row = max(known, key=lambda each: (each.fitted_at, each.number))
+    stored = msgspec.json.decode(row.rules, type=_StoredRules)
+    through = date.fromisoformat(row.through)
+    fit = RulesInUse(
+        fitted_at=from_micros(row.fitted_at),
+        through=through,
+        position=row.position,
+        version=row.version,
+        age_days=today - through.toordinal(),
+        baskets=stored.baskets,
+        min_support=stored.min_support,
+        min_confidence=stored.min_confidence,
+        most=stored.most,
+        rules=len(stored.rules),
+    )
+    rules = (
+        _figure(
+            AssociationRule(
+                each.product,
+                each.recommended,
+                each.baskets,
+                each.with_product,
+                each.with_recommended,
+                stored.baskets,
+            ),
+            each.category,
+        )
+        for each in stored.rules
+    )
+    return RulesReport(fit=fit, rules=tuple(rules))
+
+
+def rules_now(
+    baskets: Sequence[Basket], *, today: int, min_support: float, min_confidence: float, most: int
+) -> RulesReport:
+    """Find the rules of baskets.
+
+    Args:
+        baskets: All baskets until the evening of the day.
+        today: The ordinal of the day.
+        min_support: The smallest share of all baskets with both products.
+        min_confidence: The smallest confidence.
+        most: The most rules to keep.
+
+    Raises:
+        InvalidInput: A limit makes no sense.
+        MissingExtra: The extra `analytics` is not installed.
+    """
+    found = association_rules(
+        [basket.products for basket in baskets], min_support=min_support, min_confidence=min_confidence, most=most
+    )
+    categories: dict[str, str] = {}
+    for basket in sorted(baskets, key=lambda each: (each.at, each.position)):
+        categories.update((product, category) for product, category in basket.products.items() if category)
+    fit = RulesInUse(
+        fitted_at=None,
+        through=date.fromordinal(today),
+        position=None,
+        version=RULES_VERSION,
+        age_days=0,
+        baskets=len(baskets),
+        min_support=min_support,
+        min_confidence=min_confidence,
+        most=most,
+        rules=len(found),
+    )
+    return RulesReport(fit=fit, rules=tuple(_figure(rule, categories.get(rule.recommended)) for rule in found))
+
+
+def rules_command(report: RulesReport, moment: datetime, position: int) -> RecordRules:
+    """Return the command that records the rules of a report.
+
+    Args:
+        report: The report, for which the rules were found.
+        moment: The business time of the record.
+        position: The last position of the log that was read.
+
+    Raises:
+        NoFit: There are no rules.
+    """
+    fit = report.fit
+    assert fit is not None  # noqa: S101 - rules that were found now have a fit
+    if not report.rules:
+        raise NoFit(
+            f"no association rule meets the limits in {fit.baskets} baskets",
+            code="no_rules",
+            hint="Record purchases with their lines, or lower the limits",
+        )
+    return RecordRules(
+        through=fit.through,
+        position=position,
+        version=fit.version,
+        rules=RuleParameters(
+            baskets=fit.baskets,
+            min_support=fit.min_support,
+            min_confidence=fit.min_confidence,
+            most=fit.most,
+            rules=tuple(
+                FittedRule.model_validate(rule.model_dump(exclude={"support", "confidence", "lift"}))
+                for rule in report.rules
+            ),
+        ),
+        occurred_at=moment,
+    )
+
+
+def recommended(
+    rules: Iterable[RuleFigure], bought: dict[str, date], avoided: Collection[str], *, again: bool
+) -> Iterator[RecommendedProduct | None]:
+    """Yield each product that a rule gives to a customer, by its most confident rule; None for one under a taboo.
+
+    Args:
+        rules: The rules, the most confident first.
+        bought: The products that they bought, each with the last day.
+        avoided: The products and categories under a taboo, in lower case.
+        again: Include products that they have bought.
+    """
+    seen: set[str] = set() if again else set(bought)
+    for rule in rules:
+        if rule.product not in bought or rule.recommended in seen:
+            continue
+        seen.add(rule.recommended)
+        if rule.recommended.casefold() in avoided or (rule.category or "").casefold() in avoided:
+            yield None
+            continue
+        yield RecommendedProduct(
+            product=rule.recommended,
+            category=rule.category,
+            because=rule.product,
+            bought_on=bought[rule.product],
+            baskets=rule.baskets,
+            support=rule.support,
+            confidence=rule.confidence,
+            lift=rule.lift,
+        )
