@@ -44,6 +44,6 @@ def test_a_question_about_an_unknown_customer_is_refused(database_url: str, name
 
 def test_every_view_with_customers_is_asked() -> None:
     assert {name.partition(".")[0] for name in ABOUT_ONE} == {
-        "agenda", "care", "contacts", "customers", "desk", "loyalty", "pipeline", "repair", "retention", "satisfaction",
-        "team", "ties",
+        "agenda", "care", "contacts", "customers", "desk", "loyalty", "pipeline", "recommendations", "repair",
+        "retention", "satisfaction", "team", "ties",
     }  # fmt: skip

@@ -119,8 +119,12 @@ class CommandDecider:
 
     def decide(self, unit: Unit, command: Command, command_id: str, expected_version: int | None = None) -> Decision:
         """Decide a command and everything that it leads to. The unit is unchanged until it takes the decision."""
-        with self._keys.deciding(unit.writer.connection):
+        self._keys.begin_decision()
+        try:
             return self._decided(unit, command, command_id, expected_version)
+        except RelationsError:
+            self._keys.remove_made(unit.writer.connection)
+            raise
 
     def _decided(self, unit: Unit, command: Command, command_id: str, expected_version: int | None) -> Decision:
         policies = self._policies
@@ -169,7 +173,7 @@ class CommandDecider:
         found = {customer: load(customer)}
         if other.merging is not None:
             found = states_together(other.merging, customer, found[customer], load)
-        step.command = informed.inform(command, [state for _, state in found.values()], unit.rules.at(command.at))
+        step.command = informed.inform(command, [state for _, state in found.values()], unit.rules.at(step.at))
 
     def _let_time_pass(self, unit: Unit, decision: Decision, step: UnitStep, due: DueBy) -> None:
         """Do in the stream what fell due before the command, each thing at its moment, as if recorded then.
@@ -177,7 +181,7 @@ class CommandDecider:
         Each has an id made of the stream's version and its moment, so it is in the log once.
         """
         aggregate, wanted, stream = step.aggregate, step.command, step.stream
-        if not step.version or due(step.state, wanted, wanted.at, unit.rules) is None:
+        if not step.version or due(step.state, wanted, step.at, unit.rules) is None:
             return
         for next_due, state, events in due_before(aggregate, step.state, wanted, unit.rules):
             command = next_due.command(f"due:{stream}@{step.version}:{next_due.at}")
@@ -211,7 +215,7 @@ class CommandDecider:
         """Return the events of the command by the policy that applies to it."""
         aggregate, wanted, state = step.aggregate, step.command, step.state
         # A reaction follows the policy in force, even where the stream itself is pinned to an older one.
-        step.policy = unit.rules.at(wanted.at)
+        step.policy = unit.rules.at(step.at)
         known = state
         if step.merged is not None and aggregate.merging is not None:
             known = aggregate.merging.together(wanted, step.home, step.merged)
@@ -225,7 +229,7 @@ class CommandDecider:
     def _record(self, unit: Unit, decision: Decision, step: UnitStep, new: Sequence[Event]) -> None:
         """Add the new events of one stream to the decision."""
         stream, version, state, customer, sent = step.stream, step.version, step.state, step.customer, step.sent
-        entries, own, at = decision.entries, decision.own, step.command.at
+        entries, own, at = decision.entries, decision.own, step.at
         connection, recorded_at = unit.writer.connection, unit.recorded_at
         evolve = step.aggregate.decider.evolve
         actor, command_id, seq = decision.actor, decision.command_id, len(own)
@@ -275,7 +279,7 @@ class CommandDecider:
                 stream=step.stream,
                 version=step.version + number,
                 customer=step.customer,
-                occurred_at=step.command.at,
+                occurred_at=step.at,
                 recorded_at=unit.recorded_at,
             )
             wanted = self._reactions(event, envelope, step.policy)

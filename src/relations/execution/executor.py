@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from copy import copy
 from threading import RLock
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from sqlalchemy import Connection
@@ -30,6 +30,7 @@ from relations.execution.deciding import Clock, CommandDecider, React
 from relations.execution.idempotency import Repeats
 from relations.execution.receipts import BatchReport, Receipt, Rejection
 from relations.execution.sharing import Also, Pending, SharedCommits
+from relations.execution.state_cache import StateCache
 from relations.execution.states import States
 from relations.execution.unit import Unit
 from relations.gc_pause import collector_paused
@@ -38,13 +39,15 @@ from relations.log.connections import lent, must_be_intact
 from relations.log.database import Database
 from relations.log.failures import is_connection_lost
 from relations.log.forking import after_fork
-from relations.log.log import Log
+from relations.log.log import Log, Writer
 from relations.log.people import Marks
 from relations.log.personal import Keys
 from relations.log.reader import Reader, recorded_event
 from relations.messages import Command, Event, to_micros
 
 __all__ = ["Clock", "Executor"]
+
+_Decided = TypeVar("_Decided")
 
 _FINAL = ("version_conflict", "log_busy", "own_transaction")
 """Conflicts that a new attempt does not resolve: the caller's own, and a timeout of the lock."""
@@ -154,7 +157,7 @@ class Executor:
                 field="also",
                 hint="Write your rows on that connection yourself, or omit `connection`",
             )
-        with self._unit(connection) as unit:
+        with self._unit_in_host(connection) as unit:
             self._decide_pending(unit, pending)
             _give_rows(unit, [pending])
 
@@ -189,17 +192,9 @@ class Executor:
                     raise
 
     def _try_group(self, group: list[Pending], join: Callable[[], None]) -> None:
-        for last in self._tries(None):
-            try:
-                with suppress(_NothingToCommit), self._unit(None) as unit:
-                    self._decide_group(unit, group, join)
-            except (ConcurrencyConflict, StoreError) as error:
-                if last or not _may_try_again(error):
-                    raise
-                self._note_conflict()
-                continue
-            self._after_commit(changes_nothing=any(pending.changes_nothing for pending in group))
-            return
+        with suppress(_NothingToCommit):
+            self._in_unit(lambda unit: self._decide_group(unit, group, join))
+        self._after_commit(changes_nothing=any(pending.changes_nothing for pending in group))
 
     def _decide_group(self, unit: Unit, group: list[Pending], join: Callable[[], None]) -> None:
         for pending in group:
@@ -214,7 +209,7 @@ class Executor:
                 pending.error = error
             if pending is group[-1]:
                 join()
-        if any(pending.error for pending in group) and not any(pending.decision for pending in group):
+        if _is_refused(group):
             raise _NothingToCommit
         _give_rows(unit, group)
         self._write_hosts_rows(unit, group)
@@ -237,7 +232,7 @@ class Executor:
     def _decide_pending(self, unit: Unit, pending: Pending) -> None:
         """Decide a command within a unit, or find what it led to when it was executed before."""
         command, connection = pending.command, unit.writer.connection
-        rows = self.repeats.rows(connection, command) if command.command_id else []
+        rows = self.repeats.rows(unit.writer, command) if command.command_id else []
         if rows:
             pending.rows = tuple(self._reader.recorded(connection, rows))
             return
@@ -247,20 +242,17 @@ class Executor:
 
     def execute_many(self, commands: Sequence[Command], report: BatchReport, offset: int) -> None:
         """Execute a batch in one transaction and add to `report`; `offset` is the index of its first command."""
-        for last in self._tries(None):
+
+        def decide(unit: Unit) -> tuple[BatchReport, bool]:
             outcome = BatchReport(rejections=[])
-            try:
-                with collector_paused(), self._unit(None) as unit:
-                    self._decide_many(unit, commands, outcome, offset)
-                    unit.append()
-            except (ConcurrencyConflict, StoreError) as error:
-                if last or not _may_try_again(error):
-                    raise
-                self._note_conflict()
-                continue
-            self._after_commit(changes_nothing=not unit.entries)
-            report.add(outcome)
-            return
+            self._decide_many(unit, commands, outcome, offset)
+            unit.append()
+            return outcome, not unit.entries
+
+        with collector_paused():
+            outcome, changes_nothing = self._in_unit(decide)
+        self._after_commit(changes_nothing=changes_nothing)
+        report.add(outcome)
 
     def _decide_many(self, unit: Unit, commands: Sequence[Command], outcome: BatchReport, offset: int) -> None:
         connection = unit.writer.connection
@@ -303,42 +295,53 @@ class Executor:
                 streams.add(f"{informed.kind}-{command.customer}")  # type: ignore[attr-defined] # it is of a customer
         unit.prefetch(streams)
 
-    def _tries(self, connection: Connection | None) -> Iterator[bool]:
-        """Yield once a try, whether it is the last. A host's own transaction cannot be tried again."""
-        attempts = 1 if connection is not None else self._attempts
-        for attempt in range(1, attempts + 1):
-            yield attempt == attempts
-            with self._lock:
-                self.states.forget()
+    def _in_unit(self, decide: Callable[[Unit], _Decided]) -> _Decided:
+        """Decide within a unit on a transaction of our own, and commit it; again where another writer was faster."""
+        attempt = 1
+        while True:
+            try:
+                with self._lock:
+                    with self._log.writing() as writer:
+                        unit = self._unit(writer)
+                        decided = decide(unit)
+                    self.states.keep(unit.states, writer.head)
+            except (ConcurrencyConflict, StoreError) as error:
+                if attempt == self._attempts or not _may_try_again(error):
+                    raise
+                self._note_conflict()
+                with self._lock:
+                    self.states.forget()
+                attempt += 1
+            else:
+                return decided
 
     @contextmanager
-    def _unit(self, connection: Connection | None) -> Iterator[Unit]:
-        """Open a unit on a transaction of our own, or on the host's, and on the cached states.
+    def _unit_in_host(self, connection: Connection) -> Iterator[Unit]:
+        """Open a unit on a host's own transaction, which cannot be tried again.
 
         A host may roll back what is cached of its transaction. The digest that the states are kept with is then not in
         the log, and the next unit forgets them.
         """
-        if connection is not None:
-            with self._log.writing(connection) as writer:
-                # Without waiting: a thread that holds our lock may wait for the log's, which the host holds.
-                if not self._lock.acquire(blocking=False):
-                    unit = Unit(writer, self.states, self.states.new_cache(), self._now(), self._snapshot_every)
-                    yield self._decider.begun(unit)
-                    return
-                try:
-                    self.states.catch_up(writer)
-                    unit = Unit(writer, self.states, self.states.cached, self._now(), self._snapshot_every)
-                    yield self._decider.begun(unit)
-                    self.states.keep(unit.states, unit.writer.head)
-                finally:
-                    self._lock.release()
-            return
-        with self._lock:
-            with self._log.writing() as writer:
-                self.states.catch_up(writer)
-                unit = Unit(writer, self.states, self.states.cached, self._now(), self._snapshot_every)
-                yield self._decider.begun(unit)
-            self.states.keep(unit.states, unit.writer.head)
+        with self._log.writing(connection) as writer:
+            # Without waiting: a thread that holds our lock may wait for the log's, which the host holds.
+            if not self._lock.acquire(blocking=False):
+                yield self._begun(writer, self.states.new_cache())
+                return
+            try:
+                unit = self._unit(writer)
+                yield unit
+                self.states.keep(unit.states, writer.head)
+            finally:
+                self._lock.release()
+
+    def _unit(self, writer: Writer) -> Unit:
+        """Return a unit on the cached states, brought up to date. The caller holds our lock."""
+        self.states.catch_up(writer)
+        return self._begun(writer, self.states.cached)
+
+    def _begun(self, writer: Writer, cached: StateCache) -> Unit:
+        recorded_at = to_micros(self._clock())
+        return self._decider.begun(Unit(writer, self.states, cached, recorded_at, self._snapshot_every))
 
     def _note_conflict(self) -> None:
         for observer in self._database.observers:
@@ -349,9 +352,6 @@ class Executor:
         # command that changes nothing may be an erasure sent again because the first one's purge was cut short.
         if self._database.purge_owed or changes_nothing:
             self._database.purge()
-
-    def _now(self) -> int:
-        return to_micros(self._clock())
 
 
 class _NothingToCommit(Exception):
@@ -381,6 +381,16 @@ def _give_rows(unit: Unit, group: Sequence[Pending]) -> None:
     for pending in group:
         if pending.decision is not None:
             pending.rows = rows[pending.end - len(pending.decision.entries) : pending.end]
+
+
+def _is_refused(group: Sequence[Pending]) -> bool:
+    """Return whether commands of a group were refused, and none of the others was decided."""
+    refused = False
+    for pending in group:
+        if pending.decision is not None:
+            return False
+        refused = refused or pending.error is not None
+    return refused
 
 
 def _may_try_again(error: ConcurrencyConflict | StoreError) -> bool:

@@ -14,6 +14,7 @@ from relations.decider import Aggregate
 from relations.errors import CommandRefused, IdempotencyConflict
 from relations.log.codec import Codec, Topic
 from relations.log.database import Database, SharedStatement
+from relations.log.log import Writer
 from relations.log.personal import Keys, KeyUnreadable
 from relations.log.tables import COLUMNS
 from relations.log.tables import log as log_table
@@ -59,16 +60,15 @@ class Repeats:
         always = _fields_of_commands(codec, aggregates, lambda topic: set(topic.personal) - set(topic.once_clear))
         self._once_clear = {kind: tuple(set(names) - set(always[kind])) for kind, names in self._personal.items()}
 
-    def rows(self, connection: Connection, command: Command) -> list[Any]:
+    def rows(self, writer: Writer, command: Command) -> list[Any]:
         """Return the rows in the log with the command's id; none if it is new.
 
         Raises:
             IdempotencyConflict: The rows came from a different command.
         """
-        cursor = self._database.cursor(connection, binary=True)
-        rows: list[Any] = cursor.execute(self._command_sql.sql, (command.command_id,)).fetchall()
+        rows: list[Any] = writer.reader.execute(self._command_sql.sql, (command.command_id,)).fetchall()
         if rows:
-            self.must_be_same(connection, command, (rows[0][_CUSTOMER], rows[0][_HASH]))
+            self.must_be_same(writer.connection, command, (rows[0][_CUSTOMER], rows[0][_HASH]))
         return rows
 
     def known(self, connection: Connection, ids: Sequence[str]) -> dict[str, Known]:

@@ -24,6 +24,7 @@ class UnitStep:
 
     Attributes:
         aggregate: The kind of the stream.
+        at: The command's time, UTC microseconds.
         sent: The command as it was sent.
         command: The command as it is decided, addressed to the merged id that has the entity it names.
         stream: The stream in which it is decided.
@@ -39,6 +40,7 @@ class UnitStep:
 
     __slots__ = (
         "aggregate",
+        "at",
         "cause",
         "command",
         "customer",
@@ -66,6 +68,7 @@ class UnitStep:
     ) -> None:
         self.aggregate = aggregate
         self.sent = self.command = command
+        self.at = command.at
         self.stream = stream
         self.version, self.state = found
         self.cause = cause
@@ -172,10 +175,11 @@ class Unit:
         self.position += len(decision.entries)
         every = self._snapshot_every
         for stream, found in decision.states.items():
-            before = self.states.get(stream) or self._cached.get(stream) or (0, None)
-            step = snapshot_step(found[0], every)
-            if found[0] // step > before[0] // step:
-                self._snapshots[stream] = found
+            if found[0] >= every:  # a shorter stream has no snapshot
+                before = self.states.get(stream) or self._cached.get(stream) or (0, None)
+                step = snapshot_step(found[0], every)
+                if found[0] // step > before[0] // step:
+                    self._snapshots[stream] = found
             self.states[stream] = found
 
     def append(self) -> list[tuple[Any, ...]]:

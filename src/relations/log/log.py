@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
@@ -79,15 +80,24 @@ class Shard(NamedTuple):
 
 
 class Writer:
-    """The log within one write transaction, created by `Log.writing`."""
+    """The log within one write transaction, created by `Log.writing`.
 
-    __slots__ = ("_log", "appended", "connection", "cursor", "head")
+    Attributes:
+        connection: The transaction's connection.
+        cursor: The driver's cursor on it, which writes.
+        reader: The driver's cursor on it, which reads values in binary.
+        head: The last position of the log and its digest.
+        appended: The number of events that were appended.
+    """
+
+    __slots__ = ("_log", "appended", "connection", "cursor", "head", "reader")
 
     def __init__(self, log: Log, connection: Connection) -> None:
         self._log = log
         self.connection = connection
         self.cursor = log.database.cursor(connection)
-        self.head = log.head(connection)
+        self.reader = self.cursor if log.database.is_sqlite else log.database.cursor(connection, binary=True)
+        self.head = log.head_by(self.reader)
         self.appended = 0
 
     @property
@@ -114,9 +124,15 @@ class Writer:
                 self._insert(rows, entries)
         else:
             self._insert(rows, entries)
-        self.head = Head(position, digest)
-        self.appended += len(rows)
+        self._moved_to(Head(position, digest), len(rows))
         return rows
+
+    def _moved_to(self, head: Head, appended: int) -> None:
+        """Take the new head, and have those who listen notified once the transaction is committed."""
+        self.head = head
+        if appended and not self.appended:
+            self._log.database.notify(self.connection)
+        self.appended += appended
 
     def _insert(self, rows: Sequence[Raw], entries: Sequence[Entry]) -> None:
         try:
@@ -154,8 +170,30 @@ class Writer:
         """
         head = Head(*check(rows, previous=self.head.digest, position=self.head.position))
         self.cursor.executemany(self._log.insertion.sql, rows)
-        self.head = head
-        self.appended += len(rows)
+        self._moved_to(head, len(rows))
+
+
+class _Appending(AbstractContextManager[Writer]):
+    """A write transaction of the log's own; a class, for a generator costs every command more."""
+
+    __slots__ = ("_log", "_transaction")
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._transaction = log.database.writing()
+
+    def __enter__(self) -> Writer:
+        connection = self._transaction.__enter__()
+        try:
+            return Writer(self._log, connection)
+        except BaseException as error:
+            self._transaction.__exit__(type(error), error, error.__traceback__)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return self._transaction.__exit__(kind, error, traceback)
 
 
 class Log:
@@ -250,7 +288,11 @@ class Log:
 
     def head(self, connection: Connection) -> Head:
         """Return the last position and its digest, as the transaction of `connection` sees them."""
-        found = self.database.cursor(connection, binary=True).execute(self._head.sql).fetchone()
+        return self.head_by(self.database.cursor(connection, binary=True))
+
+    def head_by(self, cursor: Any) -> Head:
+        """Return the last position and its digest, as the driver's cursor sees them."""
+        found = cursor.execute(self._head.sql).fetchone()
         return Head(0, GENESIS) if found is None else Head(found[0], bytes(found[1]))
 
     def _id_in(self, connection: Connection) -> str:
@@ -305,25 +347,19 @@ class Log:
         found = self.database.cursor(connection, binary=True).execute(self._digest.sql, (position,)).fetchone()
         return None if found is None else bytes(found[0])
 
-    @contextmanager
-    def writing(self, connection: Connection | None = None) -> Iterator[Writer]:
+    def writing(self, connection: Connection | None = None) -> AbstractContextManager[Writer]:
         """Open a transaction that holds the write lock, and commit it at the end; the host commits its own."""
         self.database.refuse_read_only()
-        if connection is not None:
-            checked_host(connection, self.database.engine.dialect)
-            with self.database.translating(connection), noticing_host_loss(connection):
-                self._lock_host(connection)
-                writer = Writer(self, connection)
-                with self.database.overwriting(connection):
-                    yield writer
-                if writer.appended:
-                    self.database.notify(connection)
-            return
-        with self.database.writing() as own:
-            writer = Writer(self, own)
-            yield writer
-            if writer.appended:
-                self.database.notify(own)
+        return _Appending(self) if connection is None else self._writing_in_host(connection)
+
+    @contextmanager
+    def _writing_in_host(self, connection: Connection) -> Iterator[Writer]:
+        checked_host(connection, self.database.engine.dialect)
+        with self.database.translating(connection), noticing_host_loss(connection):
+            self._lock_host(connection)
+            writer = Writer(self, connection)
+            with self.database.overwriting(connection):
+                yield writer
 
     def scan(
         self,

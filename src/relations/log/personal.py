@@ -12,7 +12,6 @@ import os
 from base64 import b32encode, urlsafe_b64encode
 from binascii import a2b_base64
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, LargeBinary, func, literal, select
 
-from relations.errors import CommandRefused, InvalidInput, LogError, RelationsError
+from relations.errors import CommandRefused, InvalidInput, LogError
 from relations.log.codec import Topic
 from relations.log.database import Database, SharedStatement
 from relations.log.tables import fact, record_facts
@@ -167,16 +166,14 @@ class Keys:
                 hint="Restore the customer's row of relations_keys from a backup, or leave the personal fields out",
             ) from None
 
-    @contextmanager
-    def deciding(self, connection: Connection) -> Iterator[None]:
-        """Remove the keys that a decision has made if it is refused: nothing is sealed with them."""
+    def begin_decision(self) -> None:
+        """Note from now on which keys are made, for `remove_made`."""
         self._made.clear()
-        try:
-            yield
-        except RelationsError:
-            if self._made:
-                connection.execute(table.delete().where(table.c.customer.in_(self._made)))
-            raise
+
+    def remove_made(self, connection: Connection) -> None:
+        """Remove the keys that the present decision has made: it is refused, and nothing is sealed with them."""
+        if self._made:
+            connection.execute(table.delete().where(table.c.customer.in_(self._made)))
 
     def seal(self, connection: Connection, event: Event, topic: Topic, customer: str, now: int) -> Event:
         """Return the event with its personal fields sealed under the customer's key, created if missing.

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import pytest
 
-from relations import Command, RecordPurchase, RedeemPoints
+from relations import Command, Money, RecordPurchase, RedeemPoints
 from relations.aggregates.customer import PurchaseRecorded
-from relations.commands import MergeCustomer, UnmergeCustomer
+from relations.commands import MergeCustomer, NoteTrait, RecordRules, RuleParameters, UnmergeCustomer
 from relations.errors import ProjectionFailed
+from relations.events import PurchaseLine
 from relations.messages import Envelope
 from relations.projections import PROJECTIONS, CustomerRow, Projection, Rows, Tally
 from relations.testing import simulate
@@ -35,8 +36,21 @@ def history() -> list[Command]:
     merges = [MergeCustomer(customer=name, into=names[-1], occurred_at=last) for name in names[:-1]]
     unmerges = [UnmergeCustomer(customer=name, occurred_at=last) for name in names[:3]]
     posts = [post(number, score=1 + number % 5) for number in range(9)]
+    baskets = [
+        RecordPurchase(
+            customer=name, purchase="basket", amount=Money(300, "EUR"), occurred_at=last,
+            lines=(PurchaseLine("soap", Money(100, "EUR"), category="bath"), PurchaseLine(name, Money(200, "EUR"))),
+        )
+        for name in names
+    ]  # fmt: skip
+    taboos = [NoteTrait(customer=name, trait="taboo", about="soap", occurred_at=last) for name in names[:5]]
+    found = RuleParameters(baskets=9, min_support=0.1, min_confidence=0.1, most=9, rules=())
+    rules = RecordRules(through=last.date(), position=9, version=1, rules=found, occurred_at=last)
     return [
         *simulated,
+        *baskets,
+        *taboos,
+        rules,
         *campaign(),
         *posts,
         *small_team(last, *names),

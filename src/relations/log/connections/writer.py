@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
@@ -29,7 +27,8 @@ class WriterConnection:
         self.lock = Lock()
         self._engine = engine
         self._connection: Connection | None = None
-        self._inherited: list[Connection] = []
+        self._cursor: Any = None  # of the driver, for the beginning and the end of each transaction
+        self._inherited: list[Any] = []
         self._is_closed = False
 
     @property
@@ -41,27 +40,37 @@ class WriterConnection:
         """Leave the connection to the parent process: SQLite forbids using or even closing it in the child."""
         self.lock = Lock()
         if self._connection is not None:
-            self._inherited.append(self._connection)
-            self._connection = None
+            self._inherited += self._connection, self._cursor
+            self._connection = self._cursor = None
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """Begin a transaction, and commit it at the end. The caller holds the lock."""
+    def begin(self) -> Connection:
+        """Begin a transaction. The caller holds the lock until it has called `end`."""
         connection = self._connection
         if connection is None:
             connection = self._begun()
             self._connection, self._is_closed = connection, False
+            self._cursor = connection.connection.cursor()
         else:
-            _cursor(connection).execute("BEGIN IMMEDIATE")
+            self._cursor.execute("BEGIN IMMEDIATE")
+        return connection
+
+    def end(self, connection: Connection, error: BaseException | None) -> None:
+        """Commit the transaction, or roll it back if an error ended it."""
         try:
-            yield connection
-            _cursor(connection).execute("COMMIT")
-        except BaseException as error:
-            self._take_back(connection, error)
-            raise
+            if error is None:
+                self._commit(connection)
+            else:
+                self._take_back(connection, error)
         finally:
             if self._is_closed:
                 self._drop()
+
+    def _commit(self, connection: Connection) -> None:
+        try:
+            self._cursor.execute("COMMIT")
+        except BaseException as error:
+            self._take_back(connection, error)
+            raise
 
     def _begun(self) -> Connection:
         connection = self._engine.connect()
@@ -81,7 +90,7 @@ class WriterConnection:
             raw.rollback()
 
     def _drop(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._cursor = self._connection, None, None
         if connection is not None:
             connection.close()
 
@@ -93,9 +102,3 @@ class WriterConnection:
                 self._drop()
             finally:
                 self.lock.release()
-
-
-def _cursor(connection: Connection) -> sqlite3.Cursor:
-    raw: Any = connection.connection
-    cursor: sqlite3.Cursor = raw.cursor()
-    return cursor

@@ -9,6 +9,7 @@ from functools import partial
 from math import ceil, isfinite
 from threading import RLock, local
 from time import monotonic, sleep
+from types import TracebackType
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -349,8 +350,7 @@ class Database(Purging):
         ):
             yield connection
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> AbstractContextManager[Connection]:
         """Open a write transaction that holds the log's one write lock, and commit it at the end.
 
         Raises:
@@ -362,27 +362,21 @@ class Database(Purging):
         if self.read_only:
             self.refuse_read_only()
         self.held.refuse_wait()
-        if self._writer is not None and self._writer.lock.acquire(blocking=False):
-            try:
-                if not self._writer.is_open:
-                    self._in_place.check()
-                with self.translating(), self._writer.transaction() as kept:
-                    yield kept
-            finally:
-                self._writer.lock.release()
-        else:
-            self._in_place.check()
-            with (
-                self._turn,
-                self.translating(),
-                self._writing_engine.connect() as connection,
-                self._noticing_loss(connection),
-                connection.begin() as transaction,
-            ):
-                self.lock(connection)
-                yield connection
-                self._commit(transaction)
-        # A commit to a file that was removed or replaced must not be acknowledged.
+        return _Writing(self)
+
+    @contextmanager
+    def _writing_by_pool(self) -> Iterator[Connection]:
+        self._in_place.check()
+        with (
+            self._turn,
+            self.translating(),
+            self._writing_engine.connect() as connection,
+            self._noticing_loss(connection),
+            connection.begin() as transaction,
+        ):
+            self.lock(connection)
+            yield connection
+            self._commit(transaction)
         self._in_place.check()
 
     def _commit(self, transaction: RootTransaction) -> None:
@@ -456,6 +450,55 @@ class Database(Purging):
             self.engine.dispose()
         if self._reader is not None:
             self._reader.close()
+
+
+class _Writing(AbstractContextManager[Connection]):
+    """A write transaction on the connection kept for them, or on one of the pool while another thread uses that.
+
+    A class, for a generator within a generator costs every command more.
+    """
+
+    __slots__ = ("_connection", "_database", "_kept", "_pooled")
+
+    _connection: Connection
+    _kept: WriterConnection
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._pooled: AbstractContextManager[Connection] | None = None
+
+    def __enter__(self) -> Connection:
+        database, kept = self._database, self._database._writer
+        if kept is None or not kept.lock.acquire(blocking=False):
+            self._pooled = database._writing_by_pool()
+            return self._pooled.__enter__()
+        self._kept = kept
+        try:
+            if not kept.is_open:
+                database._in_place.check()
+            with database.translating():
+                self._connection = kept.begin()
+        except BaseException:
+            kept.lock.release()
+            raise
+        return self._connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        if self._pooled is not None:
+            return self._pooled.__exit__(kind, error, traceback)
+        database, kept = self._database, self._kept
+        try:
+            with database.translating():
+                kept.end(self._connection, error)
+                if error is not None:
+                    raise error
+        finally:
+            kept.lock.release()
+        # A commit to a file that was removed or replaced must not be acknowledged.
+        database._in_place.check()
+        return None
 
 
 def _check_limits(*, pool_size: int, **seconds: float) -> None:
