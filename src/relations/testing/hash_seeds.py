@@ -65,13 +65,16 @@ def folded_elsewhere(
             "of a module, or give hash_seeds=()"
         )
         raise ValueError(msg) from None
-    result: bytes = _process(seed).submit(folded_here, events, projection, zone, rows).result()
+    result: bytes = _process(seed, os.getpid()).submit(folded_here, events, projection, zone, rows).result()
     return result
 
 
 @cache
-def _process(seed: int) -> ProcessPoolExecutor:
-    """Start a process with a hash seed. An interpreter reads the seed only when it starts, so it cannot be forked."""
+def _process(seed: int, _owner: int) -> ProcessPoolExecutor:
+    """Start a process with a hash seed. An interpreter reads the seed only when it starts, so it cannot be forked.
+
+    A forked process has a copy of the pool whose threads did not come along, so it starts one of its own.
+    """
     pool = worker_pool(1)
     before = os.environ.get(_SEED)
     os.environ[_SEED] = str(seed)

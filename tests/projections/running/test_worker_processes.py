@@ -41,7 +41,7 @@ def _forked() -> Any:
 
 
 def _under_a_hash_seed() -> Any:
-    return _process(1)
+    return _process(1, os.getpid())
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
