@@ -132,7 +132,6 @@ class Executor:
     def execute(
         self,
         command: Command,
-        *,
         connection: Connection | None = None,
         expected_version: int | None = None,
         also: Also | None = None,
@@ -371,7 +370,7 @@ def _receipt(pending: Pending) -> Receipt:
     rows, decision = pending.rows, pending.decision
     if decision is None:
         return Receipt(pending.command_id, tuple(rows), repeated=True)
-    own = (recorded_event(rows[index], decision.events[index]) for index in decision.own)
+    own = [recorded_event(rows[index], decision.events[index]) for index in decision.own]
     return Receipt(pending.command_id, tuple(own))
 
 
