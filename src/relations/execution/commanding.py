@@ -56,9 +56,7 @@ class Commanding:
             ConcurrencyConflict: The stream is at another version, or others kept writing first.
             InvalidInput: `also` has ended the transaction, or left it broken.
         """
-        execute = partial(
-            self._executor.execute, command, connection=connection, expected_version=expected_version, also=also
-        )
+        execute = partial(self._executor.execute, command, connection, expected_version, also)
         if self.log.database.observers:
             with self.log.database.observed("execute", type(command).__name__) as facts:
                 receipt = execute()

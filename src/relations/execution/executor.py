@@ -8,7 +8,7 @@ states stay in memory and are updated with the events that others have appended.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from copy import copy
 from threading import RLock
 from types import MappingProxyType
@@ -132,7 +132,6 @@ class Executor:
     def execute(
         self,
         command: Command,
-        *,
         connection: Connection | None = None,
         expected_version: int | None = None,
         also: Also | None = None,
@@ -185,15 +184,15 @@ class Executor:
     def _commit_group(self, group: list[Pending], join: Callable[[], None]) -> None:
         while True:
             try:
-                return self._try_group(group, join)
+                self._in_unit(lambda unit: self._decide_group(unit, group, join))
+            except _NothingToCommit:
+                break
             except _HostFailed as failed:
                 failed.pending.fail(failed.error)
                 if sum(pending.has_failed for pending in group) > _FAILED_HOSTS_MAX:
                     raise
-
-    def _try_group(self, group: list[Pending], join: Callable[[], None]) -> None:
-        with suppress(_NothingToCommit):
-            self._in_unit(lambda unit: self._decide_group(unit, group, join))
+            else:
+                break
         self._after_commit(changes_nothing=any(pending.changes_nothing for pending in group))
 
     def _decide_group(self, unit: Unit, group: list[Pending], join: Callable[[], None]) -> None:
@@ -371,7 +370,7 @@ def _receipt(pending: Pending) -> Receipt:
     rows, decision = pending.rows, pending.decision
     if decision is None:
         return Receipt(pending.command_id, tuple(rows), repeated=True)
-    own = (recorded_event(rows[index], decision.events[index]) for index in decision.own)
+    own = [recorded_event(rows[index], decision.events[index]) for index in decision.own]
     return Receipt(pending.command_id, tuple(own))
 
 

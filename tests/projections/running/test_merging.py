@@ -38,12 +38,14 @@ from relations.commands import (
     FollowUpComplaint,
     GiveApology,
     ItemAnswer,
+    JoinStaff,
     LinkIdentity,
     MergeCustomer,
     NoteCulture,
     NoteTrait,
     ProposeRemedy,
     RecordAcquisitionCost,
+    RecordInteraction,
     RecordLapse,
     ReopenComplaint,
     ScoreSentiment,
@@ -639,7 +641,11 @@ def test_aliases_do_not_depend_on_the_order_of_rows(leads: dict[int, int], rando
 
 @pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)
 def test_every_projection_keeps_its_laws_where_customers_are_merged(projection: Any) -> None:
-    commands = [*LIVES, merge("c2", "c1"), buy("c2", "p9", 300), unmerge("c2"), merge("c1", "c2"), merge("c2", "c3")]
+    merges = [merge("c2", "c1"), buy("c2", "p9", 300), unmerge("c2"), merge("c1", "c2"), merge("c2", "c3")]
+    call = RecordInteraction(
+        customer="c2", interaction="i1", channel="phone", kind="call", by="ann", occurred_at=day(3)
+    )
+    commands = [JoinStaff(staff="ann", role="agent", occurred_at=day(0)), call, *LIVES, *merges]
     seeds = HASH_SEEDS if SOAKING else ()  # `test_laws` folds in other processes, too
     report = check_laws(projection, commands, batches=(1, 3, 1_000), shards=(1, 2, 5), points=6, hash_seeds=seeds)
     assert report.folded > 0

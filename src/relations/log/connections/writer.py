@@ -27,7 +27,8 @@ class WriterConnection:
         self.lock = Lock()
         self._engine = engine
         self._connection: Connection | None = None
-        self._cursor: Any = None  # of the driver, for the beginning and the end of each transaction
+        self._driver: Any = None
+        self._cursor: Any = None  # for the beginning and the end of each transaction
         self._inherited: list[Any] = []
         self._is_closed = False
 
@@ -36,12 +37,16 @@ class WriterConnection:
         """Return whether the connection is open."""
         return self._connection is not None
 
+    def cursor(self, connection: Connection) -> Any:
+        """Return a cursor of the driver, without asking SQLAlchemy for it; None for any other connection."""
+        return self._driver.cursor() if connection is self._connection else None
+
     def forked(self) -> None:
         """Leave the connection to the parent process: SQLite forbids using or even closing it in the child."""
         self.lock = Lock()
         if self._connection is not None:
-            self._inherited += self._connection, self._cursor
-            self._connection = self._cursor = None
+            self._inherited += self._connection, self._driver, self._cursor
+            self._connection = self._driver = self._cursor = None
 
     def begin(self) -> Connection:
         """Begin a transaction. The caller holds the lock until it has called `end`."""
@@ -49,7 +54,8 @@ class WriterConnection:
         if connection is None:
             connection = self._begun()
             self._connection, self._is_closed = connection, False
-            self._cursor = connection.connection.cursor()
+            self._driver = connection.connection.driver_connection
+            self._cursor = self._driver.cursor()
         else:
             self._cursor.execute("BEGIN IMMEDIATE")
         return connection
@@ -90,7 +96,8 @@ class WriterConnection:
             raw.rollback()
 
     def _drop(self) -> None:
-        connection, self._connection, self._cursor = self._connection, None, None
+        connection = self._connection
+        self._connection = self._driver = self._cursor = None
         if connection is not None:
             connection.close()
 

@@ -364,6 +364,11 @@ class Database(Purging):
         self.held.refuse_wait()
         return _Writing(self)
 
+    def cursor(self, connection: Connection, *, binary: bool = False) -> Any:
+        """Return the driver's cursor on SQLAlchemy's connection, for the hot paths."""
+        kept = None if self._writer is None else self._writer.cursor(connection)
+        return super().cursor(connection, binary=binary) if kept is None else kept
+
     @contextmanager
     def _writing_by_pool(self) -> Iterator[Connection]:
         self._in_place.check()
@@ -476,10 +481,10 @@ class _Writing(AbstractContextManager[Connection]):
         try:
             if not kept.is_open:
                 database._in_place.check()
-            with database.translating():
-                self._connection = kept.begin()
-        except BaseException:
+            self._connection = kept.begin()
+        except BaseException as failure:
             kept.lock.release()
+            database.raise_translated(failure)
             raise
         return self._connection
 
@@ -490,14 +495,17 @@ class _Writing(AbstractContextManager[Connection]):
             return self._pooled.__exit__(kind, error, traceback)
         database, kept = self._database, self._kept
         try:
-            with database.translating():
-                kept.end(self._connection, error)
-                if error is not None:
-                    raise error
+            kept.end(self._connection, error)
+        except BaseException as failure:
+            database.raise_translated(failure)
+            raise
         finally:
             kept.lock.release()
-        # A commit to a file that was removed or replaced must not be acknowledged.
-        database._in_place.check()
+        if error is not None:
+            database.raise_translated(error)
+        else:
+            # A commit to a file that was removed or replaced must not be acknowledged.
+            database._in_place.check()
         return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, ClassVar, overload
 
@@ -154,46 +154,37 @@ class DriverAccess:
         theirs = (dbapi.DataError, dbapi.IntegrityError, dbapi.InterfaceError, dbapi.ProgrammingError)
         return (*theirs, ValueError, TypeError, OverflowError)
 
-    def translating(self, connection: Connection | None = None) -> AbstractContextManager[None]:
+    @contextmanager
+    def translating(self, connection: Connection | None = None) -> Iterator[None]:
         """Translate errors of SQLAlchemy and of the driver, or a host's driver; see `relations.log.failures`."""
-        return _Translating(self, self.engine.dialect if connection is None else connection.dialect)
+        try:
+            yield
+        except Exception as error:
+            self.raise_translated(error, None if connection is None else connection.dialect)
+            raise
 
-    def _translated(self, error: BaseException, dialect: Dialect) -> Exception | None:
-        """Return an error of SQLAlchemy or of a dialect's driver as one of ours; None if it is neither's."""
+    def raise_translated(self, error: BaseException, dialect: Dialect | None = None) -> None:
+        """Raise an error of SQLAlchemy or of the driver as one of ours; do nothing if it is neither's.
+
+        Args:
+            error: The error.
+            dialect: A host's dialect; by default the log's own.
+        """
         if isinstance(error, PoolTimeout):
-            return StoreError(
+            raise StoreError(
                 f"all {self._pool['pool_size'] + self._pool['max_overflow']} connections to the database are in use",
                 code="pool_exhausted",
                 hint="Try again, or open the engine with a larger pool_size",
-            )
+            ) from error
+        driver = (dialect or self.engine.dialect).loaded_dbapi
         # The driver's own errors too: the hot paths use its cursor without SQLAlchemy in between.
-        if isinstance(error, (DBAPIError, dialect.loaded_dbapi.Error, UnicodeDecodeError)):
-            return translated(error)
-        return None
+        if isinstance(error, (DBAPIError, driver.Error, UnicodeDecodeError)):
+            raise translated(error) from error
 
     @cached_property
     def name(self) -> str:
         """The URL without its password, for messages."""
         return self.url.render_as_string(hide_password=True)
-
-
-class _Translating(AbstractContextManager[None]):
-    """The translation of errors that leave the body; a class, for a generator costs every command more."""
-
-    __slots__ = ("_database", "_dialect")
-
-    def __init__(self, database: DriverAccess, dialect: Dialect) -> None:
-        self._database = database
-        self._dialect = dialect
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if error is not None:
-            failure = self._database._translated(error, self._dialect)
-            if failure is not None:
-                raise failure from error
 
 
 class SharedStatement:
