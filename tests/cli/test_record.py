@@ -80,7 +80,7 @@ def test_commands_and_fields_are_listed_and_completed(run: Run) -> None:
     assert complete_command("recordp") == ["RecordPurchase"]
 
     line: Any = SimpleNamespace(params={"command": "RecordPurchase", "pairs": ["customer=c1"]})
-    assert complete_pair(line, "c") == ["command_id=", "category=", "channel=", "campaign="]
+    assert complete_pair(line, "c") == ["command_id=", "category=", "channel=", "campaign=", "cost="]
     assert complete_pair(line, "channel=so") == ["channel=social"]
     assert complete_pair(line, "discounted=") == ["discounted=yes", "discounted=no"]
 

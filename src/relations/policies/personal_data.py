@@ -12,7 +12,7 @@ __all__ = ["PersonalData", "TermField"]
 
 TermField = Literal[
     "subject", "about", "value", "cause", "reason", "topics", "outcome", "action",
-    "relationship", "title", "promise", "platform", "content",
+    "relationship", "title", "promise", "platform", "content", "role", "level",
 ]  # fmt: skip
 """The fields of commands that hold terms."""
 

@@ -42,6 +42,7 @@ from relations.aggregates.customer import (
     UnmergeCustomer,
     WithdrawConsent,
 )
+from relations.aggregates.customer.purchase_line import PurchaseLine
 from relations.decider import fold
 from relations.errors import CommandRefused
 from relations.log.codec import decode_state, encode_state
@@ -232,6 +233,10 @@ _BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
         st.builds(PlannedStep, ids, st.just("visit"), st.none() | st.integers(-5, 50), st.integers(-5, 50)), max_size=2
     ).map(tuple),
     "tuple[ItemAnswer, ...]": st.lists(st.builds(ItemAnswer, ids, st.integers(1, 7)), max_size=2).map(tuple),
+    "Money | None": st.none() | st.builds(Money, st.integers(-5, 50), currencies),
+    "tuple[PurchaseLine, ...]": st.lists(
+        st.builds(PurchaseLine, ids, st.builds(Money, st.integers(0, 50), currencies), st.integers(1, 9)), max_size=2
+    ).map(tuple),
     "tuple[Tender, ...]": st.lists(
         st.builds(Tender, ids, st.builds(Money, st.integers(1, 50), currencies)), max_size=2
     ).map(tuple),

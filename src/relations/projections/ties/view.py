@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import ClassVar
 
 from relations.errors import InvalidInput
@@ -67,16 +67,17 @@ class TiesView(View):
 
     # --- the ladder -------------------------------------------------------------------------------------------------
 
-    def ladder(self, *, month: str | None = None) -> list[LadderRung]:
+    def ladder(self, *, month: str | None = None, as_of: datetime | None = None) -> list[LadderRung]:
         """Count the customers on each rung of the policy's ladder at the end of a month, the loosest rung first.
 
         Args:
-            month: The month, such as `2024-05`; the present moment by default.
+            month: The month, such as `2024-05`; the moment itself by default.
+            as_of: The moment; now by default. A month that ends later is taken as it stands then.
 
         Raises:
             InvalidInput: The month is malformed.
         """
-        standing = self._standing(self._evening(month))
+        standing = self._standing(self._evening(month, as_of))
         counts = Counter(each.rung for each in standing.values())
         stated = Counter(each.rung for each in standing.values() if each.stated)
         names = [rung.name for rung in self.policy.lifecycle.ladder]
@@ -123,17 +124,18 @@ class TiesView(View):
             found.append(LadderMonth(month=month, rung=rung, stated=standing is not None and standing.stated))
         return found
 
-    def _evening(self, month: str | None) -> int:
-        """Return the last moment of a month, or the present if that is earlier, UTC microseconds."""
+    def _evening(self, month: str | None, as_of: datetime | None = None) -> int:
+        """Return the last moment of a month, or that of `as_of` if it is earlier, UTC microseconds."""
+        moment = self.moment(as_of)
         if month is None:
-            return self.now
+            return moment
         try:
             after = date.fromordinal(last_day(month) + 1)
         except ValueError:
             raise InvalidInput(
                 f"{month!r} is not a month", code="invalid_month", field="month", hint="Write it as 2024-05"
             ) from None
-        return min(self.local.start(after) - 1, self.now)
+        return min(self.local.start(after) - 1, moment)
 
     def _standing(self, moment: int, customers: Sequence[str] | None = None) -> dict[str, RungCustomer]:
         """Return the rung of customers at a moment, by surviving id; those on no rung are left out."""

@@ -20,7 +20,7 @@ def section(asked: Asked) -> Section:
 def _ladder(asked: Asked) -> Figure:
     say, view = asked.say, asked.engine.views.ties
     title = say("ties.ladder")
-    found = view.ladder(month=asked.through_month)
+    found = view.ladder(month=asked.through_month, as_of=asked.at)
     if not any(rung.customers for rung in found):
         return asked.empty("ladder", title, "no_ladder")
     rows = [(say.name("rung", rung.rung), rung.customers) for rung in reversed(found) if rung.customers]
