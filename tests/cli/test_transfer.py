@@ -145,7 +145,7 @@ def test_an_interrupted_import_goes_on_where_it_stopped(run: Run, tmp_path: Path
                 process.send_signal(number)
                 break
     _out, err = process.communicate(timeout=120)
-    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    assert process.returncode == (130 if number == signal.SIGINT else -number), err
     if number == signal.SIGINT:
         assert b"again to continue" in err
         assert b"Traceback" not in err

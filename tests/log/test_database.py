@@ -447,6 +447,18 @@ def test_several_processes_may_open_a_new_file_at_the_same_moment(tmp_path: Path
             assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+def test_a_new_file_that_somebody_else_keeps_locked_is_said_to_be_busy(tmp_path: Path) -> None:
+    path = tmp_path / "locked.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ConcurrencyConflict) as refused, Relations.open(f"sqlite:///{path}", busy_seconds=0.2):
+            pass
+        assert refused.value.code == "log_busy"
+        other.execute("ROLLBACK")
+    with Relations.open(f"sqlite:///{path}", busy_seconds=0.2) as engine:
+        engine.execute(register())
+
+
 def test_who_keeps_a_new_file_locked_is_waited_for_no_longer_than_asked(tmp_path: Path) -> None:
     path = tmp_path / "kept.db"
     with Relations.open(f"sqlite:///{path}"):

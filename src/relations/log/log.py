@@ -256,7 +256,7 @@ class Log:
             self.database.purge()
 
     def _create(self) -> None:
-        with self.database.engine.connect() as connection:
+        with self.database.translating(), self.database.engine.connect() as connection:
             if self.database.is_sqlite:
                 connection = connection.execution_options(relations_begin="BEGIN IMMEDIATE")  # noqa: PLW2901
             with connection.begin():
