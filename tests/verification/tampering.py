@@ -23,9 +23,12 @@ from relations.commands import (
     BeginPlan,
     BuyingParameters,
     EraseCustomer,
+    FittedRule,
     LinkIdentity,
     MergeCustomer,
     RecordFit,
+    RecordRules,
+    RuleParameters,
     SpendingParameters,
     UnmergeCustomer,
 )
@@ -37,6 +40,7 @@ from relations.log.snapshots import seal_snapshot
 from relations.log.tables import TRIGGERS, keys, log, meta, snapshots
 from relations.policies import CARE_PLANS
 from relations.policies.loyalty.windows import Inactivity
+from relations.projections.recommendations.figures import RULES_VERSION
 from relations.projections.retention.worth.fits import FIT_VERSION
 from relations.projections.running.checkpoints import checkpoints
 from relations.testing import simulate
@@ -90,7 +94,7 @@ def fill(url: str) -> None:
         engine.execute(LinkIdentity(customer=ids[8], source="crm", external_id="a-17", occurred_at=LAST_DAY))
         own = (*spring_campaign(LAST_DAY, ids[10], ids[11]), *small_team(LAST_DAY, ids[10], ids[11]))
         own = (*own, *small_pipeline(LAST_DAY, ids[10], ids[11]))
-        for command in (*own, *_care(ids[12], ids[13]), _fit()):
+        for command in (*own, *_care(ids[12], ids[13]), _fit(), _rules()):
             engine.execute(command)
         Seals(engine.log).seal(KEY, at=NOON)
         engine.execute(EraseCustomer(customer=ids[9], occurred_at=LAST_DAY))
@@ -126,6 +130,15 @@ def _fit() -> RecordFit:
             r=0.5, alpha_days=30.0, a=0.8, b=2.5, unit_days=1.0, repeat_customers=20, **common
         ),
         spending=SpendingParameters(p=6.0, q=4.0, v=900.0, unit_amount=1.0, left_out=0, **common),
+    )  # fmt: skip
+
+
+def _rules() -> RecordRules:
+    """Return association rules with figures of their own: so few purchases give none."""
+    rule = FittedRule(product="room", recommended="breakfast", baskets=9, with_product=12, with_recommended=10)
+    return RecordRules(
+        through=LAST_DAY.date(), position=1, version=RULES_VERSION, occurred_at=LAST_DAY,
+        rules=RuleParameters(baskets=25, min_support=0.1, min_confidence=0.5, most=10, rules=(rule,)),
     )  # fmt: skip
 
 

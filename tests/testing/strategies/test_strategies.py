@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -133,6 +134,21 @@ def test_histories_leave_nothing_undone_that_fell_due_before_a_command(history: 
         assert list(due_before(loyalty.AGGREGATE, step.before, step.command, rules)) == []
 
 
+@EVERY_AGGREGATE
+def test_histories_are_of_one_stream(aggregate: Any) -> None:
+    several = []
+
+    @part(25)
+    @given(histories(aggregate, commands_min=2))
+    def hold(history: Any) -> None:
+        assert len({command.stream for command in history.commands}) == 1
+        several.append(len({type(command) for command in history.commands}) > 1)
+
+    hold()
+    apart = len(aggregate.commands) == 1 or aggregate.name == "model"
+    assert any(several) is not apart
+
+
 @EVENTFUL
 def test_histories_have_refusals_and_repetitions_in_them(aggregate: Any) -> None:
     def what_became(history: Any) -> Iterator[str]:
@@ -143,7 +159,8 @@ def test_histories_have_refusals_and_repetitions_in_them(aggregate: Any) -> None
         if any(step.command.actor == "agenda" for step in history.steps):
             yield "due"
 
-    wanted = {"refused", "repeated"} | (set() if aggregate.due is None else {"due"})
+    refusals = importlib.import_module(f"relations.aggregates.{aggregate.name}").REFUSALS
+    wanted = {"repeated"} | ({"refused"} if refusals else set()) | (set() if aggregate.due is None else {"due"})
     reach(
         wanted,
         histories(aggregate, policies=strategies.policies()).map(lambda found: set(what_became(found))),

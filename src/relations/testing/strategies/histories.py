@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from relations.aggregates.model import RecordFit, RecordRules
 from relations.decider import Aggregate, Due, due_before, fold
 from relations.errors import CommandRefused
 from relations.messages import Command, Event, from_micros
@@ -24,6 +25,8 @@ S = TypeVar("S")
 
 _BEGINNING = datetime(2024, 1, 1, tzinfo=UTC)
 _STREAM = {"customer": "c1", "complaint": "k1"}
+_APART: dict[str, tuple[tuple[type[Command], ...], ...]] = {"model": ((RecordFit,), (RecordRules,))}
+"""By aggregate, the commands that share a stream, where not all of them do: a history is of one stream."""
 
 
 @dataclass(frozen=True)
@@ -118,13 +121,15 @@ def _histories(
     fields = {"programme": st.just(policy.programme.id), **fields}
     rules = InForce([policy])
     steps: list[Step[Any]] = []
+    kinds = draw(st.sampled_from(_APART.get(aggregate.name, (aggregate.commands,))))
+    sharing = replace(aggregate, commands=kinds)
     state, now = aggregate.decider.initial, _BEGINNING
     for _ in range(draw(st.integers(*size))):
         if steps and draw(st.integers(0, 9)) == 0:
             command = draw(st.sampled_from(steps)).command
         else:
             now += draw(_DELAYS_OF.get(aggregate.name, _DELAYS))
-            command = draw(_command(aggregate, state, policy, now, fields, {type(step.command) for step in steps}))
+            command = draw(_command(sharing, state, policy, now, fields, {type(step.command) for step in steps}))
             command = _in_stream_of(steps[0].command, command) if steps else command
             if aggregate.due is not None and "occurred_at" not in fields and draw(st.integers(0, 4)) == 0:
                 command = _when_due(aggregate.due, state, command, rules)
