@@ -58,11 +58,9 @@ def _kept(asked: Asked) -> Figure:
 
 def _bar(asked: Asked, figure: KeptFigure) -> Bar:
     say, due = asked.say, figure.done + figure.lapsed
+    shares = [("blue", figure.done / due), ("orange", figure.lapsed / due)]
     return Bar(
         figure.plan or say("care.all"),
         f"{say.number(figure.done)} · {say.number(figure.lapsed)}",
-        [
-            BarPiece("blue", figure.done / due, figure.done),
-            BarPiece("orange", figure.lapsed / due, figure.lapsed),
-        ],
+        [BarPiece(style, share, share) for style, share in shares],
     )
