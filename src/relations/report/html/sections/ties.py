@@ -44,11 +44,11 @@ def _handovers(asked: Asked) -> Figure:
             say.short_day(asked.local.moment(to_micros(each.since)).date()),
             say(
                 "ties.kept",
-                cases=say.number(len(each.open_cases)),
-                promises=say.number(len(each.promises)),
-                steps=say.number(len(each.plan_steps)),
-                taboos=say.number(len(each.taboos)),
-                preferences=say.number(len(each.preferences)),
+                cases=say.count("open_cases", len(each.open_cases)),
+                promises=say.count("promises", len(each.promises)),
+                steps=say.count("steps", len(each.plan_steps)),
+                taboos=say.count("taboos", len(each.taboos)),
+                preferences=say.count("preferences", len(each.preferences)),
             ),
         ]
         for each in found[:_LISTED]
