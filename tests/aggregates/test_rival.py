@@ -51,7 +51,7 @@ def test_an_observation_counts_once_and_is_taken_back_once() -> None:
         ({"price": None}, "must have the field price"),
         ({"kind": "rating"}, "must have the field value"),
         ({"kind": "service", "price": None}, "must have the field words"),
-        ({"kind": "rating", "value": "4.5"}, "no other figure"),
+        ({"kind": "rating", "value": "4.5"}, "not have a figure of another kind"),
         ({"kind": "share", "price": None, "value": "1.5"}, "from 0 to 1"),
         ({"price": Money(-1, "EUR")}, "negative"),
         ({"words": "ask ann@example.org"}, "address"),

@@ -25,6 +25,8 @@ from relations import (
     Relations,
 )
 from relations.engine import Verification
+from relations.messages import Command
+from relations.policies import Policy
 from relations.projections.projection import Projection
 from relations.projections.running.checkpoints import edition_suffix
 
@@ -68,6 +70,15 @@ def complaint(number: int = 1, customer: str = "c1", **fields: Any) -> FileCompl
 
 def erase(customer: str = "c1", **fields: Any) -> EraseCustomer:
     return EraseCustomer(**{"customer": customer, "occurred_at": day(300), **fields})
+
+
+def recorded_by(now: datetime, commands: Iterable[Command], policy: Policy | None = None) -> Relations:
+    """An engine in memory whose clock stands at `now`, with a policy from the beginning and these commands recorded."""
+    engine = Relations.open("sqlite://", clock=lambda: now)
+    if policy is not None:
+        engine.adopt(policy, from_beginning=True)
+    assert not engine.execute_many(commands).rejections
+    return engine
 
 
 def count_events(relations: Relations) -> int:

@@ -121,7 +121,7 @@ class ObserveRival(RivalCommand):
             msg = f"an observation of the kind {self.kind} must have the field {needed}"
             raise ValueError(msg)
         if (self.kind != "price" and self.price is not None) or (needed != "value" and self.value is not None):
-            msg = f"an observation of the kind {self.kind} must have no other figure than its own"
+            msg = f"an observation of the kind {self.kind} must not have a figure of another kind"
             raise ValueError(msg)
         if self.kind == "share" and self.value is not None and self.value > 1:
             msg = f"a share of the market must be from 0 to 1, but is {self.value}"

@@ -378,7 +378,7 @@ def _completed(command: PlanStaffTraining | CompleteStaffTraining) -> CommandRef
         f"{command.staff} completed the training {command.training} already",
         code="training_completed",
         field="training",
-        hint="Give a training that is repeated another id",
+        hint="Give a repeated training an id of its own",
     )
 
 

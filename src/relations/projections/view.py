@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -56,6 +56,10 @@ _WORTH_KEEPING = 0.002
 """Seconds from which on an answer is kept: a faster one is computed again sooner than its memory is worth."""
 
 
+def _no_events(customers: Collection[str] | None = None) -> Mapping[str, tuple[int, bool]]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class ViewContext:
     """Everything that an engine gives to a view.
@@ -74,7 +78,7 @@ class ViewContext:
         digest: Returns the keyed digest of a text for a purpose, by which sealed words are found.
         is_recorded: Returns True if the log has an event of any of these customers, at any time.
         marked: Returns the ids that may have all of these normalised words; see `relations.log.people.marks`.
-        last_events: Returns the time of each customer's last event, and whether they have a key of personal words;
+        last_events: Returns the time of the last event of some ids, or of each customer's, and whether they have a key;
             nothing as of the past.
     """
 
@@ -90,7 +94,7 @@ class ViewContext:
     digest: Callable[[str, str], str | None]
     is_recorded: Callable[[Sequence[str]], bool]
     marked: Callable[[Sequence[tuple[str, str]], str, int], list[str]] = lambda _words, _after, _limit: []
-    last_events: Callable[[], Mapping[str, tuple[int, bool]]] = dict
+    last_events: Callable[[Collection[str] | None], Mapping[str, tuple[int, bool]]] = _no_events
 
 
 class View(TableReader):

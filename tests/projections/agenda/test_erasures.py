@@ -10,6 +10,7 @@ import pytest
 from relations import InvalidInput, Relations
 from relations.commands import MergeCustomer
 from relations.policies import PersonalData, Policy
+from relations.projections.running.last_events import last_events
 from tests.support.making import erase, purchase, register
 
 
@@ -77,6 +78,15 @@ def test_what_is_known_under_one_id_defers_all_ids_of_a_person(database_url: str
         engine.execute(purchase(3, "bea", occurred_at=_at(2021, 8, 31)))
         assert _due(engine, _at(2025, 1, 1)) == [("ada", datetime(2023, 8, 31, 22, tzinfo=UTC))]
         assert engine.views.agenda.for_customer("bea") == engine.views.agenda.for_customer("ada") != []
+
+
+def test_the_last_event_of_some_customers_is_that_among_all(database_url: str) -> None:
+    with _open(database_url, 24) as engine:
+        database = engine.log.database
+        everybody = last_events(database, but_by="agenda")
+        assert set(everybody) == {"ada", "bea", "nameless"}
+        assert last_events(database, ["ada", "nobody"], but_by="agenda") == {"ada": everybody["ada"]}
+        assert last_events(database, [], but_by="agenda") == {}
 
 
 def test_without_a_period_nothing_is_due(database_url: str) -> None:

@@ -206,6 +206,9 @@ def test_partners_bring_purchases_profit_and_satisfaction_and_cost_their_joint_c
         assert (first.costed, first.profit, first.campaigns, first.cost) == (20_000, 11_000, 1, 7_000)
         assert (first.answers, first.satisfied) == (2, 0.5)
         assert (second.partner, second.revenue, second.profit, second.satisfied) == ("rail", 10_000, None, None)
+        engine.adopt(Policy(surveys=Surveys(minimum_answers=2, csat_satisfied_from=3)), since=MONDAY)
+        (lenient, _) = engine.views.campaigns.partners()
+        assert (lenient.answers, lenient.satisfied) == (2, 1.0)  # the policy says which score is satisfied
 
 
 def test_the_return_of_campaigns_is_an_indicator_of_the_board(engine: Relations) -> None:

@@ -23,6 +23,7 @@ from relations.analytics.intervals import wilson
 from relations.errors import InvalidInput
 from relations.messages import Command
 from relations.policies import Pipeline, PipelineStage
+from tests.support.making import recorded_by
 
 MONDAY = datetime(2024, 5, 6, 9, tzinfo=UTC)
 NOW = datetime(2024, 9, 2, 12, tzinfo=UTC)
@@ -61,12 +62,7 @@ def history() -> Iterator[Command]:
 
 
 def engine_of(commands: Iterator[Command], policy: Policy | None = None) -> Relations:
-    engine = Relations.open("sqlite://", clock=lambda: NOW)
-    if policy is not None:
-        engine.adopt(policy, from_beginning=True)
-    done = engine.execute_many(commands)
-    assert not done.rejections
-    return engine
+    return recorded_by(NOW, commands, policy)
 
 
 @pytest.fixture(scope="module")

@@ -91,6 +91,16 @@ def test_what_must_not_be_lost_is_on_the_new_owners_agenda(engine: Relations) ->
     assert engine.execute(AcceptHandover(**on(162))).events == ()
 
 
+def test_a_handover_has_what_is_recorded_under_any_id_of_the_customer(engine: Relations) -> None:
+    send(engine, *a_guest_with_everything(), RegisterCustomer(**{**on(100), "customer": "anna"}))
+    send(engine, FileComplaint(**{**on(101), "customer": "anna"}, complaint="k2", subject="noise", channel="email"))
+    send(engine, MergeCustomer(**{**on(102), "customer": "anna"}, into="ann"))
+    send(engine, AssignCustomer(**on(160), owner="quinn"))
+    (found,) = engine.views.ties.handovers()
+    assert (found.customer, sorted(found.open_cases)) == ("ann", ["k1", "k2"])
+    assert (found.taboos, found.preferences) == (("lilies",), ("quiet room",))
+
+
 def test_one_person_is_responsible_and_a_handover_goes_to_the_last_of_them(engine: Relations) -> None:
     send(engine, AssignCustomer(**on(1), owner="olga"), AssignCustomer(**on(5), owner="quinn"))
     assert engine.execute(AssignCustomer(**on(6), owner="quinn")).events == ()

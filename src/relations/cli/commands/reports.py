@@ -421,7 +421,7 @@ def team_command(
 def pipeline_command(
     database: Database,
     by: Annotated[
-        ResultsChoice | None, typer.Option(help="Show those won and lost in groups. Default: all together.")
+        ResultsChoice | None, typer.Option(help="Group the opportunities won and lost. Default: all together.")
     ] = None,
     owner: Annotated[str | None, typer.Option(metavar="STAFF", help="Only open opportunities of this owner.")] = None,
     since: Annotated[str | None, typer.Option(metavar="MONTH", help="Only decisions in this month or later.")] = None,

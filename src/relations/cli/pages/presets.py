@@ -63,7 +63,7 @@ def show_preset(mapping: Mapping) -> Iterator[RenderableType]:
     if preset.needs:
         facts.add_row("Asks for", ", ".join(f"--{each}" for each in sorted(preset.needs)))
     yield section(facts)
-    yield section(words("Mind:"), *(words(f"- {trap}") for trap in preset.traps))
+    yield section(words("Watch out for:"), *(words(f"- {trap}") for trap in preset.traps))
     yield section(words("Documented in:"), *(words(f"- {source}") for source in preset.sources))
 
 

@@ -57,7 +57,7 @@ def show_import(report: ImportReport) -> Iterator[RenderableType]:
         if names:
             yield words(f"{label}: {', '.join(names)}.")
     if report.footer:
-        yield words(f"Lines below the rows that are no rows: {number(report.footer)}.")
+        yield words(f"Footer lines after the rows: {number(report.footer)}.")
 
 
 def _reasons(report: ImportReport) -> Table:

@@ -104,7 +104,9 @@ def _objects(
         raise _malformed(reading, str(error)) from None
     if not found:
         raise SourceError(
-            f"{reading.path} has no list of rows at {source.rows!r}" if source.rows else f"{reading.path} is no list",
+            f"{reading.path} has no list of rows at {source.rows!r}"
+            if source.rows
+            else f"{reading.path} is not a list",
             code="no_rows",
             hint="Name the path of the rows in [source], for instance rows = 'data.items'",
         )

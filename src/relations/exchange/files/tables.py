@@ -86,7 +86,7 @@ class _Footer:
         """Return the problem of a row below the footer's first line."""
         if not self._begun:
             return None
-        return InvalidInput(f"line {line}: the row stands below the first line of the footer", code="row_in_footer")
+        return InvalidInput(f"line {line}: the row comes after the footer has begun", code="row_in_footer")
 
 
 def delimited(source: Source, text: TextIO, reading: Reading) -> tuple[Columns, Iterator[RawRow]]:

@@ -156,11 +156,10 @@ class AgendaView(View):
             for row in self.rows(AskedRow, customer=customer)
             for item in open_asked(row, policy.surveys, _FAR_OFF, lapsed)
         )
-        survivor = self.aliases.survivor(customer)
         care = self._care_items(
             self.rows(CareRound, customer=customer), ("contact", "lapse", "renewal"), _FAR_OFF, self.now
         )
-        erasures = (item for item in self._erasures(policy) if item.customer == survivor)
+        erasures = self._erasures(policy, self.aliases.ids(customer))
         return sorted(
             (item for item in (*opened, *lapses, *reviews, *asked, *care, *erasures) if item is not None), key=_key
         )
@@ -242,10 +241,10 @@ class AgendaView(View):
             )
         ]
 
-    def _erasures(self, policy: Policy) -> list[AgendaItem]:
+    def _erasures(self, policy: Policy, customers: Collection[str] | None = None) -> list[AgendaItem]:
         if policy.personal_data.erase_after_months is None:
             return []
-        return due_erasures(self._last_events(), self.aliases.survivors, policy)
+        return due_erasures(self._last_events(customers), self.aliases.survivors, policy)
 
     def _reviews(
         self, kinds: Collection[Kind], end: int, limit: int | None, after: AgendaItem | None

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from relations.analytics.intervals import Interval, wilson
-from relations.projections.campaigns.rows import AttributedPurchase, PlannedCampaign
+from relations.policies.surveys import Surveys
+from relations.projections.campaigns.rows import AttributedPurchase, PlannedCampaign, earned
 from relations.projections.retention.patronage import Patronage
 
 __all__ = ["PartnerResult", "partner_result"]
-
-_SATISFIED = 4
 
 
 class PartnerResult(BaseModel):
@@ -56,8 +55,7 @@ def partner_result(
     campaigns: Sequence[PlannedCampaign],
     patrons: Iterable[Patronage],
     *,
-    answers_min: int,
-    confidence: float,
+    surveys: Surveys,
 ) -> PartnerResult:
     """Return what a partner brought.
 
@@ -67,25 +65,23 @@ def partner_result(
         purchases: The purchases through the partner in this currency that were not refunded in full.
         campaigns: The campaigns with the partner.
         patrons: The rows of the buyers.
-        answers_min: The fewest answers for which satisfaction is shown.
-        confidence: The two-sided confidence level of its interval.
+        surveys: The policy that says which scores are satisfied, and of how many answers satisfaction is shown.
     """
-    costed = [each for each in purchases if each.cost is not None]
-    known = sum(each.amount - each.refunded for each in costed)
+    money = earned(purchases)
     scores = [each.score for row in patrons for each in row.opinions if each.kind == "csat"]
-    satisfied = sum(score >= _SATISFIED for score in scores)
-    is_shown = len(scores) >= max(1, answers_min)
+    satisfied = sum(score >= surveys.csat_satisfied_from for score in scores)
+    is_shown = len(scores) >= max(1, surveys.minimum_answers)
     return PartnerResult(
         partner=partner,
         currency=currency,
         buyers=len({each.customer for each in purchases}),
         orders=len(purchases),
-        revenue=sum(each.amount - each.refunded for each in purchases),
-        costed=known,
-        profit=known - sum(each.cost or 0 for each in costed) if costed else None,
+        revenue=money.revenue,
+        costed=money.costed,
+        profit=money.profit,
         campaigns=len(campaigns),
         cost=sum(line.amount for plan in campaigns for line in plan.costs if line.currency == currency),
         answers=len(scores),
         satisfied=satisfied / len(scores) if is_shown else None,
-        interval=wilson(satisfied, len(scores), confidence) if is_shown else None,
+        interval=wilson(satisfied, len(scores), surveys.confidence) if is_shown else None,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Collection
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
@@ -25,7 +26,17 @@ from relations.aggregates.customer import (
 from relations.messages import Envelope
 from relations.projections.projection import CustomerRow, Projection, Rows
 
-__all__ = ["PROJECTION", "AttributedPurchase", "CostLine", "OfferLine", "PlannedCampaign", "ReachLine", "Recipient"]
+__all__ = [
+    "PROJECTION",
+    "AttributedPurchase",
+    "CostLine",
+    "Earned",
+    "OfferLine",
+    "PlannedCampaign",
+    "ReachLine",
+    "Recipient",
+    "earned",
+]
 
 
 class CostLine(msgspec.Struct, array_like=True, order=True, gc=False):
@@ -205,6 +216,34 @@ class AttributedPurchase(CustomerRow, gc=False):
         kept = min(self, other, key=_rank)
         self.at, self.campaign, self.partner = kept.at, kept.campaign, kept.partner
         self.amount, self.refunded, self.currency, self.cost = kept.amount, kept.refunded, kept.currency, kept.cost
+
+
+class Earned(NamedTuple):
+    """The earnings of purchases in one currency, in minor units.
+
+    Attributes:
+        revenue: Their amounts less refunds.
+        costed: The part of it whose cost is known.
+        profit: This part less its cost; None if no cost is known.
+        is_complete: True if the cost of each purchase is known.
+    """
+
+    revenue: int
+    costed: int
+    profit: int | None
+    is_complete: bool
+
+
+def earned(purchases: Collection[AttributedPurchase]) -> Earned:
+    """Return what purchases in one currency earned."""
+    known = [each for each in purchases if each.cost is not None]
+    costed = sum(each.amount - each.refunded for each in known)
+    return Earned(
+        revenue=sum(each.amount - each.refunded for each in purchases),
+        costed=costed,
+        profit=costed - sum(each.cost or 0 for each in known) if known else None,
+        is_complete=len(known) == len(purchases),
+    )
 
 
 def _rank(purchase: AttributedPurchase) -> tuple[int, str, str, int, int, str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any, ClassVar
@@ -22,7 +23,7 @@ from relations.projections.campaigns.profiles import (
     profile_of,
     recipient_of,
 )
-from relations.projections.campaigns.rows import PROJECTION, AttributedPurchase, PlannedCampaign, Recipient
+from relations.projections.campaigns.rows import PROJECTION, AttributedPurchase, PlannedCampaign, Recipient, earned
 from relations.projections.projection import Projection
 from relations.projections.retention.acquisition import won_by
 from relations.projections.retention.patronage import Patronage
@@ -99,13 +100,10 @@ class CampaignsView(View):
         sent = [row for row in recipients if row.offers]
         control = [row for row in recipients if row.is_control]
         bounced = sum(row.bounced for row in sent)
-        revenue = sum(each.amount - each.refunded for each in purchases)
+        money = earned(purchases)
         cost = sum(line.amount for line in plan.costs if line.currency == code)
         won = self._won(purchases)
-        known = [each for each in purchases if each.cost is not None]
-        costed = sum(each.amount - each.refunded for each in known)
-        profit = costed - sum(each.cost or 0 for each in known) if known else None
-        is_known = profit is not None and cost > 0 and len(known) == len(purchases)
+        is_known = money.profit is not None and cost > 0 and money.is_complete
         answers = {name: sum(row.answered(name) for row in sent) for name in OFFER_ANSWERS if name != _NO_REACTION}
         answers["seen"] = sum(any(row.answered(name) for name in answers) for row in sent)
         return CampaignResult(
@@ -117,14 +115,14 @@ class CampaignsView(View):
             control=len(control),
             buyers=len({each.customer for each in purchases}),
             orders=len(purchases),
-            revenue=revenue,
+            revenue=money.revenue,
             won=won,
             cost=cost,
             cac=cost / won if won else None,
-            roi=(revenue - cost) / cost if cost else None,
-            costed=costed,
-            profit=profit,
-            profit_roi=((profit or 0) - cost) / cost if is_known else None,
+            roi=(money.revenue - cost) / cost if cost else None,
+            costed=money.costed,
+            profit=money.profit,
+            profit_roi=((money.profit or 0) - cost) / cost if is_known else None,
             lift=self._lift(plan, [row.customer for row in sent], [row.customer for row in control]),
             **answers,
         )
@@ -141,25 +139,29 @@ class CampaignsView(View):
         Raises:
             InvalidInput: The currency is unknown.
         """
-        code, surveys = currency or self.policy.currency, self.policy.surveys
+        code = currency or self.policy.currency
         minor_digits(code)
-        purchases = self._purchases(code, self.table(AttributedPurchase).c.partner != "")
-        plans = [plan for plan in self.rows(PlannedCampaign) if plan.partner is not None]
-        found = []
-        for partner in sorted({each.partner for each in purchases} | {plan.partner or "" for plan in plans}):
-            mine = [each for each in purchases if each.partner == partner]
-            patrons = self._others[0].rows_of_some(Patronage, sorted({each.customer for each in mine}))
-            found.append(
-                partner_result(
-                    partner,
-                    code,
-                    mine,
-                    [plan for plan in plans if plan.partner == partner],
-                    patrons,
-                    answers_min=surveys.minimum_answers,
-                    confidence=surveys.confidence,
-                )
+        purchases: defaultdict[str, list[AttributedPurchase]] = defaultdict(list)
+        for purchase in self._purchases(code, self.table(AttributedPurchase).c.partner != ""):
+            purchases[purchase.partner].append(purchase)
+        plans: defaultdict[str, list[PlannedCampaign]] = defaultdict(list)
+        for plan in self.rows(PlannedCampaign):
+            if plan.partner is not None:
+                plans[plan.partner].append(plan)
+        buyers = {name: sorted({each.customer for each in mine}) for name, mine in purchases.items()}
+        everybody = sorted({customer for names in buyers.values() for customer in names})
+        patrons = {row.customer: row for row in self._others[0].rows_of_some(Patronage, everybody)}
+        found = [
+            partner_result(
+                partner,
+                code,
+                purchases[partner],
+                plans[partner],
+                [patrons[name] for name in buyers.get(partner, ()) if name in patrons],
+                surveys=self.policy.surveys,
             )
+            for partner in sorted({*purchases, *plans})
+        ]
         return sorted(found, key=lambda each: (-each.revenue, each.partner))
 
     def returns(self, *, as_of: datetime | None = None, currency: str | None = None) -> list[CampaignReturn]:

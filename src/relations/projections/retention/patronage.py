@@ -52,6 +52,7 @@ from relations.projections.retention.worth.fits import RecordedFit, add_fit
 
 __all__ = [
     "PROJECTION",
+    "WISHES",
     "Cost",
     "Patronage",
     "SealedWord",
@@ -62,6 +63,8 @@ __all__ = [
     "turns_until",
 ]
 
+WISHES = ("preference", "habit", "need")
+"""The kinds of trait that say what a customer likes or needs."""
 _MONTH, _DAY = 7, 10
 """The length of a month in a key such as `2024-05EUR`, and of a day such as `2024-05-17`."""
 

@@ -25,7 +25,7 @@ from relations.projections.projection import Projection
 from relations.projections.repair.cases import Case
 from relations.projections.repair.relation_state import case_history
 from relations.projections.repair.view import RepairView
-from relations.projections.retention.patronage import Patronage
+from relations.projections.retention.patronage import WISHES, Patronage
 from relations.projections.retention.stages import customer_stages
 from relations.projections.retention.view import RetentionView
 from relations.projections.satisfaction.view import SatisfactionView
@@ -67,7 +67,6 @@ _DAYS_A_MONTH = 30.436875
 _TENURES = (0, 12, 36, 60)
 """The least tenure of each group in months."""
 _LOYAL = frozenset({"established", "won_back"})
-_MATCHING = frozenset({"preference", "habit", "need"})
 
 
 class TeamView(View):
@@ -390,7 +389,7 @@ class TeamView(View):
         for about in present:
             word, _, rest = about.partition(" ")
             trait, _, subject = rest.partition(" ")
-            if word == "trait" and trait in _MATCHING:
+            if word == "trait" and trait in WISHES:
                 terms.add(subject)
         return list(dict.fromkeys(each for each in languages if each)), terms
 

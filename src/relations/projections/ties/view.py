@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import ClassVar
@@ -20,7 +20,7 @@ from relations.projections.desk.tickets import Ticket
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.projection import Projection
-from relations.projections.retention.patronage import Patronage
+from relations.projections.retention.patronage import WISHES, Patronage
 from relations.projections.retention.view import RetentionView, customers_meeting, joined_views
 from relations.projections.ties.profiles import (
     FileStanding,
@@ -49,7 +49,6 @@ _KNOWN_BY = {
 }
 """The subjects of a portrait that make a part of a file known."""
 _PARTS = (*_KNOWN_BY, "consent", "preferences")
-_BINDING = ("preference", "habit", "need")
 
 
 class TiesView(View):
@@ -193,7 +192,7 @@ class TiesView(View):
         patrons = retention.rows_of_some(Patronage, [customer])
         today = self.local.day(self.now)
         first = patrons[0].first_day(today, self.local) if patrons else None
-        known = [word for row in patrons for sort in (*_BINDING, "taboo") for word in row.traits_of(sort)]
+        known = [word for row in patrons for sort in (*WISHES, "taboo") for word in row.traits_of(sort)]
         coupons = [each for each in loyalty.coupons(customer) if each.status == "open"] if is_member else []
         return SwitchingCost(
             points=account.balance if account is not None and is_member else None,
@@ -243,35 +242,22 @@ class TiesView(View):
         Args:
             owner: Only those of this new owner.
         """
-        rows = [row for row in self.rows(TieRow) if row.handover is not None]
-        found = [self._handover(row, row.handover) for row in rows if row.handover is not None]
-        return sorted(
-            (each for each in found if owner is None or each.owner == owner),
-            key=lambda each: (each.since, each.customer),
-        )
-
-    def _handover(self, row: TieRow, line: OwnerLine) -> Handover:
         agenda, _customers, desk, _loyalty, retention = self._others
-        items = agenda.for_customer(row.customer)
-        patrons = retention.rows_of_some(Patronage, [row.customer])
-        tickets = [each for each in desk.rows(Ticket, customer=row.customer) if each.is_pending]
-        tickets.sort(key=lambda each: (each.due_at, each.complaint))
-
-        def known(*sorts: str) -> tuple[str, ...]:
-            return tuple(sorted({word for each in patrons for sort in sorts for word in each.traits_of(sort)}))
-
-        return Handover(
-            customer=row.customer,
-            owner=line.owner,
-            deputy=line.deputy or None,
-            previous=row.previous,
-            since=from_micros(line.at),
-            open_cases=tuple(each.complaint for each in tickets),
-            promises=tuple(each for each in items if _is_promise(each)),
-            plan_steps=tuple(each for each in items if each.kind == "contact"),
-            taboos=known("taboo"),
-            preferences=known(*_BINDING),
-        )
+        open_ones = {
+            row.customer: row
+            for row in self.rows(TieRow)
+            if row.handover is not None and owner in (None, row.handover.owner)
+        }
+        names = sorted(open_ones)
+        patrons = {row.customer: row for row in retention.rows_of_some(Patronage, names)}
+        tickets: defaultdict[str, list[Ticket]] = defaultdict(list)
+        for ticket in desk.rows_of_some(Ticket, names):
+            if ticket.is_pending:
+                tickets[ticket.customer].append(ticket)
+        found = [
+            _handover(open_ones[name], tickets[name], agenda.for_customer(name), patrons.get(name)) for name in names
+        ]
+        return sorted(found, key=lambda each: (each.since, each.customer))
 
     # --- files ------------------------------------------------------------------------------------------------------
 
@@ -323,3 +309,26 @@ def _is_promise(item: AgendaItem) -> bool:
 
 def _owner(line: OwnerLine) -> OwnerSince:
     return OwnerSince(owner=line.owner, deputy=line.deputy or None, since=from_micros(line.at))
+
+
+def _handover(
+    row: TieRow, tickets: Sequence[Ticket], items: Sequence[AgendaItem], patron: Patronage | None
+) -> Handover:
+    line = row.handover
+    assert line is not None  # noqa: S101 - that is how it was found
+
+    def known(*sorts: str) -> tuple[str, ...]:
+        return () if patron is None else tuple(sorted({word for sort in sorts for word in patron.traits_of(sort)}))
+
+    return Handover(
+        customer=row.customer,
+        owner=line.owner,
+        deputy=line.deputy or None,
+        previous=row.previous,
+        since=from_micros(line.at),
+        open_cases=tuple(each.complaint for each in sorted(tickets, key=lambda each: (each.due_at, each.complaint))),
+        promises=tuple(each for each in items if _is_promise(each)),
+        plan_steps=tuple(each for each in items if each.kind == "contact"),
+        taboos=known("taboo"),
+        preferences=known(*WISHES),
+    )

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from rich.console import RenderableType
 
-from relations.cli.show import ABSENT, headline, local_minute, number, percent, section, table, words
+from relations.cli.show import ABSENT, counted, headline, local_minute, number, percent, section, table, words
 from relations.projections.team import (
     EffectShare,
     StaffFit,
@@ -44,7 +44,7 @@ def show_team(
         limit: The most lines of each table.
         zone: The time zone of times.
     """
-    yield headline("Team", f"{len(members)} there, by {by}")
+    yield headline("Team", f"{counted(len(members), 'staff member')}, by {by}")
     if not figures:
         yield section(words("Nobody has a case, a step of care or a contact yet."))
     else:
@@ -91,7 +91,7 @@ def show_effect(effect: TrainingEffect) -> Iterator[RenderableType]:
     Args:
         effect: The cases before and after it.
     """
-    staff = f"{effect.staff} staff {'member' if effect.staff == 1 else 'members'}"
+    staff = counted(effect.staff, "staff member")
     yield headline(f"Training {effect.training}", f"{staff}, {effect.days} days before and after")
     made = table("Share", "Before", "After", "Change", "", right=(1, 2, 3))
     for name, each in (
