@@ -5,12 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 
 from relations.errors import ConcurrencyConflict
+from relations.log.connections import WriterConnection
 from relations.log.database import Database
 from relations.log.log import Log
 from relations.log.tables import meta
@@ -59,6 +61,26 @@ def test_what_fails_leaves_nothing_and_the_next_one_writes(database: Database, f
     assert _noted(database) == {"before"}
     _note(database, "after")
     assert _noted(database) == {"before", "after"}
+
+
+def test_an_interrupt_at_the_begin_leaves_no_transaction_open(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _note(database, "before")
+    begin = WriterConnection.begin
+
+    def interrupted(self: WriterConnection) -> Connection:
+        begin(self)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(WriterConnection, "begin", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            _note(database, "lost")
+    with closing(Database(f"{database.url}", busy_seconds=1)) as other:
+        _note(other, "another")  # nobody holds the lock
+    _note(database, "after")
+    assert _noted(database) == {"before", "another", "after"}
 
 
 def test_threads_take_turns(database: Database) -> None:

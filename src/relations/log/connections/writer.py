@@ -69,7 +69,7 @@ class WriterConnection:
                 self._take_back(connection, error)
         finally:
             if self._is_closed:
-                self._drop()
+                self.drop()
 
     def _commit(self, connection: Connection) -> None:
         try:
@@ -90,12 +90,16 @@ class WriterConnection:
     def _take_back(self, connection: Connection, error: BaseException) -> None:
         # A host may have tried to end the transaction, even to close the connection, and so ended it for SQLAlchemy.
         if not connection.in_transaction() or isinstance(error, (DBAPIError, sqlite3.Error)):
-            self._drop()  # which rolls back; the next transaction opens a new one
+            self.drop()
         else:
             raw: Any = connection.connection
             raw.rollback()
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
+        """Close the connection, which rolls back what is open. The next transaction opens another.
+
+        The caller holds the lock.
+        """
         connection = self._connection
         self._connection = self._driver = self._cursor = None
         if connection is not None:
@@ -106,6 +110,6 @@ class WriterConnection:
         self._is_closed = True
         if self.lock.acquire(blocking=False):
             try:
-                self._drop()
+                self.drop()
             finally:
                 self.lock.release()

@@ -483,6 +483,8 @@ class _Writing(AbstractContextManager[Connection]):
                 database._in_place.check()
             self._connection = kept.begin()
         except BaseException as failure:
+            # An interrupt may come after the transaction has begun; it must not stay open.
+            kept.drop()
             kept.lock.release()
             database.raise_translated(failure)
             raise
