@@ -81,7 +81,7 @@ class Tracing(Observer):
         if around.is_recording():
             return False
         context = around.get_span_context()
-        # The sampled flag tells it from a span that has ended.
+        # A span that has ended is not recording either, but has the flag.
         return context.is_valid and not context.is_remote and not context.trace_flags.sampled
 
     def end(self, begun: Any, error: BaseException | None, facts: dict[str, Any]) -> None:
