@@ -20,18 +20,22 @@ from relations.commands import (
     AnswerOffer,
     BeginPlan,
     CorrectProfile,
+    EndContract,
     EndPlan,
     EraseCustomer,
     FileComplaint,
     MergeCustomer,
     NoteCulture,
+    OpenOpportunity,
     RecordInteraction,
     RecordPurchase,
     RefundPurchase,
     RegisterCustomer,
+    RenewContract,
     SendOffer,
     SkipStep,
     UnmergeCustomer,
+    WinOpportunity,
     WithdrawConsent,
 )
 from relations.errors import CommandRefused
@@ -304,6 +308,37 @@ def test_an_accepted_offer_and_the_end_of_a_stay_begin_plans(database_url: str) 
             "b": [("offered", "2024-01-13", "offer_accepted")],
             "c": [("stayed", "2024-01-16", "stay_ended"), ("stayed", "2024-01-30", "stay_ended")],
         }
+
+
+def test_a_contract_begins_a_plan_on_its_first_day_once(database_url: str) -> None:
+    step = CareStep(id="training", what="training", day=2)
+    onboarding = CarePlan(id="onboarding", begins="contract", steps=(step,))
+    with opened(database_url, onboarding) as engine:
+        for customer, won, starts in (("a", 5, 30), ("b", 20, 10), ("c", 5, 30), ("d", 5, 30), ("e", 5, 90)):
+            engine.execute(RegisterCustomer(customer=customer, occurred_at=START))
+            about = {"opportunity": f"o-{customer}"}
+            engine.execute(OpenOpportunity(customer=customer, what="meetings", occurred_at=day(1), **about))
+            engine.execute(
+                WinOpportunity(
+                    contract=f"k-{customer}", amount=Money(900, "EUR"), starts=day(starts).date(),
+                    ends=day(starts + 20).date(), occurred_at=day(won), **about,
+                )
+            )  # fmt: skip
+        engine.execute(RenewContract(opportunity="o-a", ends=day(80).date(), occurred_at=day(45)))
+        engine.execute(EndContract(opportunity="o-c", occurred_at=day(29)))
+        engine.execute(EraseCustomer(customer="d", occurred_at=day(29)))
+        engine.execute(MergeCustomer(customer="b", into="a", occurred_at=day(22)))
+        engine.advance_time(day(70))
+        assert {name: begun(engine, name) for name in "abcde"} == {
+            # The survivor has both contracts.
+            "a": [("onboarding", "2024-01-30", "contract"), ("onboarding", "2024-02-09", "contract")],
+            "b": [],
+            "c": [],
+            "d": [],
+            "e": [],
+        }
+        engine.advance_time(day(92))
+        assert begun(engine, "e") == [("onboarding", "2024-04-09", "contract")]
 
 
 def test_conditions_may_ask_for_what_other_views_know(database_url: str) -> None:

@@ -40,6 +40,7 @@ Trigger: TypeAlias = Literal[
     "complaint_resolved",
     "offer_accepted",
     "stay_ended",
+    "contract",
     "by_hand",
 ]
 TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
@@ -167,9 +168,10 @@ class CarePlan(Checked):
         id: Its id.
         begins: What begins it: the customer is `registered`, makes the `first_purchase` or any `purchase`, enters a
             lifecycle `stage`, gets a `value_grade` or reaches a tier. Or a complaint is resolved, an offer of a
-            campaign is accepted, a stay ends, or somebody begins it `by_hand`. An interaction of the kind `check_out`
-            ends a stay. The plan begins with the first moment of the next local day. A trigger while it is in progress
-            is ignored.
+            campaign is accepted, a stay ends, a `contract` starts, or somebody begins it `by_hand`. An interaction of
+            the kind `check_out` ends a stay. A contract starts on its first day, or on the day on which it was won if
+            that is later; a renewal begins nothing. The plan begins with the first moment of the next local day. A
+            trigger while it is in progress is ignored.
         of: The stages, grades, tiers or campaigns that begin it; empty for any tier or campaign.
         meant_for: Conditions that the customer meets on the evening of the trigger's day, and on the evening before
             each further round. A customer who no longer meets them finishes the round, and the plan ends with it.
