@@ -45,7 +45,7 @@ Trigger: TypeAlias = Literal[
 ]
 TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
 Contact: TypeAlias = Literal["message", "short_call", "long_call", "visit", "gift", "training", "offer", "ask"]
-Anchor: TypeAlias = Literal["begin", "birthday", "festival"]
+Anchor: TypeAlias = Literal["begin", "birthday", "festival", "stay_end"]
 
 PlanId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:\-]{1,40}$")]
 """An id that leaves room for the number of a round, or the date of a festival, in ids of 64 characters."""
@@ -103,8 +103,9 @@ class CareStep(Checked):
         what: The kind of contact.
         day: The day on which it is due, counted from the anchor: 8 is eight days after it. Before a birthday or a
             festival it may be negative.
-        on: The anchor: the day on which the round `begin`s, the customer's `birthday`, or each `festival` of their
-            culture in the round. A birthday on 29 February is kept on 28 February in other years.
+        on: The anchor: the day on which the round `begin`s, the customer's `birthday`, each `festival` of their
+            culture in the round, or the day of each end of a stay (`stay_end`). A birthday on 29 February is kept on
+            28 February in other years. A step after a stay belongs to the round in which it is due.
         days_valid: The number of days on which it can be done, the due day included. A step on a birthday is due on
             these days. Its lapse is recorded at the end of the round, so that no time in the log gives the birthday.
         minutes: How long it should take.
@@ -132,6 +133,9 @@ class CareStep(Checked):
         if self.on == "begin" and self.day < 1:
             msg = f"the step {self.id} needs a day of 1 or more"
             raise ValueError(msg)
+        if self.on == "stay_end" and self.day < 0:
+            msg = f"the step {self.id} cannot be due before the end of a stay: nobody knows that day before"
+            raise ValueError(msg)
         return self
 
     @property
@@ -151,7 +155,7 @@ class StepDates(NamedTuple):
     Attributes:
         id: The id of the step in the round; for a festival with its date.
         step: The step of the plan.
-        due: The day on which it is due; None for a birthday, which no rule reads.
+        due: The day on which it is due; None for a birthday, which no rule reads, and after each end of a stay.
         over: The first day on which it can no longer be done.
     """
 
@@ -218,8 +222,8 @@ class CarePlan(Checked):
         if "birthday" in anchors and self.repeats_months != _YEAR:
             msg = f"{self.id}: a plan with a birthday must repeat every 12 months"
             raise ValueError(msg)
-        if "festival" in anchors and self.repeats_months is None:
-            msg = f"{self.id}: a plan with festivals must repeat"
+        if anchors & {"festival", "stay_end"} and self.repeats_months is None:
+            msg = f"{self.id}: a plan with steps on festivals or after stays must repeat"
             raise ValueError(msg)
         if self.repeats_months is not None:
             days = [step.day for step in self.steps if step.on == "begin"]
@@ -249,7 +253,7 @@ class CarePlan(Checked):
             if step.on == "begin":
                 due = since + timedelta(days=step.day)
                 found.append(StepDates(step.id, step, due, due + timedelta(days=step.days_valid)))
-            elif following is not None and step.on == "birthday":
+            elif following is not None and step.on in ("birthday", "stay_end"):
                 found.append(StepDates(step.id, step, None, following))
             elif following is not None:
                 found += _on_festivals(step, since, following, festivals, language)

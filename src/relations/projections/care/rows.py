@@ -18,6 +18,7 @@ from relations.aggregates.customer import (
     PlanRenewed,
     ProfileCorrected,
     StepLapsed,
+    StepsAdded,
     StepSkipped,
 )
 from relations.aggregates.loyalty import TierReached
@@ -147,6 +148,14 @@ def plan_begun(rows: Rows, event: PlanBegun | PlanRenewed, at: Envelope) -> None
     row.plan, row.since, row.began_at = event.plan, event.since, at.occurred_at
     row.ends_at, row.owner = event.ends_at, event.owner
     row.steps = [StepRecord(each.step, each.what, each.due_at, each.until) for each in event.steps]
+
+
+@PROJECTION.on(StepsAdded)
+def steps_added(rows: Rows, event: StepsAdded, at: Envelope) -> None:
+    """Add the steps after a stay to their round."""
+    row = rows.get(PlanRound, at.customer, at.stream, event.round)
+    if row is not None:
+        row.steps += [StepRecord(each.step, each.what, each.due_at, each.until) for each in event.steps]
 
 
 @PROJECTION.on(InteractionRecorded)
