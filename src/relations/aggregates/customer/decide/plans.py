@@ -151,7 +151,7 @@ def steps_after_stay(state: Customer, at: int, policy: Policy) -> list[Event]:
         at: The end of the stay, UTC microseconds.
         policy: The policy in force.
     """
-    local, found = local_time(policy.zone), []
+    local, found = local_time(policy.zone), list[Event]()
     for name, known in state.rounds.items():
         if known.ended_at is None:
             since = date.fromisoformat(known.since)
