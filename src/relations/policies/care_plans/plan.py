@@ -103,9 +103,9 @@ class CareStep(Checked):
         what: The kind of contact.
         day: The day on which it is due, counted from the anchor: 8 is eight days after it. Before a birthday or a
             festival it may be negative.
-        on: The anchor: the day on which the round `begin`s, the customer's `birthday`, each `festival` of their
-            culture in the round, or the day of each end of a stay (`stay_end`). A birthday on 29 February is kept on
-            28 February in other years. A step after a stay belongs to the round in which it is due.
+        on: The anchor: the day on which the round `begin`s, the customer's `birthday`, or each `festival` of their
+            culture in the round. A birthday on 29 February is kept on 28 February in other years. `stay_end` is the day
+            of each end of a stay; the step belongs to the round in which it is due.
         days_valid: The number of days on which it can be done, the due day included. A step on a birthday is due on
             these days. Its lapse is recorded at the end of the round, so that no time in the log gives the birthday.
         minutes: How long it should take.
