@@ -96,20 +96,19 @@ class Folding:
             if entry is None:
                 continue
             readable, decode, steps = entry
-            done = -1  # not decoded yet
+            step = None  # not decoded yet
             try:
                 event = decode(body) if schema in readable else self.codec.decode(topic, schema, body)
                 at = Envelope(position, stream, version, customer, occurred_at, recorded_at)
-                done = 0
-                for fold, rows in steps:
+                for step in steps:
+                    fold, rows = step
                     fold(rows, event, at)
-                    done += 1
             except Exception as error:
-                if done < 0:
+                if step is None:
                     self._stop(steps, error, position, stream)
                     return False
-                self._stop(steps[done : done + 1], error, position, stream)
-                self._fold_others(steps[done + 1 :], event, at)
+                self._stop((step,), error, position, stream)
+                self._fold_others(steps[steps.index(step) + 1 :], event, at)
                 return False
         return True
 
