@@ -42,7 +42,7 @@ def test_only_long_streams_are_measured_and_again_when_they_have_grown_by_half()
 
     def size_of(_stream: str, state: int) -> int:
         measured.append(state)
-        return state * 100
+        return state * 300
 
     cache = StateCache(size_of)
     sizes = []
@@ -51,7 +51,7 @@ def test_only_long_streams_are_measured_and_again_when_they_have_grown_by_half()
         sizes.append(cache.bytes)
     assert measured == [32, 49, 74]
     assert sizes == sorted(sizes)
-    assert sizes[-1] == 1_000 + 6 * 74 * 100
+    assert sizes[-1] == 1_000 + 6 * 74 * 300
     cache["t"] = (20, 20)
     assert cache.bytes > sizes[-1] + 20_000
 
