@@ -388,7 +388,7 @@ _WAYS: Mapping[str, _Way] = {
     ),
     "acquisition_cost": _Way(
         "All costs of campaigns and of winning customers until the end of the month / buyers that a campaign or such a "
-        "cost won.",
+        "cost won. Campaigns of the kind `win_back` win no new customers and are left out.",
         share_of("cost", "won"),
         _acquisition,
         _SPENT,

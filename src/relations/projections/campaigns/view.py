@@ -7,6 +7,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any, ClassVar
 
+from relations.aggregates.campaign import wins_customers
 from relations.aggregates.customer import OFFER_ANSWERS
 from relations.analytics.intervals import share_difference
 from relations.errors import InvalidInput
@@ -118,7 +119,7 @@ class CampaignsView(View):
             revenue=money.revenue,
             won=won,
             cost=cost,
-            cac=cost / won if won else None,
+            cac=cost / won if won and wins_customers(plan.kind) else None,
             roi=(money.revenue - cost) / cost if cost else None,
             costed=money.costed,
             profit=money.profit,

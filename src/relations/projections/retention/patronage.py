@@ -393,7 +393,7 @@ def _given_once(opinions: list[Opinion]) -> list[Opinion]:
 
 PROJECTION = Projection(
     name="retention",
-    version=14,
+    version=15,
     tables=(Patronage, RecordedFit, CampaignSpending),
     folds=Folds.of(advertising.FOLDS),
 )

@@ -19,6 +19,7 @@ from typing import ClassVar, get_args
 
 import numpy as np
 
+from relations.aggregates.campaign import wins_customers
 from relations.analytics import SurvivalCurve, survival_curve
 from relations.analytics.buying import BuyingModelName
 from relations.errors import InvalidInput
@@ -33,7 +34,7 @@ from relations.projections.loyalty.standings import member_standings
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView, relation_states
-from relations.projections.retention.acquisition import AcquisitionFigure, acquisition_figures
+from relations.projections.retention.acquisition import Acquired, AcquisitionFigure, acquisition_figures
 from relations.projections.retention.advertising import CampaignSpending
 from relations.projections.retention.churn import ChurnReport, churn_report
 from relations.projections.retention.cohorts import Cohort
@@ -609,7 +610,8 @@ class RetentionView(View):
 
         CAC is everything that was spent, on people who never bought too, divided by the customers won: those who
         bought. The costs of campaigns count too, such as an advertisement: they are divided among the customers whose
-        first purchase names the campaign.
+        first purchase names the campaign. Campaigns of the kind `win_back` win no new customers, so nothing that was
+        spent in their name counts.
 
         Args:
             as_of: The moment asked about.
@@ -623,17 +625,22 @@ class RetentionView(View):
         """
         code = self._currency(currency)
         return acquisition_figures(
-            acquired(self._columns(), self._numbered(code)[1], self.day(as_of)),
+            self._acquired(code, self.day(as_of)),
             currency=code,
             campaigns=campaigns,
             expected=expected,
             spent=self._advertised(self.day(as_of)),
         )
 
+    def _acquired(self, currency: str, until: int) -> list[Acquired]:
+        """Return the customers on which something was spent to win them, or that a campaign won."""
+        besides = {row.campaign for row in self.rows(CampaignSpending) if not wins_customers(row.kind)}
+        return acquired(self._columns(), self._numbered(currency)[1], until, besides=besides)
+
     def _advertised(self, until: int) -> Iterator[Cost]:
-        """Yield the costs of campaigns by the evening of a day."""
+        """Yield the costs of campaigns that are to win customers, by the evening of a day."""
         for row in self.rows(CampaignSpending):
-            for line in row.lines:
+            for line in row.lines if wins_customers(row.kind) else ():
                 day = self.local.day(line.at)
                 if day <= until:
                     spent_on = date.fromordinal(day).isoformat()

@@ -5,7 +5,7 @@ Days are ordinals, months are numbered from year 0, and texts have the numbers t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 from itertools import chain, groupby
@@ -296,8 +296,15 @@ def departing(columns: Columns, until: int, chosen: Array) -> list[Departing]:
     ]
 
 
-def acquired(columns: Columns, currency: int, until: int) -> list[Acquired]:
-    """Return the customers on which something was spent up to a day, or whose first purchase names a campaign."""
+def acquired(columns: Columns, currency: int, until: int, *, besides: Collection[str] = ()) -> list[Acquired]:
+    """Return the customers on which something was spent up to a day, or whose first purchase names a campaign.
+
+    Args:
+        columns: The customers.
+        currency: The number of the currency of their amounts.
+        until: The ordinal of the day.
+        besides: Campaigns that win no customers, so that what was spent in their name does not count.
+    """
     bought, net = buyers(columns, until), net_amounts(columns, currency, until)
     costs = dict(_by_owner(columns.part("acquisition")))
     named = {
@@ -308,7 +315,7 @@ def acquired(columns: Columns, currency: int, until: int) -> list[Acquired]:
     return [
         Acquired(
             columns.names[owner],
-            list(costs_until(costs.get(owner, ()), until)),
+            [cost for cost in costs_until(costs.get(owner, ()), until) if cost[2] not in besides],
             bool(bought.days[owner]),
             int(net[owner]),
             named.get(owner, ""),
