@@ -248,3 +248,24 @@ def test_segments_ask_for_the_owner(engine: Relations) -> None:
     assert engine.views.retention.segments_of("ann") == ("olga's",)
     send(engine, AssignCustomer(**on(9), owner="paul"))
     assert engine.views.retention.members() == {}
+
+
+def test_one_acceptance_closes_the_handovers_of_all_ids_of_a_customer(engine: Relations) -> None:
+    for name, owner in (("ann", "olga"), ("ann2", "paul")):
+        send(engine, AssignCustomer(**on(1, name), owner="zoe"), AssignCustomer(**on(3, name), owner=owner))
+    send(engine, AssignCustomer(**on(4, "ann2"), owner="quinn"), MergeCustomer(**on(10, "ann2"), into="ann"))
+    assert [each.owner for each in engine.views.ties.handovers()] == ["quinn"]
+    (item,) = engine.views.agenda.due(until=NOW, kind="handover")
+    assert (item.customer, item.detail) == ("ann", "quinn")
+    send(engine, AcceptHandover(**on(11)))
+    assert engine.views.ties.handovers() == engine.views.agenda.due(until=NOW, kind="handover") == []
+    send(engine, UnmergeCustomer(**on(12, "ann2")))
+    assert engine.views.ties.handovers() == []
+
+
+def test_one_command_drops_a_contact_under_all_ids_of_an_organisation(engine: Relations) -> None:
+    for name in ("firm", "firm2"):
+        send(engine, RegisterCustomer(**on(0, name), kind="organisation"))
+        send(engine, NameContact(**on(1, name), contact="pia", level="top"))
+    send(engine, MergeCustomer(**on(2, "firm2"), into="firm"), DropContact(**on(3, "firm"), contact="pia"))
+    assert engine.views.ties.tie("firm").contacts == ()
