@@ -21,7 +21,7 @@ from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.projection import Projection
 from relations.projections.retention.patronage import WISHES, Patronage
-from relations.projections.retention.view import RetentionView, customers_meeting, joined_views
+from relations.projections.retention.view import RetentionView, joined_views, rungs_of
 from relations.projections.ties.profiles import (
     FileStanding,
     Handover,
@@ -138,19 +138,12 @@ class TiesView(View):
 
     def _standing(self, moment: int, customers: Sequence[str] | None = None) -> dict[str, RungCustomer]:
         """Return the rung of customers at a moment, by surviving id; those on no rung are left out."""
-        retention = self._others[4]
-        today, ladder = self.local.day(moment), self.policy.lifecycle.ladder
-        found: dict[str, RungCustomer] = {}
-        for rung in ladder:
-            for name in customers_meeting(retention, rung, customers, today=today):
-                found[name] = RungCustomer(customer=name, rung=rung.name)
-        known = {rung.name for rung in ladder}
-        for row in self.rows_of_some(TieRow, customers):
-            said = row.stated_at(moment)
-            if said is not None and said.rung in known:
-                by = said.by or None
-                found[row.customer] = RungCustomer(customer=row.customer, rung=said.rung, stated_by=by, stated=True)
-        return found
+        return {
+            name: RungCustomer(
+                customer=name, rung=rung, stated_by=None if said is None else said.by or None, stated=said is not None
+            )
+            for name, (rung, said) in rungs_of(self._others[4], customers, moment).items()
+        }
 
     # --- one customer -----------------------------------------------------------------------------------------------
 
