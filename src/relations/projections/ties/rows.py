@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import chain
 from typing import ClassVar
 
 import msgspec
+import numpy as np
 
 from relations.aggregates.customer import (
     ContactDropped,
@@ -15,9 +19,11 @@ from relations.aggregates.customer import (
     HandoverAccepted,
 )
 from relations.messages import Envelope
+from relations.policies.calendars import LocalTime
+from relations.projections.columns import Codes, ColumnPart, FieldGroup, Parts, numbered
 from relations.projections.projection import CustomerRow, Projection, Rows
 
-__all__ = ["PROJECTION", "ContactLine", "OwnerLine", "TieRow"]
+__all__ = ["PROJECTION", "ContactLine", "OwnerLine", "TieRow", "owner_groups"]
 
 
 class OwnerLine(msgspec.Struct, array_like=True, order=True, gc=False):
@@ -80,6 +86,21 @@ class TieRow(CustomerRow, gc=False):
     def owner_at(self, moment: int) -> OwnerLine | None:
         """Return the owner at a moment; None if there was none."""
         return next((each for each in reversed(self.owners) if each.at <= moment), None)
+
+
+def owner_groups(codes: Codes, _local: LocalTime) -> Iterable[tuple[tuple[str, ...], FieldGroup]]:
+    """Return the part `owners` of the columns: the time, the owner and the deputy of each assignment, in order."""
+    return ((("owners",), FieldGroup(("owners",), partial(_owners, codes))),)
+
+
+def _owners(codes: Codes, owners: Sequence[Sequence[OwnerLine]]) -> Parts:
+    lines = list(chain.from_iterable(owners))
+    values = {
+        "at": np.array([line.at for line in lines], np.int64),
+        "owner": codes.all_of(line.owner for line in lines),
+        "deputy": codes.all_of(line.deputy for line in lines),
+    }
+    return {"owners": ColumnPart(numbered(list(map(len, owners))), values)}
 
 
 PROJECTION = Projection(name="ties", version=2, tables=(TieRow,))
