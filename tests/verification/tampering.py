@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -482,15 +482,29 @@ def findings(engine: Relations, attack: Attack) -> list[Problem]:
     raise AssertionError
 
 
-def view_findings(engine: Relations, view: str, attack: Attack) -> list[Problem]:
-    """Return what the comparison of one view finds after an attack."""
+def rounds(attacks: Iterable[tuple[str, Attack]]) -> Iterator[dict[str, Attack]]:
+    """Yield attacks on views, one for each view at a time: a comparison finds them all in one reading of the log."""
+    left: dict[str, list[Attack]] = {}
+    for view, attack in attacks:
+        left.setdefault(view, []).append(attack)
+    for number in range(max(map(len, left.values()))):
+        yield {view: own[number] for view, own in left.items() if number < len(own)}
+
+
+def view_findings(engine: Relations, attacks: Mapping[str, Attack]) -> list[Problem]:
+    """Return what the comparison of some views finds after an attack on each of them."""
     found = Findings(is_sqlite=engine.log.database.is_sqlite)
-    with tampered(engine, attack.run) as connection:
+
+    def run(connection: Connection) -> None:
+        for attack in attacks.values():
+            attack.run(connection)
+
+    with tampered(engine, run) as connection:
         check = RefoldCheck(engine.log, engine.codec, engine.runner, found)
         check.load(connection)
         ((position, zone, names),) = check.groups
-        assert view in names
-        check.compare(connection, (position, zone, [view]), lambda _count: None)
+        assert attacks.keys() <= set(names)
+        check.compare(connection, (position, zone, list(attacks)), lambda _count: None)
     return found.problems
 
 
