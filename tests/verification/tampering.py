@@ -48,9 +48,7 @@ from relations.testing.hotel.simulation import hotel_policy
 from relations.verification.findings import Findings, Problem
 from relations.verification.refolds import RefoldCheck
 from relations.verification.seals import seals
-from tests.support.campaign import spring_campaign
-from tests.support.pipeline import small_pipeline
-from tests.support.team import small_team
+from tests.support.filling import filling
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "tampering.md"
@@ -92,9 +90,7 @@ def fill(url: str) -> None:
         for other in (ids[1], ids[3]):
             engine.execute(UnmergeCustomer(customer=other, occurred_at=LAST_DAY))
         engine.execute(LinkIdentity(customer=ids[8], source="crm", external_id="a-17", occurred_at=LAST_DAY))
-        own = (*spring_campaign(LAST_DAY, ids[10], ids[11]), *small_team(LAST_DAY, ids[10], ids[11]))
-        own = (*own, *small_pipeline(LAST_DAY, ids[10], ids[11]))
-        for command in (*own, *_care(ids[12], ids[13]), _fit(), _rules()):
+        for command in (*filling(LAST_DAY, ids[10], ids[11]), *_care(ids[12], ids[13]), _fit(), _rules()):
             engine.execute(command)
         Seals(engine.log).seal(KEY, at=NOON)
         engine.execute(EraseCustomer(customer=ids[9], occurred_at=LAST_DAY))
@@ -454,7 +450,7 @@ def of_views(engine: Relations) -> Iterator[tuple[str, Attack]]:
                 table = Table(row_table.base_name, MetaData(), autoload_with=connection)
                 rows = _rows(connection, table)
             label = row_table.label
-            assert rows, f"{label}: let `fill` make a row"
+            assert rows, f"{label} has no rows: add a command that makes one to tests/support/filling.py"
             row = rows[-1]
             for column in table.columns:
                 value = changed(row[column.name], column)

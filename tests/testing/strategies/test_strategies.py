@@ -168,7 +168,7 @@ def test_histories_have_refusals_and_repetitions_in_them(aggregate: Any) -> None
     )
 
 
-LONG = {"complaint", "loyalty"}
+LONG = {"complaint", "customer", "loyalty"}
 """Aggregates with events that come after many others; `make soak` looks for all of theirs."""
 
 
