@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relations import Relations
@@ -65,7 +65,7 @@ def outcomes(plan: CarePlan, contacts: Contacts, stops: list[int]) -> tuple[dict
     return {each.round: each for each in engine.views.care.plans("c")}, engine
 
 
-@settings(max_examples=10)
+@part(40)
 @given(
     plan=plans(),
     contacts=st.lists(st.tuples(st.integers(0, 4_000), st.just(1), st.integers(0, 4)), max_size=8),
