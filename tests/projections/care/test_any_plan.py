@@ -14,6 +14,7 @@ from relations import Relations
 from relations.commands import BeginPlan, RecordInteraction, RegisterCustomer
 from relations.errors import InvalidInput
 from relations.policies import Care, CarePlan, CareStep, Policy
+from tests.support.effort import part
 
 START = datetime(2024, 1, 30, 12, tzinfo=UTC)
 END = START + timedelta(days=200)
