@@ -22,6 +22,7 @@ from relations.aggregates.customer import (
     PurchaseRefunded,
     RefundReversed,
     StepLapsed,
+    StepsAdded,
     StepSkipped,
 )
 from relations.currencies import minor_digits
@@ -63,7 +64,7 @@ __all__ = ["FIGURES"]
 _OTHERS = {each.name: each for each in (*OF_RETENTION, *OF_SATISFACTION)}
 _TRADE: dict[type[Event], str | None] = {PurchaseRecorded: None, PurchaseRefunded: None, RefundReversed: None}
 _PLANS: dict[type[Event], str | None] = dict.fromkeys(
-    (PlanBegun, PlanRenewed, PlanEnded, StepLapsed, StepSkipped, InteractionRecorded)
+    (PlanBegun, PlanRenewed, PlanEnded, StepsAdded, StepLapsed, StepSkipped, InteractionRecorded)
 )
 _EVER = 2**62
 _SPENT: dict[type[Event], str | None] = {
@@ -235,8 +236,8 @@ def _campaigns(asked: _Asked) -> FigureAnswer:
     ]
     parts += [
         FigurePart(each.customer, {"revenue": (each.amount - each.refunded) / asked.unit}, each.purchase)
-        for each in view._purchases(code)
-        if each.campaign in mine and each.at <= now
+        for each in view._purchases(code, until=now)
+        if each.campaign in mine
     ]
     return FigureAnswer(None, parts, until=now)
 
@@ -388,7 +389,7 @@ _WAYS: Mapping[str, _Way] = {
     ),
     "acquisition_cost": _Way(
         "All costs of campaigns and of winning customers until the end of the month / buyers that a campaign or such a "
-        "cost won.",
+        "cost won. Campaigns of the kind `win_back` win no new customers and are left out.",
         share_of("cost", "won"),
         _acquisition,
         _SPENT,
