@@ -235,8 +235,8 @@ def _campaigns(asked: _Asked) -> FigureAnswer:
     ]
     parts += [
         FigurePart(each.customer, {"revenue": (each.amount - each.refunded) / asked.unit}, each.purchase)
-        for each in view._purchases(code)
-        if each.campaign in mine and each.at <= now
+        for each in view._purchases(code, until=now)
+        if each.campaign in mine
     ]
     return FigureAnswer(None, parts, until=now)
 
