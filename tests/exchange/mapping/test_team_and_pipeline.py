@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,10 +89,11 @@ def test_they_go_out_and_come_in_again_as_json_lines(engine: Relations, tmp_path
     assert '"rival.observed"' in lines.read_text("utf-8")
     with Relations.open("sqlite://", clock=lambda: datetime(2025, 7, 1, tzinfo=UTC)) as other:
         import_events(other, lines)
-        for ask in (
+        questions: tuple[Callable[[Relations], list[Any]], ...] = (
             lambda one: one.views.team.members(left=True),
             lambda one: one.views.pipeline.opportunities(),
             lambda one: one.views.pipeline.contracts(ended=True),
             lambda one: one.views.pipeline.rivals(),
-        ):
+        )
+        for ask in questions:
             assert ask(other) == ask(engine) != []

@@ -232,6 +232,10 @@ def test_profit_is_known_where_every_purchase_has_a_cost() -> None:
         assert (partly.profit, partly.profit_roi, partly.costed) == (4_000, None, 10_000)
 
 
+def opened_at(moment: datetime) -> Relations:
+    return Relations.open("sqlite://", clock=lambda: moment)
+
+
 def test_results_are_known_as_of_any_moment() -> None:
     cost = Money.of("60", "EUR")
     history: list[Command] = [
@@ -260,7 +264,7 @@ def test_results_are_known_as_of_any_moment() -> None:
             moment = MONDAY + timedelta(days=day, hours=12)
             found, partners = view.results("spring", as_of=moment), view.partners(as_of=moment)
             # A refund that was reversed never counts, so the past is that of everything known now.
-            with Relations.open("sqlite://", clock=lambda moment=moment: moment) as then:
+            with opened_at(moment) as then:
                 known = [each for each in history if getattr(each, "refund", None) != "wrong"]
                 then.execute_many([each for each in known if each.occurred_at <= moment])
                 assert found == then.views.campaigns.results("spring")
