@@ -418,8 +418,8 @@ _WAYS: Mapping[str, _Way] = {
         ("currency", "pipeline.stages"),
     ),
     "contracts_to_renew": _Way(
-        "The number of contracts that end within the policy's days of renewal, or are over and were neither renewed "
-        "nor ended, at the end of the month.",
+        "The number of contracts at the end of the month that end within the policy's days of renewal. Those that are "
+        "over and were neither renewed nor ended count, too.",
         lambda sums: sums.get("contracts", 0),
         _to_renew,
         dict.fromkeys((OpportunityWon, ContractRenewed, ContractEnded), BY_STREAM),
