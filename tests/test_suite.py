@@ -1,4 +1,4 @@
-"""The suite itself: what `make test` leaves to `make soak`, and which worker runs what."""
+"""The suite itself: its share of `make test` and of `make soak`, and the worker of each file."""
 
 from __future__ import annotations
 

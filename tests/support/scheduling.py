@@ -1,4 +1,4 @@
-"""Which worker of xdist runs which tests: a file on one, and so a folder whose files share costly fixtures."""
+"""A schedule for xdist: each file on one worker, and so each folder whose files share costly fixtures."""
 
 from __future__ import annotations
 
