@@ -33,7 +33,7 @@ from relations.projections.loyalty.standings import member_standings
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView, relation_states
-from relations.projections.retention.acquisition import AcquisitionFigure, acquisition_figures
+from relations.projections.retention.acquisition import AcquisitionFigure, Way, Won, acquisition_figures
 from relations.projections.retention.advertising import CampaignSpending
 from relations.projections.retention.churn import ChurnReport, churn_report
 from relations.projections.retention.cohorts import Cohort
@@ -49,7 +49,14 @@ from relations.projections.retention.columns.money import (
     revenue_of,
     rfm_score,
 )
-from relations.projections.retention.columns.patrons import acquired, buyers, departing, kept_amounts, patronage_groups
+from relations.projections.retention.columns.patrons import (
+    acquired,
+    acquired_once,
+    buyers,
+    departing,
+    kept_amounts,
+    patronage_groups,
+)
 from relations.projections.retention.explained import FIGURES
 from relations.projections.retention.loyalty_kinds import (
     KINDS,
@@ -621,13 +628,17 @@ class RetentionView(View):
         Raises:
             InvalidInput: The currency is unknown.
         """
-        code = self._currency(currency)
+        code, until, columns = self._currency(currency), self.day(as_of), self._columns()
+        numbered, once, counted = self._numbered(code), list[tuple[Way, Won]](), None
+        if expected is None:
+            once, counted = acquired_once(columns, self._codes().texts, numbered, until)
         return acquisition_figures(
-            acquired(self._columns(), self._numbered(code)[1], self.day(as_of)),
+            acquired(columns, numbered[1], until, but=counted),
             currency=code,
             campaigns=campaigns,
             expected=expected,
-            spent=self._advertised(self.day(as_of)),
+            spent=self._advertised(until),
+            once=once,
         )
 
     def _advertised(self, until: int) -> Iterator[Cost]:
