@@ -68,7 +68,7 @@ class Acquired(NamedTuple):
 
 
 class Won(NamedTuple):
-    """What was spent in one way on customers with no other cost, and what came of it.
+    """The customers with no other cost than one in some way, and the sums over them.
 
     Attributes:
         customers: The number of customers.
