@@ -33,7 +33,7 @@ def _tansu() -> str | None:
 
 
 TANSU = _tansu()
-_SECONDS = 90
+_SECONDS = 300
 
 
 _RANDOM = random.SystemRandom()

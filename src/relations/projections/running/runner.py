@@ -257,7 +257,7 @@ class Runner:
             if checkpoint.position >= end:
                 return
             until = min(end, checkpoint.position + batch)
-            if self._database.observers:
+            if self._database.observers.of("fold"):
                 with self._database.observed("fold", name) as facts:
                     facts["events"] = until - checkpoint.position
                     self._step(projection, zone, checkpoint.position, until)
@@ -341,7 +341,7 @@ class Runner:
             processes = 1  # there is nothing that another process could open
         self._prepare()
         self._live = None
-        observers, label = self._database.observers, ", ".join(each.name for each in wanted)
+        observers, label = self._database.observers.all, ", ".join(each.name for each in wanted)
 
         def report(done: int, total: int) -> None:
             for observer in observers:
