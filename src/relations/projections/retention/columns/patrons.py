@@ -5,7 +5,7 @@ Days are ordinals, months are numbered from year 0, and texts have the numbers t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 from itertools import chain, groupby
@@ -34,7 +34,7 @@ from relations.projections.columns import (
 from relations.projections.known import Known
 from relations.projections.purchase_days import days_of
 from relations.projections.retention.acquisition import Acquired, Way, Won, won_by
-from relations.projections.retention.activity import Activity, Costed, Departure, Opinion
+from relations.projections.retention.activity import Activity, Costed, Departure, Opinion, RungLine, stated_at
 from relations.projections.retention.churn import Departing
 from relations.projections.retention.patronage import costed_key_parts, costs_until, refund_key_parts, turns_until
 
@@ -92,6 +92,7 @@ def patronage_groups(codes: Codes, local: LocalTime) -> Iterable[tuple[tuple[str
         (("complaints",), FieldGroup(("complaints",), _complaints)),
         (("reached",), FieldGroup(("reached",), _reached)),
         (("costed",), FieldGroup(("costed",), partial(_costed, codes))),
+        (("rungs",), FieldGroup(("rungs",), _rungs)),
     )
 
 
@@ -184,6 +185,10 @@ def _objects(name: str, entries: Sequence[Sequence[object]]) -> Parts:
 
 def _departures(departures: Sequence[Sequence[Departure]]) -> Parts:
     return _objects("departures", departures)
+
+
+def _rungs(rungs: Sequence[Sequence[RungLine]]) -> Parts:
+    return _objects("rungs", rungs)
 
 
 def _acquisition(codes: Codes, acquisition: Sequence[Mapping[str, int]]) -> Parts:
@@ -308,7 +313,7 @@ def departing(columns: Columns, until: int, chosen: Array) -> list[Departing]:
 
 
 def acquired_once(
-    columns: Columns, texts: Sequence[str], currency: tuple[str, int], until: int
+    columns: Columns, texts: Sequence[str], currency: tuple[str, int], until: int, *, besides: Collection[str] = ()
 ) -> tuple[list[tuple[Way, Won]], Array]:
     """Return what was spent on, and came of, customers with exactly one cost up to a day, in a currency, by its way.
 
@@ -319,6 +324,7 @@ def acquired_once(
         texts: The texts of the columns' numbers.
         currency: The currency's code and its number.
         until: The ordinal of the last day that counts.
+        besides: Campaigns that win no customers, so that what was spent in their name does not count.
     """
     code, number = currency
     bought, net = buyers(columns, until), net_amounts(columns, number, until)
@@ -326,6 +332,7 @@ def acquired_once(
     costs = costs.where(costs["day"] <= until)
     ways = {way: tuple(texts[way].split("|", 2)) for way in distinct(costs["way"]).tolist()}
     mine = np.array([way for way, (paid_in, _, _) in ways.items() if paid_in == code], np.int64)
+    costs = costs.where(~np.isin(costs["way"], [way for way, (_, _, named) in ways.items() if named in besides]))
     single = np.bincount(costs.owner, minlength=len(columns)) == 1
     costs = costs.where(single[costs.owner] & np.isin(costs["way"], mine))
     is_counted = np.zeros(len(columns), np.bool_)
@@ -343,13 +350,16 @@ def acquired_once(
     return [((ways[way][1], ways[way][2]), Won(*sums)) for way, *sums in listed], is_counted
 
 
-def acquired(columns: Columns, currency: int, until: int, *, but: Array | None = None) -> list[Acquired]:
+def acquired(
+    columns: Columns, currency: int, until: int, *, besides: Collection[str] = (), but: Array | None = None
+) -> list[Acquired]:
     """Return the customers on which something was spent up to a day, or whose first purchase names a campaign.
 
     Args:
         columns: The customers.
-        currency: The number of the currency of the amounts.
-        until: The ordinal of the last day that counts.
+        currency: The number of the currency of their amounts.
+        until: The ordinal of the day.
+        besides: Campaigns that win no customers, so that what was spent in their name does not count.
         but: True for each customer who is left out.
     """
     bought, net = buyers(columns, until), net_amounts(columns, currency, until)
@@ -365,7 +375,7 @@ def acquired(columns: Columns, currency: int, until: int, *, but: Array | None =
     return [
         Acquired(
             columns.names[owner],
-            list(costs_until(costs.get(owner, ()), until)),
+            [cost for cost in costs_until(costs.get(owner, ()), until) if cost[2] not in besides],
             bool(bought.days[owner]),
             int(net[owner]),
             named.get(owner, ""),
@@ -381,7 +391,7 @@ def _by_owner(part: ColumnPart) -> Iterator[tuple[int, list[Any]]]:
 
 
 def campaigns(columns: Columns, until: int, local: LocalTime) -> list[tuple[int, str]]:
-    """Return each customer's number with a campaign that won them, or won them back, up to a day."""
+    """Return each customer's number with a campaign that won them or won them back, or that they bought in."""
     won = [
         (owner, campaign)
         for owner, entries in _by_owner(columns.part("acquisition"))
@@ -394,7 +404,19 @@ def campaigns(columns: Columns, until: int, local: LocalTime) -> list[tuple[int,
         for each in entries
         if each.back and each.why and local.day(each.at) <= until
     ]
-    return sorted({*won, *back})
+    bought = [
+        (owner, campaign)
+        for owner, entries in _by_owner(columns.part("named"))
+        for campaign, day in entries
+        if day <= until
+    ]
+    return sorted({*won, *back, *bought})
+
+
+def stated_rungs(columns: Columns, moment: int) -> dict[int, RungLine]:
+    """Return the statement about the rung that counts at a moment, by the customer's number."""
+    found = ((owner, stated_at(entries, moment)) for owner, entries in _by_owner(columns.part("rungs")))
+    return {owner: said for owner, said in found if said is not None}
 
 
 def first_days_known(columns: Columns, until: int) -> Ints:
