@@ -23,6 +23,7 @@ from rich.console import Console
 from benchmarks import (
     as_of,
     campaign,
+    care,
     complaints,
     customer,
     importing,
@@ -64,6 +65,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
         live,
         complaints,
         campaign,
+        care,
         members,
         scaling,
         as_of,
