@@ -118,7 +118,7 @@ class Writer:
             row = (position, *entry)
             digest = link(digest, row)
             rows.append((*row, digest))
-        if self._log.database.observers:
+        if self._log.database.observers.of("append"):
             with self._log.database.observed("append", "relations_log") as facts:
                 facts["events"] = len(rows)
                 self._insert(rows, entries)
