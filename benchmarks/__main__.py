@@ -21,6 +21,7 @@ import msgspec
 from rich.console import Console
 
 from benchmarks import (
+    advancing,
     as_of,
     campaign,
     care,
@@ -41,6 +42,7 @@ from benchmarks import (
     sealing,
     service,
     single,
+    storage,
     threads,
     verifying,
 )
@@ -71,6 +73,8 @@ MEASUREMENTS: dict[str, ModuleType] = {
         as_of,
         lifetime_value,
         memory,
+        storage,
+        advancing,
         sealing,
         people,
         questions,
