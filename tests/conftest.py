@@ -36,7 +36,7 @@ SOAK_EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "500"))
 _MEMORY = Path("/dev/shm")
 if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 2_000_000_000:
     tempfile.tempdir = str(_MEMORY)
-pytest_plugins = ("tests.support.soak",)
+pytest_plugins = ("tests.support.scheduling", "tests.support.soak")
 # A shell starts what runs in the background with interrupts ignored, and so would be the programs that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -191,5 +191,15 @@ def postgres_url(postgres_server: URL) -> Iterator[str]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of a fresh, empty database, once of each kind."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a fresh, empty database, for rules of the business that no SQL of their own depends on.
+
+    `make test` runs a test on one kind of database, about half of the tests on each, and `make soak` on the other.
+    """
     url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
     return url

@@ -125,6 +125,7 @@ def rabbitmq_running(home: Path) -> Iterator[str]:
         **os.environ,
         "HOME": str(home),
         "ERL_EPMD_PORT": str(mapper),
+        "ERL_CRASH_DUMP_SECONDS": "0",  # no dump in the current folder
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "RABBITMQ_NODENAME": "relations@localhost",
         "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",

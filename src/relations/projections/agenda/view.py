@@ -32,7 +32,10 @@ from relations.projections.agenda import loyalty as agenda_loyalty
 from relations.projections.agenda import surveys as agenda_surveys
 from relations.projections.agenda.care import birthdays, open_care, rounds_where
 from relations.projections.agenda.erasures import due_erasures
+from relations.projections.agenda.handovers import with_one_handover
 from relations.projections.agenda.items import (
+    AUTOMATIC,
+    FOR_PEOPLE,
     AgendaItem,
     commands_due,
     open_asked,
@@ -114,10 +117,31 @@ class AgendaView(View):
             raise InvalidInput(
                 f"limit must be 1 or more, not {limit}", code="invalid_limit", field="limit", hint="Give 1 or more"
             )
-        policy, end = self.policy, to_micros(until)
-        kinds = KINDS if kind is None else (kind,)
+        return self._due(KINDS if kind is None else (kind,), to_micros(until), limit, after, as_of)
+
+    def automatic(self, *, until: datetime) -> list[AgendaItem]:
+        """Return the items due at `until` or before that the engine ends itself, without a person.
+
+        Args:
+            until: The latest due time, an aware datetime.
+
+        Raises:
+            InvalidInput: The datetime is naive.
+        """
+        found = self._due([kind for kind in KINDS if kind not in FOR_PEOPLE], to_micros(until))
+        return [item for item in found if item.kind != "erasure" or item.detail == AUTOMATIC]
+
+    def _due(
+        self,
+        kinds: Collection[Kind],
+        end: int,
+        limit: int | None = None,
+        after: AgendaItem | None = None,
+        as_of: datetime | None = None,
+    ) -> list[AgendaItem]:
+        policy = self.policy
         reviews, asked = {"tier", "tier_warning"}, {"reminder", "answer"}
-        computed = {*reviews, *asked, *_CARE, "erasure"}
+        computed = {*reviews, *asked, *_CARE, "erasure", "handover"}
         found = [self._open(each, end, policy, limit, after) for each in kinds if each not in computed]
         if asked & set(kinds):
             lapsed = policy.surveys.lapsed_by(min(end, self.now if as_of is None else to_micros(as_of)))
@@ -127,6 +151,8 @@ class AgendaView(View):
         if "erasure" in kinds:
             erasures = (item for item in self._erasures(policy) if after is None or item.key > after.key)
             found.append([item for item in erasures if to_micros(item.due_at) <= end][:limit])
+        if "handover" in kinds:
+            found.append(self._handovers(end, policy, limit, after))
         if care := [each for each in kinds if each in _CARE]:
             moment = min(end, self.now if as_of is None else to_micros(as_of)) if "contact" in care else end
             found.append(self._care(care, end, limit, after, moment))
@@ -146,7 +172,7 @@ class AgendaView(View):
     def for_customer(self, customer: str) -> list[AgendaItem]:
         """Return all open items of one customer, at any time in the future."""
         policy, rules = self.policy, self._rules()
-        opened = (open_item(row, policy) for row in self.rows(Item, customer=customer))
+        opened = (open_item(row, policy) for row in with_one_handover(self.rows(Item, customer=customer)))
         members = self.rows(Member, customer=customer)
         reviews = (tier_review(row, rules) for row in members)
         lapses = (open_lapse(row) for row in self.rows(Lapse, customer=customer))
@@ -179,6 +205,11 @@ class AgendaView(View):
             where += [columns.at >= moment - shift, tuple_(*order) > tuple_(moment - shift, *names)]
         rows = self.rows(Item, *where, order_by=order, limit=limit)
         return [item for item in (open_item(row, policy) for row in rows) if item is not None]
+
+    def _handovers(self, end: int, policy: Policy, limit: int | None, after: AgendaItem | None) -> list[AgendaItem]:
+        rows = with_one_handover(self.rows(Item, self.table(Item).c.kind == "handover"))
+        items = (item for row in rows if row.at <= end and (item := open_item(row, policy)) is not None)
+        return sorted((item for item in items if after is None or item.key > after.key), key=_key)[:limit]
 
     def _lapses(self, end: int, limit: int | None, after: AgendaItem | None) -> list[AgendaItem]:
         columns = self.table(Lapse).c
@@ -216,15 +247,14 @@ class AgendaView(View):
         if "lapse" in kinds or "renewal" in kinds:
             where.append(columns.over_at <= end)
         items = self._care_items(rounds_where(self, or_(*where)), kinds, end, lapsed)
-        found = [item for item in items if to_micros(item.due_at) <= end]
-        return sorted((item for item in found if after is None or item.key > after.key), key=_key)[:limit]
+        return sorted((item for item in items if after is None or item.key > after.key), key=_key)[:limit]
 
     def _care_items(
-        self, rows: Sequence[CareRound], kinds: Collection[Kind], moment: int, lapsed: int
+        self, rows: Sequence[CareRound], kinds: Collection[Kind], until: int, lapsed: int
     ) -> list[AgendaItem]:
         customers = sorted({row.customer for row in rows}) if "contact" in kinds else []
         asked = {row.customer: row for row in self.rows_of_some(AskedRow, customers)}
-        known = birthdays(self, rows, moment, self._open_words) if customers else {}
+        known = birthdays(self, rows, until, self._open_words) if customers else {}
         care, local = self.policy.care, self.local
         return [
             item
@@ -236,7 +266,7 @@ class AgendaView(View):
                 birthday=known.get(row.customer),
                 care=care,
                 local=local,
-                moment=moment,
+                until=until,
                 lapsed=lapsed,
             )
         ]
