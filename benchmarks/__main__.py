@@ -21,6 +21,7 @@ import msgspec
 from rich.console import Console
 
 from benchmarks import (
+    advancing,
     as_of,
     campaign,
     complaints,
@@ -40,6 +41,7 @@ from benchmarks import (
     sealing,
     service,
     single,
+    storage,
     threads,
     verifying,
 )
@@ -69,6 +71,8 @@ MEASUREMENTS: dict[str, ModuleType] = {
         as_of,
         lifetime_value,
         memory,
+        storage,
+        advancing,
         sealing,
         people,
         questions,
