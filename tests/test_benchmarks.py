@@ -29,6 +29,7 @@ BUDGETS = {
     "live": {0.35, 8000.0},
     "complaints": {0.35},
     "campaign": {0.67},
+    "care": {0.2, 0.1},
     "members": {0.35, 20.0},
     "scaling": {1.2},
     "as_of": {10.0, 0.2},
