@@ -124,14 +124,13 @@ def _answers(question: str, value_of: str, **fixed: Any) -> Computed:
 
 def _rates(share: str, hits: Callable[[Any], int], of: str) -> Computed:
     def compute(asked: IndicatorQuestion) -> dict[str, MonthValue]:
-        since, until = asked.span
-        segment = asked.scope.get("segment")
-        rates = asked.retention.rates(as_of=asked.as_of, segment=segment, since=since, until=until)
+        # Of all months: no month depends on the first one asked for, and so all spans of a board have one answer.
+        rates = asked.retention.rates(as_of=asked.as_of, segment=asked.scope.get("segment"))
         confidence = asked.policy.surveys.confidence
         return {
             each.period: MonthValue(getattr(each, share), n, wilson(hits(each), n, confidence) if n else None)
             for each in rates
-            if (n := getattr(each, of)) is not None
+            if each.period in asked.months and (n := getattr(each, of)) is not None
         }
 
     return compute
