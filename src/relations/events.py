@@ -171,7 +171,7 @@ from relations.aggregates.loyalty import (
     TierWarned,
     VoidedReward,
 )
-from relations.aggregates.model import ModelFitted, RulesFitted
+from relations.aggregates.model import ClustersFitted, ModelFitted, RulesFitted
 from relations.aggregates.opportunity import (
     ContractEnded,
     ContractRenewed,
@@ -217,6 +217,7 @@ __all__ = [
     "ClockStarted",
     "ClubJoined",
     "ClubLeft",
+    "ClustersFitted",
     "ComplaintAcknowledged",
     "ComplaintAssessed",
     "ComplaintAssigned",

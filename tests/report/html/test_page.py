@@ -56,7 +56,7 @@ FIGURES = {
     "segments", "grades", "worth", "funnel", "states", "steps", "causes", "liability", "tiers", "due", "next",
     "reasons", "groups", "winning", "cases", "tickets", "posts", "unanswered", "contacts", "silent",
     "owners", "training", "tenure", "stages-of-sales", "losses", "contracts", "campaigns", "partners",
-    "ladder", "handovers",
+    "ladder", "handovers", "clusters",
 }  # fmt: skip
 
 CARE = {"care-next", "care-kept"}
