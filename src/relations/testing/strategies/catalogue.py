@@ -373,8 +373,12 @@ def _rules() -> SearchStrategy[RuleParameters]:
     )
 
 
+def _clusters() -> SearchStrategy[ClusterParameters]:
+    return _drawn_clusters()
+
+
 @st.composite
-def _clusters(draw: st.DrawFn) -> ClusterParameters:
+def _drawn_clusters(draw: st.DrawFn) -> ClusterParameters:
     numbers = st.floats(-4, 4, width=16)
     facts = draw(st.lists(st.sampled_from(("silent_days", "net_amount", "region")), min_size=1, unique=True))
     features = tuple(
