@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-__all__ = ["Observed", "Observer", "is_verbose", "logger", "without_reasons"]
+__all__ = ["WORKS", "Observed", "Observer", "Observers", "is_verbose", "logger", "without_reasons"]
 
 _standard = logging.getLogger("relations")
 
@@ -32,16 +32,20 @@ def without_reasons(_logger: Any, _method: str, line: MutableMapping[str, Any]) 
     return line
 
 
+WORKS = frozenset(("execute", "execute_many", "append", "read", "fold", "rebuild"))
+"""The kinds of work that observers see."""
+
+
 class Observer:
     """An observer of an engine's work, for spans and metrics. This one does nothing; override what you need.
 
     `begin` and `end` enclose a piece of work in one thread. An observer must be quick and must not raise.
 
     Attributes:
-        works: The kinds of work that it sees, as `begin` names them; None for all.
+        works: The kinds of work that it sees, as `begin` names them; all by default.
     """
 
-    works: frozenset[str] | None = None
+    works: frozenset[str] = WORKS
 
     def begin(self, work: str, name: str) -> Any:
         """Note that a piece of work begins, and return what `end` needs.
@@ -67,11 +71,35 @@ class Observer:
         """Note the progress of a rebuild of these projections, in events."""
 
 
+class Observers:
+    """The observers of an engine.
+
+    Attributes:
+        all: Every one of them.
+    """
+
+    __slots__ = ("_by_work", "all")
+
+    def __init__(self) -> None:
+        self.all: tuple[Observer, ...] = ()
+        self._by_work: dict[str, tuple[Observer, ...]] = dict.fromkeys(WORKS, ())
+
+    def add(self, observer: Observer) -> None:
+        """Add an observer, which sees the work that begins from now on."""
+        self.all = (*self.all, observer)
+        for work in observer.works:
+            self._by_work[work] = (*self._by_work[work], observer)
+
+    def of(self, work: str) -> tuple[Observer, ...]:
+        """Return those that see a kind of work. Where there are none, it costs nothing to observe it."""
+        return self._by_work[work]
+
+
 class Observed:
     """A piece of work that observers see. Use it as a context manager; it gives the facts, to which the work may add.
 
     Args:
-        observers: The observers of the engine.
+        observers: The observers that see this kind of work.
         work: The kind of work.
         name: The command's class, the table, or the projection.
     """
@@ -83,14 +111,12 @@ class Observed:
         self._work = work
         self._name = name
         self._facts: dict[str, Any] = {}
-        self._begun: list[tuple[Observer, Any]] = []
+        self._begun: list[Any] = []
 
     def __enter__(self) -> dict[str, Any]:
-        for observer in self._observers:
-            if observer.works is None or self._work in observer.works:
-                self._begun.append((observer, observer.begin(self._work, self._name)))
+        self._begun = [observer.begin(self._work, self._name) for observer in self._observers]
         return self._facts
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        for observer, begun in reversed(self._begun):
-            observer.end(begun, error, self._facts)
+        for observer in reversed(self._observers):
+            observer.end(self._begun.pop(), error, self._facts)

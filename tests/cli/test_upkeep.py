@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from relations import RegisterCustomer, Relations
+from relations.cli.exits import ExitCode
 from relations.errors import StoreError
 from relations.projections import PROJECTIONS, satisfaction
 from tests.cli.conftest import Run, command_line, environment
+from tests.conftest import ROOT
 from tests.support.making import stored_as
 
 
@@ -171,6 +173,49 @@ def test_run_follows_the_log_until_it_is_told_to_stop(run: Run, hotel: Path, num
     assert process.returncode == 0
     assert b'"folded":1' in out
     assert b"Traceback" not in err
+
+
+HANGING = """
+import time
+from pathlib import Path
+from relations.events import CustomerRegistered
+from relations.projections import Projection
+from tests.support.host import Guests
+
+PROJECTION = Projection(name="hanging", version=1, tables=(Guests,))
+PROJECTIONS = (PROJECTION,)
+
+@PROJECTION.on(CustomerRegistered)
+def registered(rows, event, at):
+    if not Path("over").exists():
+        Path("hanging").touch()
+        time.sleep(60)
+"""
+
+
+def test_run_ends_in_the_middle_of_a_fold_that_takes_long_and_loses_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log.db"
+    (tmp_path / "extension.py").write_text(HANGING)
+    monkeypatch.chdir(tmp_path)
+    with Relations.open(f"sqlite:///{log}", follow=False) as engine:
+        engine.execute(RegisterCustomer(customer="c1", occurred_at=datetime(2025, 12, 31, tzinfo=UTC)))
+    process = subprocess.Popen(
+        command_line("--with", "extension", "run", "-d", log),
+        env=environment(PYTHONPATH=str(ROOT)), stderr=subprocess.PIPE,
+    )  # fmt: skip
+    while not Path("hanging").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.terminate()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert b"Ended in the middle of its work" in err
+    assert b"Traceback" not in err
+    Path("over").touch()
+    assert run("--with", "extension", "run", "-d", log, "--once").code == 0
+    assert run("--with", "extension", "verify", "-d", log, "--json").json["good"] is True
 
 
 def test_run_survives_a_restart_of_the_server(

@@ -13,7 +13,7 @@ from relations.aggregates import AGGREGATES
 from relations.aggregates.maps import EMPTY, LayeredMap
 from relations.errors import NewerLog, UndecodableEvent
 from relations.log.codec import Codec, decode_state, encode_state, personal_fields
-from relations.log.upcasts import UPCASTS
+from relations.log.upcasts import UPCASTS, unchanged
 from relations.messages import Envelope, Personal
 from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.testing.laws import LawBroken, check_upcasts
@@ -62,6 +62,15 @@ def test_old_forms_are_read_as_the_newest(codec: Codec, topic: str, schema: int,
     assert codec.decode(topic, schema, body) == meant
     newest = codec.topics[topic].schema
     assert codec.decode(topic, newest, codec.encode(meant)) == meant
+
+
+def test_bodies_to_which_only_fields_were_added_are_decoded_as_they_are() -> None:
+    codec = Codec([GreetingSent], {(GreetingSent.topic, 1): _with_language, (GreetingSent.topic, 2): unchanged})
+    known = codec.topics[GreetingSent.topic]
+    assert list(known.readable) == [2, 3]
+    body = b'{"language":"en","words":"x"}'
+    assert codec.decode(GreetingSent.topic, 2, body) == known.decode(body) == GreetingSent(language="en", words="x")
+    assert codec.decode(GreetingSent.topic, 1, b'{"lang":"it"}') == GreetingSent(language="it")
 
 
 def test_a_newer_form_is_never_guessed_at(codec: Codec) -> None:

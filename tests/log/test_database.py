@@ -166,6 +166,11 @@ def test_passwords_are_never_shown(postgres_url: str) -> None:
         ("nothing://h/n", "unsupported_database"),
         ("postgresql://h:port/n", "invalid_url"),
         ("sqlite:///x.db?plugin=y", "invalid_url"),
+        ("sqlite:///x.db?mode=ro", "invalid_url"),  # SQLAlchemy ignores it without uri=true
+        ("sqlite:///x.db?mode=ro&uri=false", "invalid_url"),
+        ("sqlite:///?=0", "invalid_url"),
+        ("sqlite:///x.db?uri=perhaps", "invalid_url"),
+        ("sqlite:///x.db?timeout=long", "invalid_url"),
         ("sqlite:///\0.db", "invalid_url"),
         ("sqlite:///\ud800.db", "invalid_url"),
         ("postgresql://nobody@127.0.0.1:1/n?nonsense=1", "invalid_url"),

@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import Decision, SamplingResult, StaticSampler
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -88,6 +89,47 @@ def test_a_command_that_is_not_sampled_costs_no_span_of_the_store(sqlite_url: st
     provider.shutdown()
     assert asked == ["execute RegisterCustomer"]
     assert exporter.get_finished_spans() == ()
+
+
+@pytest.mark.parametrize(
+    ("around", "asked_for"),
+    [
+        (SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(0)), []),
+        (SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(0)), ["execute RegisterCustomer"]),
+        # A span that has ended, as in a task that outlives its request.
+        (SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(1)), ["execute RegisterCustomer"]),
+    ],
+    ids=["left out here", "left out elsewhere", "ended"],
+)
+def test_the_sampler_is_not_asked_again_about_a_request_that_it_left_out(
+    sqlite_url: str, around: SpanContext, asked_for: list[str]
+) -> None:
+    asked: list[str] = []
+
+    class Sampler(StaticSampler):
+        def should_sample(self, *given: Any, **named: Any) -> SamplingResult:
+            asked.append(given[2])
+            return super().should_sample(*given, **named)
+
+    provider = TracerProvider(sampler=Sampler(Decision.DROP))
+    with Relations.open(sqlite_url) as engine, use_span(NonRecordingSpan(around)):
+        observe_with_tracing(engine, tracer_provider=provider)
+        engine.execute(register())
+    provider.shutdown()
+    assert asked == asked_for
+
+
+def test_spans_of_the_store_can_be_left_out(
+    database_url: str, spans: tuple[TracerProvider, InMemorySpanExporter]
+) -> None:
+    provider, exporter = spans
+    with Relations.open(database_url) as engine:
+        observe_with_tracing(engine, tracer_provider=provider, store=False)
+        engine.execute(register())
+        engine.catch_up()
+        assert list(engine.events())
+    kinds = {span.name.split()[0] for span in exporter.get_finished_spans()}
+    assert kinds == {"execute", "fold"}
 
 
 def test_workers_behind_one_address_are_told_apart(sqlite_url: str) -> None:

@@ -85,6 +85,7 @@ from relations.aggregates.customer import (
     RungStated,
     SentimentScored,
     StepLapsed,
+    StepsAdded,
     StepSkipped,
     TraitDropped,
     TraitNoted,
@@ -512,6 +513,31 @@ MEANT: dict[str, Event] = {
     ),
     "customer.plan_renewed.1.bare": PlanRenewed(
         plan="p", previous="p-1", round="p-2", since="2024-08-17", steps=(), ends_at=AT
+    ),
+    "customer.plan_begun.1.stays": PlanBegun(
+        plan="stays",
+        round="stays-1",
+        since="2024-05-17",
+        steps=(),
+        ends_at=AT + 9,
+        at=AT,
+        after_stays=(PlannedStep("thanks", "message", None, AT + 9, ("email",), offset=2, days_valid=3),),
+    ),
+    "customer.plan_renewed.1.stays": PlanRenewed(
+        plan="stays",
+        previous="stays-1",
+        round="stays-2",
+        since="2024-08-17",
+        steps=(),
+        ends_at=AT,
+        at=AT,
+        after_stays=(PlannedStep("thanks", "message", None, AT + 9, ("email",), offset=2, days_valid=3),),
+    ),
+    "customer.steps_added.1.full": StepsAdded(
+        plan="stays",
+        round="stays-1",
+        at=AT,
+        steps=(PlannedStep("thanks-20240517", "message", AT, AT + 7, ("email",)),),
     ),
     "customer.step_skipped.1.full": StepSkipped(
         plan="611", round="611-1", step="message-1", reason="no_consent", at=AT

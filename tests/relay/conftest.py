@@ -22,7 +22,7 @@ def redis_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def amqp_url() -> Iterator[str]:
-    if not RABBITMQ.exists():
+    if RABBITMQ is None:
         absent("there is no rabbitmq-server; run `make brokers`")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, rabbitmq_running(Path(home)) as url:
         yield url

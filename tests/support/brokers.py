@@ -17,8 +17,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 REDIS = shutil.which("redis-server")
-RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-EPMD = shutil.which("epmd")
+_EPMD = shutil.which("epmd")
+_RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+RABBITMQ = _RABBITMQ if _EPMD is not None and _RABBITMQ.exists() else None
+"""RabbitMQ's program, where Erlang's port mapper is installed too."""
 
 
 def _tansu() -> str | None:
@@ -31,7 +33,7 @@ def _tansu() -> str | None:
 
 
 TANSU = _tansu()
-_SECONDS = 90
+_SECONDS = 300
 
 
 _RANDOM = random.SystemRandom()
@@ -123,6 +125,7 @@ def rabbitmq_running(home: Path) -> Iterator[str]:
         **os.environ,
         "HOME": str(home),
         "ERL_EPMD_PORT": str(mapper),
+        "ERL_CRASH_DUMP_SECONDS": "0",  # no dump in the current folder
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "RABBITMQ_NODENAME": "relations@localhost",
         "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
@@ -142,9 +145,9 @@ def rabbitmq_running(home: Path) -> Iterator[str]:
         pika.BlockingConnection(pika.URLParameters(url)).close()
         return True
 
-    assert EPMD is not None
+    assert _EPMD is not None
     with (
-        _running([EPMD, "-port", str(mapper), "-address", "127.0.0.1", "-relaxed_command_check"], home / "epmd.log"),
+        _running([_EPMD, "-port", str(mapper), "-address", "127.0.0.1", "-relaxed_command_check"], home / "epmd.log"),
         _running([str(RABBITMQ)], home / "rabbitmq.log", environment) as process,
     ):
         _wait(process, is_ready, home / "rabbitmq.log")

@@ -57,7 +57,7 @@ class Commanding:
             InvalidInput: `also` has ended the transaction, or left it broken.
         """
         execute = partial(self._executor.execute, command, connection, expected_version, also)
-        if self.log.database.observers:
+        if self.log.database.observers.of("execute"):
             with self.log.database.observed("execute", type(command).__name__) as facts:
                 receipt = execute()
                 facts.update(receipt=receipt, stream=command.stream)
@@ -103,7 +103,7 @@ class Commanding:
         return report
 
     def _execute_batch(self, part: Sequence[Command], report: BatchReport, offset: int) -> None:
-        if not self.log.database.observers:
+        if not self.log.database.observers.of("execute_many"):
             self._executor.execute_many(part, report, offset)
             return
         with self.log.database.observed("execute_many", "batch") as facts:
@@ -114,7 +114,7 @@ class Commanding:
 
     def observe(self, observer: Observer) -> None:
         """Let an observer see this engine's commands, folds and appends; see `relations.observability`."""
-        self.log.database.observers = (*self.log.database.observers, observer)
+        self.log.database.observers.add(observer)
 
     def first_changed(self, commands: Sequence[Command]) -> Command | None:
         """Return the first command whose id the log has for a different command, or None."""

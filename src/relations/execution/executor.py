@@ -343,7 +343,7 @@ class Executor:
         return self._decider.begun(Unit(writer, self.states, cached, recorded_at, self._snapshot_every))
 
     def _note_conflict(self) -> None:
-        for observer in self._database.observers:
+        for observer in self._database.observers.all:
             observer.conflicted()
 
     def _after_commit(self, *, changes_nothing: bool) -> None:

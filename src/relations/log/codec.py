@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from relations.errors import NewerLog, UndecodableEvent
-from relations.log.upcasts import UPCASTS, Upcast
+from relations.log.upcasts import UPCASTS, Upcast, unchanged
 from relations.messages import Event
 
 __all__ = ["Codec", "Topic", "decode_state", "encode_state", "marked_fields", "personal_fields", "upcasts_of"]
@@ -21,7 +21,8 @@ class Topic(NamedTuple):
     Attributes:
         event: The class.
         schema: Its newest schema.
-        decode: Decodes bytes of that schema into the class.
+        decode: Decodes bytes of a readable schema into the class.
+        readable: The newest schema, and older ones to which only fields with defaults were added.
         personal: The names of its personal fields.
         once_clear: Those of them that older versions stored unencrypted.
     """
@@ -29,6 +30,7 @@ class Topic(NamedTuple):
     event: type[Event]
     schema: int
     decode: Callable[[bytes], Event]
+    readable: range
     personal: tuple[str, ...]
     once_clear: tuple[str, ...] = ()
 
@@ -67,6 +69,13 @@ def _decoder(event: type[Event]) -> Callable[[bytes], Event]:
     return msgspec.json.Decoder(event).decode
 
 
+def _oldest_readable(schema: int, steps: Mapping[int, Upcast]) -> int:
+    """Return the oldest schema whose bodies the decoder of this one reads as they are."""
+    while steps.get(schema - 1) is unchanged:
+        schema -= 1
+    return schema
+
+
 class Codec:
     """An encoder and decoder of the bodies of a fixed set of events.
 
@@ -91,7 +100,12 @@ class Codec:
                 msg = f"{event.topic}: no upcast from schema {missing[0]}"
                 raise ValueError(msg)
             self.topics[event.topic] = Topic(
-                event, event.schema, _decoder(event), personal_fields(event), marked_fields(event, "once_clear")
+                event,
+                event.schema,
+                _decoder(event),
+                range(_oldest_readable(event.schema, steps), event.schema + 1),
+                personal_fields(event),
+                marked_fields(event, "once_clear"),
             )
         self.encode = msgspec.json.Encoder().encode
 
@@ -111,7 +125,7 @@ class Codec:
                 hint="Use the newer version of relations that wrote it",
             )
         try:
-            return known.decode(body) if schema == known.schema else self._upcast(known, topic, schema, body)
+            return known.decode(body) if schema in known.readable else self._upcast(known, topic, schema, body)
         except (
             Exception
         ) as error:  # whatever a step of an upcast raises: bytes that cannot be read stop only themselves

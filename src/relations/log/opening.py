@@ -7,10 +7,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from threading import Lock
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.util.langhelpers import coerce_kw_type
 
 from relations.errors import ForeignDatabase, InvalidInput
 
@@ -24,6 +26,15 @@ _DRIVERS = {
     "postgresql+psycopg": "postgresql+psycopg",
 }
 """The drivers that a URL may name, and the name that SQLAlchemy has for each."""
+_SQLITE_OPTIONS: dict[str, type] = {
+    "uri": bool,
+    "timeout": float,
+    "isolation_level": str,
+    "detect_types": int,
+    "check_same_thread": bool,
+    "cached_statements": int,
+}
+"""The options of Python's SQLite driver that a URL may set, as SQLAlchemy reads them."""
 
 
 def parse_url(url: str | URL) -> URL:
@@ -58,7 +69,32 @@ def parse_url(url: str | URL) -> URL:
     if "plugin" in parsed.query:
         reason = "a database URL cannot name plugins"
         raise InvalidInput(reason, code="invalid_url", field="url", hint="Leave plugin out")
+    if driver == "sqlite":
+        _check_sqlite_options(dict(parsed.query))
     return parsed.set(drivername=driver)
+
+
+def _check_sqlite_options(given: dict[str, Any]) -> None:
+    """Refuse options that the driver cannot read, or that it would silently ignore."""
+    known: dict[str, Any] = {}
+    for name, kind in _SQLITE_OPTIONS.items():
+        try:
+            coerce_kw_type(given, name, kind, dest=known)
+        except (ValueError, TypeError):
+            raise InvalidInput(
+                f"{name}={given[name]} is not an option of SQLite's driver",
+                code="invalid_url",
+                field="url",
+                hint=f"Leave {name} out, or give it another value",
+            ) from None
+    ignored = sorted(given.keys() - _SQLITE_OPTIONS.keys())
+    if ignored and not known.get("uri"):
+        raise InvalidInput(
+            f"SQLite would ignore {', '.join(map(repr, ignored))} in this database URL",
+            code="invalid_url",
+            field="url",
+            hint="Leave it out, or for an option of SQLite itself write sqlite:///file:hotel.db?mode=ro&uri=true",
+        )
 
 
 class ReadOnlyFile:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["UPCASTS", "Upcast"]
+__all__ = ["UPCASTS", "Upcast", "unchanged"]
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-def _unchanged(form: dict[str, Any]) -> dict[str, Any]:
+def unchanged(form: dict[str, Any]) -> dict[str, Any]:
     """Return a body to which the next schema only adds fields, whose defaults say what the old form meant."""
     return form
 
 
-UPCASTS: Mapping[tuple[str, int], Upcast] = {("customer.interaction_recorded", 1): _unchanged}
+UPCASTS: Mapping[tuple[str, int], Upcast] = {("customer.interaction_recorded", 1): unchanged}
 """Upcasts by topic and old schema; each leads to the next schema."""

@@ -13,7 +13,7 @@ from relations.engine import Relations
 from relations.errors import RelationsError
 from relations.extras import needed
 from relations.log.database import Database
-from relations.telemetry import Observer
+from relations.telemetry import WORKS, Observer
 from relations.version import VERSION
 
 __all__ = ["Tracing", "observe_with_tracing"]
@@ -21,17 +21,19 @@ __all__ = ["Tracing", "observe_with_tracing"]
 _STORE = {"append": "INSERT", "read": "SELECT"}
 
 
-def observe_with_tracing(engine: Relations, *, tracer_provider: Any = None) -> None:
+def observe_with_tracing(engine: Relations, *, tracer_provider: Any = None, store: bool = True) -> None:
     """Let an engine make spans.
 
     Args:
         engine: The engine.
         tracer_provider: The provider; the global one by default.
+        store: Make spans of the store as well, which doubles the cost of tracing a command. Leave them out where
+            SQLAlchemy or the driver makes its own.
 
     Raises:
         MissingExtra: The extra `otel` is not installed.
     """
-    engine.observe(Tracing(engine.log.database, tracer_provider=tracer_provider))
+    engine.observe(Tracing(engine.log.database, tracer_provider=tracer_provider, store=store))
 
 
 class Tracing(Observer):
@@ -40,12 +42,14 @@ class Tracing(Observer):
     Args:
         database: The log's database, for the attributes of its spans.
         tracer_provider: The provider; the global one by default.
+        store: Make spans of the store as well.
 
     Raises:
         MissingExtra: The extra `otel` is not installed.
     """
 
-    def __init__(self, database: Database, *, tracer_provider: Any = None) -> None:
+    def __init__(self, database: Database, *, tracer_provider: Any = None, store: bool = True) -> None:
+        self.works = WORKS if store else WORKS - _STORE.keys()
         trace = needed("opentelemetry.trace", extra="otel", purpose="Tracing")
         context = needed("opentelemetry.context", extra="otel", purpose="Tracing")
         self._attach, self._detach = context.attach, context.detach
@@ -57,21 +61,28 @@ class Tracing(Observer):
 
     def begin(self, work: str, name: str) -> Any:
         """Start a span within the current one."""
+        if self._is_sampled_out():
+            return None
         operation = _STORE.get(work)
         if operation is None:
             attributes = {f"relations.{'projection' if work in _FOLDS else 'command'}": name}
             span = self._tracer.start_span(f"{work} {name}", attributes=attributes)
             return span, self._attach(self._in_context(span))
-        if self._is_sampled_out():
-            return None
         # Nothing is within a span of the store, so it is never the current one.
         attributes = {**self._of_store[operation], "db.collection.name": name}
         return self._tracer.start_span(f"{operation} {name}", kind=self._kinds.CLIENT, attributes=attributes), None
 
     def _is_sampled_out(self) -> bool:
-        """Return whether the work around was left out by the sampler; then its parts need no spans of their own."""
+        """Return whether this process has left out the work around; then its parts need no spans of their own.
+
+        What another process has left out is for the sampler to decide.
+        """
         around = self._current()
-        return not around.is_recording() and around.get_span_context().is_valid
+        if around.is_recording():
+            return False
+        context = around.get_span_context()
+        # A span that has ended is not recording either, but has the flag.
+        return context.is_valid and not context.is_remote and not context.trace_flags.sampled
 
     def end(self, begun: Any, error: BaseException | None, facts: dict[str, Any]) -> None:
         """Add what is known now, and end the span."""

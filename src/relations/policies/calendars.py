@@ -19,12 +19,6 @@ from relations.months import month_of
 __all__ = ["LocalTime", "local_time", "time_zone", "zone_data_version"]
 
 _DATA = "tzdata"
-_QUARTER_HOUR = 900_000_000
-"""A quarter of an hour in microseconds.
-
-All offsets in use since 1972 are whole quarter hours. An instant and the start of its quarter hour therefore fall on
-the same local day.
-"""
 _DAY = 86_400_000_000
 _SECOND = 1_000_000
 
@@ -61,14 +55,13 @@ class LocalTime:
         zone: An IANA name, such as `Europe/Vienna`.
     """
 
-    __slots__ = ("_cuts", "_quarters", "_zone", "zone")
+    __slots__ = ("_cuts", "_zone", "zone")
 
     def __init__(self, zone: str) -> None:
         self.zone = zone
         self._zone = time_zone(zone)
         # Two years have some 700 of these: few enough to stay in the processor's cache.
         self._cuts: dict[int, tuple[int, int, int]] = {}
-        self._quarters: dict[int, int] = {}
 
     def moment(self, micros: int) -> datetime:
         """Return the local datetime of UTC microseconds."""
@@ -83,12 +76,12 @@ class LocalTime:
         cut, before, after = self._cuts.get(micros // _DAY) or self._cut(micros // _DAY)
         if micros < cut:
             return before
-        return after or self._of_quarter(micros // _QUARTER_HOUR)
+        return after or self.moment(micros).toordinal()
 
     def _cut(self, utc_day: int) -> tuple[int, int, int]:
         """Return when the local day changes within a UTC day, and both local days; the second is 0 if clocks move.
 
-        On such days the local day may change at any quarter hour, and sometimes back again.
+        On such days the local day may change at any second, and back again: clocks of Newfoundland went back at 00:01.
         """
         first, last = self.moment(utc_day * _DAY), self.moment((utc_day + 1) * _DAY - 1)
         if first.utcoffset() == last.utcoffset():
@@ -98,12 +91,6 @@ class LocalTime:
         else:
             found = utc_day * _DAY, 0, 0
         self._cuts[utc_day] = found
-        return found
-
-    def _of_quarter(self, quarter: int) -> int:
-        found = self._quarters.get(quarter)
-        if found is None:
-            found = self._quarters[quarter] = self.moment(quarter * _QUARTER_HOUR).toordinal()
         return found
 
     def start(self, day: date) -> int:

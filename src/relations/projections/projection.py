@@ -55,8 +55,21 @@ class Tally(Row, gc=False):
     """A row of counts that add up. Fields outside of the key are `int` and 0 by default; all zeros is no row."""
 
 
+class _Table(dict[Key, Any]):
+    """The rows of one class by key. Asked for a key that is missing, it creates the row with its defaults."""
+
+    __slots__ = ("_row",)
+
+    def __init__(self, row: type[Row]) -> None:
+        self._row = row
+
+    def __missing__(self, key: Key) -> Any:
+        found = self[key] = self._row(*key)
+        return found
+
+
 class Rows:
-    """The rows that folds work on: a table is a dictionary from key to row.
+    """The rows that folds work on: a table is a dictionary from key to row, which creates a row that is missing.
 
     Attributes:
         local: The business's own days and months.
@@ -66,7 +79,7 @@ class Rows:
 
     def __init__(self, tables: Iterable[type[Row]], local: LocalTime) -> None:
         self.local = local
-        self.tables: dict[type[Row], dict[Key, Any]] = {table: {} for table in tables}
+        self.tables: dict[type[Row], dict[Key, Any]] = {table: _Table(table) for table in tables}
 
     def get(self, table: type[R], *key: Any) -> R | None:
         """Return the row with this key, or None."""
@@ -75,10 +88,7 @@ class Rows:
 
     def need(self, table: type[R], *key: Any) -> R:
         """Return the row with this key; create it with its defaults if it is missing."""
-        rows = self.tables[table]
-        row: R | None = rows.get(key)
-        if row is None:
-            row = rows[key] = table(*key)
+        row: R = self.tables[table][key]
         return row
 
     def drop(self, table: type[Row], *key: Any) -> None:

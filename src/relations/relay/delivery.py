@@ -52,10 +52,12 @@ class Target(Protocol):
     Attributes:
         name: What it is called in messages for people; without secrets.
         lanes: How many threads may send at once. Messages of one customer are always sent by one thread, in order.
+        at_once: How many messages one call of `send` gets at most. Between two calls the relay can be stopped.
     """
 
     name: str
     lanes: int
+    at_once: int
 
     def send(self, messages: Sequence[Message]) -> None:
         """Deliver messages in order, and return when the target has acknowledged all of them.

@@ -204,9 +204,11 @@ class Relay:
         left, attempt = list(messages), 0
         while left and not self._stopped.is_set():
             attempt += 1
-            failure = self._attempt(left)
+            failure = self._attempt(left[: self.target.at_once])
             if failure is None:
-                return ()
+                del left[: self.target.at_once]
+                attempt = 0
+                continue
             if failure.delivered:
                 del left[: failure.delivered]
                 attempt = 1

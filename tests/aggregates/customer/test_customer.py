@@ -455,8 +455,8 @@ def test_a_language_has_one_spelling(sent: str, kept: str) -> None:
 
 
 def test_every_event_and_command_belongs_to_the_aggregate() -> None:
-    assert len(AGGREGATE.events) == 43
-    assert len({event.topic for event in AGGREGATE.events}) == 43
+    assert len(AGGREGATE.events) == 44
+    assert len({event.topic for event in AGGREGATE.events}) == 44
     assert len(AGGREGATE.commands) == 43
     assert AGGREGATE.customer(AGGREGATE.decider.initial, purchase()) == "c1"
 

@@ -168,3 +168,21 @@ def test_xes_events_carry_their_traces_attributes(tmp_path: Path) -> None:
         (2, {"case:concept:name": "c1", "concept:name": "Close"}, None),
         (3, {"case:concept:name": "empty"}, "case_without_events"),
     ]
+
+
+def test_xes_lists_keep_every_value_of_a_key(tmp_path: Path) -> None:
+    # IEEE 1849: the attributes in a list need no unique keys.
+    log = """<log><trace><string key="concept:name" value="c1"/>
+      <list key="seen"><values><string key="by" value="Ann"/><string key="by" value="Bo"/></values></list>
+      <event><list key="tags"><values><string key="tag" value="red"/><string key="tag" value="blue"/>
+        <string key="tag" value="green"/></values></list></event></trace></log>"""
+    ((_, raw, problem),) = read(Source(format="xes"), written(tmp_path, log))
+    assert problem is None
+    assert raw == {
+        "case:concept:name": "c1",
+        "case:seen.by": "Ann",
+        "case:seen.by[2]": "Bo",
+        "tags.tag": "red",
+        "tags.tag[2]": "blue",
+        "tags.tag[3]": "green",
+    }

@@ -16,10 +16,11 @@ from typing import NamedTuple
 
 import pytest
 
+from relations.aggregates.customer import PlanBegun, RecordInteraction
 from relations.aggregates.goal import SetGoal
 from relations.engine import Relations
 from relations.exchange.importing import import_file
-from relations.policies import Policy, ServiceLevels
+from relations.policies import Care, Policy, ServiceLevels
 from relations.policies.complaints.service_levels import ServiceLevel
 from relations.projections.repair.view import StepTime
 
@@ -166,7 +167,8 @@ def replayed(
     folder = tmp_path_factory.mktemp("help-desk")
     levels = {name: ServiceLevel(acknowledge=answer, resolve=resolve) for name, (answer, resolve) in PROMISES.items()}
     with Relations.open(f"sqlite:///{folder / 'desk.db'}", durability="off") as relations:
-        relations.adopt(Policy(service_levels=ServiceLevels(**levels)), from_beginning=True)
+        care = Care(plans=("after_complaint",), quiet_days=0, consent_purpose=None)
+        relations.adopt(Policy(service_levels=ServiceLevels(**levels), care=care), from_beginning=True)
         report = import_file(
             relations,
             str(mapping_by_level(folder)),
@@ -313,3 +315,69 @@ def test_goals_over_the_help_desk_are_judged_by_a_plain_reading(
         assert found.light in ("green", "red")
     assert figures["complaints"].light == figures["open_cases"].light == "green"
     assert met > missed > 0
+
+
+# --- care over it ---------------------------------------------------------------------------------------------------
+
+CARE_STEPS = {"call": 3, "message": 21, "long-call": 60}
+"""The steps of the plan `after_complaint` by day; each can be done for a week."""
+WEEK = timedelta(days=7)
+
+
+def care_begins(told: dict[str, list[Told]]) -> list[tuple[str, int, date]]:
+    """Return each customer's rounds of care, read plainly: the customer, the round's number, and its first day.
+
+    A resolution begins a round unless one is in progress on the next day. A case that is resolved again is reopened by
+    that, so it is a resolution too.
+    """
+    resolved: dict[str, set[date]] = defaultdict(set)
+    for events in told.values():
+        days = {event.at.astimezone(UTC).date() for event in events if event.activity == "Resolve ticket"}
+        resolved[events[0].customer] |= days
+    found = []
+    for customer, days in resolved.items():
+        number, over = 0, date.min
+        for day in sorted(days):
+            if day + timedelta(days=1) >= over and day < END.date():
+                number, over = number + 1, day + timedelta(days=CARE_STEPS["long-call"]) + WEEK
+                found.append((customer, number, day))
+    return found
+
+
+def test_care_after_the_help_desks_cases_is_that_of_a_plain_reading(
+    replayed: tuple[Relations, Path], told: dict[str, list[Told]]
+) -> None:
+    """The customers with an even number are called, and every third round has its message."""
+    relations, _ = replayed
+    relations.advance_time(END)
+    expected: Counter[tuple[str, str]] = Counter()
+    calls, rounds = [], care_begins(told)
+    begun = {
+        (each.customer, int(each.event.round.rpartition("-")[2]), date.fromisoformat(each.event.since))
+        for each in relations.events()
+        if isinstance(each.event, PlanBegun)
+    }
+    assert begun == {(customer.replace("Value ", "hd-"), number, since) for customer, number, since in rounds}
+    for place, (customer, number, since) in enumerate(rounds):
+        for step, day in CARE_STEPS.items():
+            due = datetime(since.year, since.month, since.day, 12, tzinfo=UTC) + timedelta(days=day)
+            is_even = int(customer.removeprefix("Value ")) % 2 == 0
+            if due < END and {"call": is_even, "message": place % 3 == 0}.get(step, False):
+                expected[step, "done"] += 1
+                calls.append(
+                    RecordInteraction(
+                        customer=customer.replace("Value ", "hd-"), interaction=f"care-{number}-{step}",
+                        channel="email" if step == "message" else "phone", kind="care", direction="outbound",
+                        regarding=f"care after_complaint-{number} {step}", occurred_at=due,
+                    )
+                )  # fmt: skip
+            else:
+                expected[step, "lapsed"] += due.replace(hour=0) + WEEK <= END
+    report = relations.execute_many(calls)
+    assert not report.rejections
+    kept = {each.what: each for each in relations.views.care.kept("after_complaint") if each.plan}
+    for step, what in (("call", "short_call"), ("message", "message"), ("long-call", "long_call")):
+        assert (kept[what].done, kept[what].lapsed) == (expected[step, "done"], expected[step, "lapsed"]), step
+    assert expected["call", "done"] > 50
+    assert expected["message", "lapsed"] > expected["message", "done"] > 50
+    assert kept[""].kept == len(calls) / (len(calls) + sum(expected[step, "lapsed"] for step in CARE_STEPS))

@@ -10,7 +10,7 @@ import os
 import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from relations.aggregates.complaint import FileComplaint
-from relations.aggregates.customer import RecordPurchase, RefundPurchase
-from relations.aggregates.goal import SetGoal
+from relations.aggregates.customer import RecordInteraction, RecordPurchase, RefundPurchase
+from relations.aggregates.goal import CompleteGoalImprovement, RaiseGoalImprovement, ReviewGoal, SetGoal
 from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.exchange.files.sources import open_source
@@ -27,7 +27,7 @@ from relations.exchange.importing import import_file
 from relations.exchange.mapping.model import load_mapping
 from relations.exchange.mapping.transform import Transform
 from relations.messages import Command
-from relations.policies import Policy
+from relations.policies import Care, Policy
 from relations.policies.calendars import local_time
 
 RETAIL_PREFIX = {5_000: 3, 20_000: 20}
@@ -257,6 +257,110 @@ def test_goals_over_online_retail_are_judged_by_a_plain_reading(data_dir: Path, 
         ]
         assert len(series) == 13
         assert sum(back.values()) > 0
+
+
+def test_care_over_online_retail_is_that_of_a_plain_reading(data_dir: Path, tmp_path: Path) -> None:
+    """A hundredth of the customers are in the plan 611. From July on, every second one of them is contacted."""
+    part, first, end = tmp_path / "part.csv", dict[str, date](), datetime(2012, 1, 1, tzinfo=UTC)
+    bought: Counter[str] = Counter()
+    with part.open("w", encoding="utf-8", newline="") as out:
+        writer = None
+        for line in retail_lines(data_dir):
+            if not line["CustomerID"] or float(line["CustomerID"]) % 100 or int(line["Quantity"]) < 0:
+                continue
+            if writer is None:
+                writer = csv.DictWriter(out, list(line))
+                writer.writeheader()
+            writer.writerow(line)
+            first.setdefault(str(int(float(line["CustomerID"]))), date.fromisoformat(line["InvoiceDate"][:10]))
+            worth = (int(line["Quantity"]) * Decimal(line["UnitPrice"]) * 100).quantize(Decimal(1), ROUND_HALF_UP)
+            bought[line["InvoiceDate"][:7]] += int(worth)
+    steps = {"message-1": 8, "message-2": 22, "message-3": 38, "short-call": 45, "message-4": 52, "message-5": 68,
+             "message-6": 82, "long-call": 90}  # fmt: skip
+    done: Counter[str] = Counter()
+    lapsed: Counter[str] = Counter()
+    contacts = []
+    for customer, day in first.items():
+        number, since, begins = 1, day, day + timedelta(days=1)
+        while begins <= end.date():
+            for step, after in steps.items():
+                due = since + timedelta(days=after)
+                if due >= date(2011, 7, 1) and due < end.date() and int(customer) % 200 == 0:
+                    done[f"{due:%Y-%m}"] += 1
+                    contacts.append(
+                        RecordInteraction(
+                            customer=customer, interaction=f"{number}-{step}", direction="outbound", kind="care",
+                            channel="phone" if step.endswith("call") else "email",
+                            regarding=f"care 611-{number} {step}",
+                            occurred_at=datetime(due.year, due.month, due.day, 12, tzinfo=UTC),
+                        )
+                    )  # fmt: skip
+                else:
+                    lapsed[f"{due:%Y-%m}"] += due + timedelta(days=7) <= end.date()
+            following = three_months_after(since)
+            begins = max(since + timedelta(days=97), following)
+            number, since = number + 1, following
+    care = Care(plans=("611",), quiet_days=0, consent_purpose=None)
+    with Relations.open("sqlite://", clock=lambda: end) as relations:
+        relations.adopt(Policy(currency="GBP", zone="Europe/London", care=care), from_beginning=True)
+        assert import_file(relations, "online_retail", part).refused == 0
+        assert not relations.advance_time(end).rejections
+        assert not relations.execute_many(contacts).rejections
+        months = {each.month: (each.done, each.lapsed) for each in relations.views.care.kept_months()}
+        assert months == {name: (done[name], lapsed[name]) for name in sorted({*+done, *+lapsed})}
+        assert sum(done.values()) == len(contacts) > 100
+
+        improved = datetime(2011, 6, 30, tzinfo=UTC)
+        for indicator, target in (("care_kept", "0.4"), ("revenue", "100000")):
+            goal: dict[str, Any] = {"goal": indicator, "occurred_at": improved}
+            relations.execute(
+                SetGoal(
+                    indicator=indicator, target=Decimal(target), starts=date(2011, 7, 1), ends=date(2012, 1, 1), **goal
+                )
+            )
+            relations.execute(ReviewGoal(finding="nobody calls", decision="call every second customer", **goal))
+            relations.execute(RaiseGoalImprovement(improvement="calls", what="call", **goal))
+            relations.execute(CompleteGoalImprovement(improvement="calls", **goal))
+            effect = relations.views.board.effect(indicator, "calls")
+            relations.execute(effect.command(end))
+            (recorded,) = relations.views.board.goal(indicator).improvements
+            assert recorded.effect == pytest.approx((effect.after.value or 0) - (effect.before.value or 0))
+            spans = (
+                (("2011-03", "2011-04", "2011-05"), effect.before),
+                (("2011-07", "2011-08", "2011-09"), effect.after),
+            )
+            for names, side in spans:
+                assert side.since == names[0]
+                if indicator == "revenue":
+                    assert side.value == pytest.approx(sum(bought[name] for name in names) / 3 / 100)
+                    continue
+                count = sum(done[name] + lapsed[name] for name in names)
+                share = sum(done[name] for name in names) / count
+                assert side.value == pytest.approx(share)
+                assert side.n == count
+                assert (side.low, side.high) == pytest.approx(wilson_by_hand(share, count))
+        figure, *_ = relations.views.board.figures(month="2011-09", indicators=["care_kept"])
+        share = done["2011-09"] / (done["2011-09"] + lapsed["2011-09"])
+        assert figure.month.value == pytest.approx(share)
+        assert figure.light == ("green" if share >= 0.4 else "red")
+
+
+def three_months_after(day: date) -> date:
+    """Return the same day three months later, or the last one of that month."""
+    year, month = day.year + (day.month + 2) // 12, (day.month + 2) % 12 + 1
+    for last in (day.day, 30, 29, 28):
+        try:
+            return date(year, month, min(day.day, last))
+        except ValueError:
+            continue
+    raise AssertionError
+
+
+def wilson_by_hand(share: float, count: int) -> tuple[float, float]:
+    z = 1.959963984540054
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * (share * (1 - share) / count + z * z / (4 * count * count)) ** 0.5
+    return middle - half, middle + half
 
 
 # --- the help desk --------------------------------------------------------------------------------------------------

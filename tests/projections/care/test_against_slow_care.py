@@ -48,7 +48,9 @@ class Action(NamedTuple):
 actions = st.builds(
     Action,
     st.integers(1, HOURS),
-    st.sampled_from(("contact", "contact", "contact", "skip", "end", "begin", "withdraw", "give", "merge", "erase")),
+    st.sampled_from(
+        ("contact", "contact", "contact", "stay", "stay", "skip", "end", "begin", "withdraw", "give", "merge", "erase")
+    ),
     st.sampled_from("abc"),
     st.sampled_from((1, 1, 1, 2)),
     st.integers(0, 2),
@@ -62,9 +64,12 @@ def plans(draw: st.DrawFn) -> CarePlan:
                  days_valid=draw(st.integers(1, 8)))
         for n in range(draw(st.integers(1, 3)))
     )  # fmt: skip
+    after = CareStep(
+        id="t", what="message", day=draw(st.integers(0, 30)), on="stay_end", days_valid=draw(st.integers(1, 8))
+    )
     for months in draw(st.permutations([1, 2, None])):
         try:
-            return CarePlan(id="p", repeats_months=months, steps=steps)
+            return CarePlan(id="p", repeats_months=months, steps=steps if months is None else (*steps, after))
         except InvalidInput:
             continue
     raise AssertionError
@@ -77,8 +82,12 @@ def at(hour: float) -> datetime:
 def command(engine: Relations, number: int, action: Action, merged: set[str]) -> Command | None:
     """Return the command of an action; None if it makes no sense now. Only `c` speaks of consent: it never merges."""
     common: dict[str, Any] = {"customer": action.customer, "occurred_at": at(action.hour)}
-    rounds = [each.round for each in engine.views.care.plans(action.customer)]
-    about = rounds[-min(action.back, len(rounds))] if rounds else "p-1", f"s{action.step}"
+    rounds = engine.views.care.plans(action.customer)
+    round_ = rounds[-min(action.back, len(rounds))] if rounds else None
+    # Every third contact is about the last step that a stay added, if there is one.
+    stays = [each.step for each in ([] if round_ is None else round_.steps) if each.step.startswith("t-")]
+    step = stays[-1] if stays and number % 3 == 0 else f"s{action.step}"
+    about = "p-1" if round_ is None else round_.round, step
     match action.what:
         case _ if action.customer in merged and action.what != "merge":
             return None
@@ -87,6 +96,8 @@ def command(engine: Relations, number: int, action: Action, merged: set[str]) ->
                 interaction=f"i{number}", channel="email" if action.step != 1 else "phone", kind="message",
                 direction="outbound", regarding=f"care {about[0]} {about[1]}", **common,
             )  # fmt: skip
+        case "stay":
+            return RecordInteraction(interaction=f"i{number}", channel="on_site", kind="check_out", **common)
         case "skip":
             return SkipStep(round=about[0], step=about[1], reason="travelling", **common)
         case "end":
@@ -161,6 +172,7 @@ def test_any_history_of_care_is_as_a_slow_count_has_it(
             SEEN.update(f"{count} {name}" for (_, name), count in slow.outcomes.items() if count)
             due = {(each.customer, each.round, each.step) for each in engine.views.care.due(as_of=end)}
             assert due == slow.due(end)
+            SEEN["after a stay"] += sum(name.startswith("t-") for each in slow.rounds for name in each.steps)
             for each in slow.rounds:
                 (known,) = [
                     one
@@ -179,5 +191,5 @@ def test_any_history_of_care_is_as_a_slow_count_has_it(
 
 
 def test_such_histories_had_everything() -> None:
-    for what in ("RecordInteraction", "rounds"):
+    for what in ("RecordInteraction", "rounds", "after a stay"):
         assert SEEN[what], what

@@ -20,23 +20,37 @@ from relations.commands import (
     AnswerOffer,
     BeginPlan,
     CorrectProfile,
+    EndContract,
     EndPlan,
     EraseCustomer,
     FileComplaint,
     MergeCustomer,
     NoteCulture,
+    OpenOpportunity,
     RecordInteraction,
     RecordPurchase,
     RefundPurchase,
     RegisterCustomer,
+    RenewContract,
     SendOffer,
     SkipStep,
     UnmergeCustomer,
+    WinOpportunity,
     WithdrawConsent,
 )
-from relations.errors import CommandRefused
+from relations.errors import CommandRefused, InvalidInput
 from relations.messages import Money, to_micros
-from relations.policies import CARE_PLANS, Care, CarePlan, CareStep, Condition, Festival, Policy, festivals
+from relations.policies import (
+    CARE_PLANS,
+    Care,
+    CarePlan,
+    CareStep,
+    CareTemplate,
+    Condition,
+    Festival,
+    Policy,
+    festivals,
+)
 from relations.projections.agenda import PROJECTION as AGENDA
 from relations.projections.care import PROJECTION
 from relations.testing.laws import check_laws
@@ -306,6 +320,37 @@ def test_an_accepted_offer_and_the_end_of_a_stay_begin_plans(database_url: str) 
         }
 
 
+def test_a_contract_begins_a_plan_on_its_first_day_once(database_url: str) -> None:
+    step = CareStep(id="training", what="training", day=2)
+    onboarding = CarePlan(id="onboarding", begins="contract", steps=(step,))
+    with opened(database_url, onboarding) as engine:
+        for customer, won, starts in (("a", 5, 30), ("b", 20, 10), ("c", 5, 30), ("d", 5, 30), ("e", 5, 90)):
+            engine.execute(RegisterCustomer(customer=customer, occurred_at=START))
+            about = {"opportunity": f"o-{customer}"}
+            engine.execute(OpenOpportunity(customer=customer, what="meetings", occurred_at=day(1), **about))
+            engine.execute(
+                WinOpportunity(
+                    contract=f"k-{customer}", amount=Money(900, "EUR"), starts=day(starts).date(),
+                    ends=day(starts + 20).date(), occurred_at=day(won), **about,
+                )
+            )  # fmt: skip
+        engine.execute(RenewContract(opportunity="o-a", ends=day(80).date(), occurred_at=day(45)))
+        engine.execute(EndContract(opportunity="o-c", occurred_at=day(29)))
+        engine.execute(EraseCustomer(customer="d", occurred_at=day(29)))
+        engine.execute(MergeCustomer(customer="b", into="a", occurred_at=day(22)))
+        engine.advance_time(day(70))
+        assert {name: begun(engine, name) for name in "abcde"} == {
+            # The survivor has both contracts.
+            "a": [("onboarding", "2024-01-30", "contract"), ("onboarding", "2024-02-09", "contract")],
+            "b": [],
+            "c": [],
+            "d": [],
+            "e": [],
+        }
+        engine.advance_time(day(92))
+        assert begun(engine, "e") == [("onboarding", "2024-04-09", "contract")]
+
+
 def test_conditions_may_ask_for_what_other_views_know(database_url: str) -> None:
     step = CareStep(id="call", what="short_call", day=2)
     grown = CarePlan(
@@ -419,6 +464,86 @@ def test_chinese_new_year_comes_from_the_extra(database_url: str) -> None:
     ]  # fmt: skip
 
 
+STAYS = CarePlan(
+    id="stays",
+    begins="registered",
+    repeats_months=12,
+    steps=(
+        CareStep(id="hello", what="message", day=3),
+        CareStep(id="thanks", what="message", day=2, on="stay_end", days_valid=5, owner_role="host"),
+        CareStep(id="ask", what="short_call", day=10, on="stay_end"),
+    ),
+)
+
+
+def stay(customer: str, at: float) -> RecordInteraction:
+    return RecordInteraction(
+        customer=customer, interaction=f"out-{at}", channel="on_site", kind="check_out", occurred_at=day(at)
+    )
+
+
+def steps_of(engine: Relations, customer: str, number: int = 1) -> dict[str, tuple[float, float]]:
+    """Return the steps of a round, with the days from which and until which they can be done."""
+    steps = engine.load("customer", customer).rounds[f"stays-{number}"].steps
+    count = to_micros(day(1)) - to_micros(day(0))
+    return {each.step: tuple((at - to_micros(day(0))) / count for at in (each.due_at, each.until)) for each in steps}
+
+
+def test_each_end_of_a_stay_adds_its_steps_to_the_round_in_which_they_are_due(database_url: str) -> None:
+    with opened(database_url, STAYS) as engine:
+        buyers(engine, "c")
+        engine.execute(stay("c", 0.4))
+        engine.advance_time(day(1))
+        first = {"hello": (3, 10), "thanks-20240110": (2, 7), "ask-20240110": (10, 17)}
+        assert steps_of(engine, "c") == first
+        added = engine.execute(stay("c", 50.5)).events[-1]
+        assert (added.topic, added.occurred_at) == ("customer.steps_added", to_micros(day(50.5)))
+        # Another stay that ends on the same day, and the same record again, add nothing.
+        assert len(engine.execute(stay("c", 50.8)).events) == 1
+        assert engine.execute(stay("c", 50.5)).events == ()
+        assert steps_of(engine, "c") == first | {"thanks-20240229": (52, 57), "ask-20240229": (60, 67)}
+        assert due(engine, 53)[-1] == ("c", "stays-1 thanks-20240229", day(52))
+        engine.execute(contact("c", "stays-1 thanks-20240229", 53))
+        # The year ends on day 366. What is due later belongs to the next round.
+        engine.execute(stay("c", 360))
+        engine.advance_time(day(380))
+        assert steps_of(engine, "c")["thanks-20250104"] == (362, 366)
+        assert "ask-20250104" not in steps_of(engine, "c")
+        assert steps_of(engine, "c", 2) == {"hello": (369, 376), "ask-20250104": (370, 377)}
+        kept = engine.views.care.kept("stays")[0]
+        assert (kept.done, kept.lapsed) == (1, 7)
+
+
+def test_the_steps_after_a_stay_have_words_and_end_with_an_erasure(database_url: str) -> None:
+    with opened(database_url, STAYS.model_copy(update={"steps": with_words(STAYS)})) as engine:
+        buyers(engine, "c", name="Ada", email="ada@example.org", language="de")
+        engine.advance_time(day(1))
+        engine.execute(stay("c", 20.5))
+        found = engine.views.care.due(as_of=day(23))
+        assert [(each.step, each.text, each.address) for each in found] == [
+            ("thanks-20240130", "Danke, Ada!", "ada@example.org")
+        ]
+        engine.execute(EraseCustomer(customer="c", occurred_at=day(24)))
+        engine.execute(stay("c", 25))
+        assert engine.views.care.due(as_of=day(28)) == []
+
+
+def with_words(plan: CarePlan) -> tuple[CareStep, ...]:
+    return tuple(
+        step.model_copy(update={"templates": (CareTemplate(text="Danke, {name}!"),)}) if step.id == "thanks" else step
+        for step in plan.steps
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [({"day": -1}, "nobody knows that day before"), ({"day": 1}, "must repeat")],
+)
+def test_a_step_after_a_stay_needs_a_plan_that_repeats_and_a_day_after_it(fields: Any, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        CarePlan(id="p", steps=(CareStep(id="s", what="message", on="stay_end", **fields),))
+
+
 # --- people with several ids, and erased ones -----------------------------------------------------------------------
 
 
@@ -508,7 +633,7 @@ def advance(url: str, to: float) -> int:
 
 
 def test_the_rows_of_care_keep_the_laws(database_url: str) -> None:
-    policy = Policy(care=Care(plans=("611", "birthday"), quiet_days=0))
+    policy = Policy(care=Care(plans=("611", "birthday", STAYS), quiet_days=0))
     history: list[Any] = [
         AdoptPolicy(policy=policy, from_beginning=True, occurred_at=START),
         RegisterCustomer(customer="c", birthday="1980-02-29", occurred_at=START),
@@ -520,6 +645,9 @@ def test_the_rows_of_care_keep_the_laws(database_url: str) -> None:
         SkipStep(customer="d", round="611-1", step="message-1", reason="asked", occurred_at=day(9)),
         *advances("c", 29, 45, 97),
         *advances("d", 29),
+        BeginPlan(customer="c", plan="stays", occurred_at=day(2)),
+        RecordInteraction(customer="c", interaction="out", channel="on_site", kind="check_out", occurred_at=day(10)),
+        contact("c", f"stays-1 thanks-{day(10):%Y%m%d}", 12),
         contact("c", "611-1 message-2", 24),
         MergeCustomer(customer="d", into="c", occurred_at=day(30)),
         EndPlan(customer="c", plan="611", reason="asked", occurred_at=day(99)),

@@ -294,6 +294,28 @@ def test_what_is_owed_is_known_to_the_microsecond(relations: Relations) -> None:
     assert seen[0] == 0 < seen[1] == seen[2] < seen[3]
 
 
+def test_nobody_is_folded_for_a_moment_after_which_nothing_happened_on_that_day(
+    relations: Relations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buy(relations, "ada", "p", 100, 1 + 8 / 24)
+    buy(relations, "bo", "q", 50, 1 + 13 / 24)
+    buy(relations, "ada", "r", 10, 3)
+    view = relations.views.loyalty
+    folded: list[str] = []
+    fold = view._fold_customer
+
+    def counting(projections: Any, customer: str, until: int | None) -> Any:
+        folded.append(customer)
+        return fold(projections, customer, until)
+
+    monkeypatch.setattr(view, "_fold_customer", counting)
+    assert view.liability(as_of=after(1 + 13 / 24)).points == 150
+    assert view.breakage(as_of=after(1 + 13 / 24)).months[0].open == 150
+    assert folded == []
+    assert view.liability(as_of=after(1 + 12 / 24)).points == 100
+    assert folded == ["ada"]
+
+
 def test_a_merged_id_answers_for_the_surviving_account_and_before_the_merge_for_itself(relations: Relations) -> None:
     for customer in ("ada", "bo"):
         buy(relations, customer, "p", 100, 1)

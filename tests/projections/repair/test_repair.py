@@ -267,8 +267,8 @@ def test_rows_do_not_depend_on_the_order_of_recording(history: History, chance: 
 def test_folding_a_prefix_storing_it_and_going_on_is_folding_the_whole(history: History, cut: int) -> None:
     rows = folded(history.facts[:cut])
     stored = msgspec.json.decode(canonical(rows), type=tuple[list[Case], list[Patron]])
-    rows.tables[Case] = {(row.customer, row.complaint): row for row in stored[0]}
-    rows.tables[Patron] = {(row.customer,): row for row in stored[1]}
+    rows.tables[Case].update({(row.customer, row.complaint): row for row in stored[0]})
+    rows.tables[Patron].update({(row.customer,): row for row in stored[1]})
     assert canonical(folded(history.facts[cut:], rows)) == canonical(folded(history.facts))
 
 

@@ -155,7 +155,7 @@ def test_rows_do_not_depend_on_the_order_of_recording(facts: Facts, chance: rand
 def test_folding_a_prefix_storing_it_and_going_on_is_folding_the_whole(facts: Facts, cut: int) -> None:
     rows = folded(facts[:cut])
     stored = msgspec.json.decode(canonical(rows), type=list[Patronage])
-    rows.tables[Patronage] = {(row.customer,): row for row in stored}
+    rows.tables[Patronage].update({(row.customer,): row for row in stored})
     assert canonical(folded(facts[cut:], rows)) == canonical(folded(facts))
 
 

@@ -547,6 +547,7 @@ class PlanBegun(Event, frozen=True):
         ends_at: The time at which the round ends, UTC microseconds: it is then renewed, or the plan ends.
         because: The trigger.
         owner: The staff member who is responsible, by the host's id.
+        after_stays: The steps to add after each end of a stay, as long as they are due before their `until`.
     """
 
     topic: ClassVar[str] = "customer.plan_begun"
@@ -558,6 +559,7 @@ class PlanBegun(Event, frozen=True):
     because: str = "by_hand"
     owner: str | None = None
     at: int = 0
+    after_stays: tuple[PlannedStep, ...] = ()
 
 
 class PlanRenewed(Event, frozen=True):
@@ -571,6 +573,7 @@ class PlanRenewed(Event, frozen=True):
         steps: Its steps.
         ends_at: The time at which it ends, UTC microseconds.
         owner: The staff member who is responsible, by the host's id.
+        after_stays: The steps to add after each end of a stay, as long as they are due before their `until`.
     """
 
     topic: ClassVar[str] = "customer.plan_renewed"
@@ -581,6 +584,23 @@ class PlanRenewed(Event, frozen=True):
     steps: tuple[PlannedStep, ...]
     ends_at: int
     owner: str | None = None
+    at: int = 0
+    after_stays: tuple[PlannedStep, ...] = ()
+
+
+class StepsAdded(Event, frozen=True):
+    """A stay of the customer ended, and steps of a round in progress became due after it.
+
+    Attributes:
+        plan: The plan's id.
+        round: The id of the round.
+        steps: The steps, with their dates.
+    """
+
+    topic: ClassVar[str] = "customer.steps_added"
+    plan: str
+    round: str
+    steps: tuple[PlannedStep, ...]
     at: int = 0
 
 

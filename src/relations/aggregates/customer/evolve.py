@@ -38,6 +38,7 @@ from relations.aggregates.customer.events import (
     RefundReversed,
     SentimentScored,
     StepLapsed,
+    StepsAdded,
     StepSkipped,
     TraitDropped,
     TraitNoted,
@@ -275,7 +276,9 @@ def _acquisition_cost_cancelled(state: Customer, event: AcquisitionCostCancelled
 
 
 def _plan_begun(state: Customer, event: PlanBegun | PlanRenewed) -> Customer:
-    began = RoundState(event.plan, event.since, event.steps, event.at, event.ends_at, event.owner)
+    began = RoundState(
+        event.plan, event.since, event.steps, event.at, event.ends_at, event.owner, after_stays=event.after_stays
+    )
     if isinstance(event, PlanRenewed):
         state = _with_round(state, event.previous, ended_at=event.at)
     return _replace(state, rounds=with_item(state.rounds, event.round, began))
@@ -284,6 +287,11 @@ def _plan_begun(state: Customer, event: PlanBegun | PlanRenewed) -> Customer:
 def _step_over(state: Customer, event: StepLapsed | StepSkipped) -> Customer:
     known = state.rounds.get(event.round)
     return state if known is None else _with_round(state, event.round, over=(*known.over, event.step))
+
+
+def _steps_added(state: Customer, event: StepsAdded) -> Customer:
+    known = state.rounds.get(event.round)
+    return state if known is None else _with_round(state, event.round, steps=(*known.steps, *event.steps))
 
 
 def _plan_ended(state: Customer, event: PlanEnded) -> Customer:
@@ -373,6 +381,7 @@ _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     OfferAnswered: _offer_answered,
     PlanBegun: _plan_begun,
     PlanRenewed: _plan_begun,
+    StepsAdded: _steps_added,
     StepLapsed: _step_over,
     StepSkipped: _step_over,
     PlanEnded: _plan_ended,

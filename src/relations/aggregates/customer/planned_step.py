@@ -14,13 +14,13 @@ class PlannedStep(msgspec.Struct, frozen=True, array_like=True, gc=False):
         step: Its id within the round.
         what: The kind of contact.
         due_at: The time from which it is due, UTC microseconds. None: it is due on the customer's birthday, which is
-            sealed.
+            sealed, or after an end of a stay that is not known yet.
         until: The time at which it lapses, UTC microseconds.
         channels: The channels that suit it, the best first.
         minutes: How long it should take.
         sells: True if it tries to sell something.
         role: The role that should do it.
-        offset: The days from the birthday to its due date, if it is due on one.
+        offset: The days from the birthday or the end of the stay to its due date, if it has none yet.
         days_valid: The days on which it can then be done.
     """
 

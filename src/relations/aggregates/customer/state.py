@@ -111,6 +111,7 @@ class RoundState(msgspec.Struct, frozen=True, gc=False):
         done: The steps that were done in time.
         over: The steps that lapsed or were skipped.
         ended_at: The time at which it ended; None while it is in progress.
+        after_stays: The steps to add after each end of a stay.
     """
 
     plan: str
@@ -122,6 +123,7 @@ class RoundState(msgspec.Struct, frozen=True, gc=False):
     done: tuple[str, ...] = ()
     over: tuple[str, ...] = ()
     ended_at: int | None = None
+    after_stays: tuple[PlannedStep, ...] = ()
 
     def step(self, name: str) -> PlannedStep | None:
         """Return the step with an id; None if there is none."""

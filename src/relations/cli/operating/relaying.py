@@ -124,7 +124,7 @@ def relay_command(
         ) as relay:
             if not once:
                 screen.say(f"Sending the events of {engine.log.database.name} to {target.name}. Stop with Ctrl-C.")
-            with stopped_by_signals(relay.stop):
+            with stopped_by_signals(relay.stop, safe=safe):
                 report = relay.run(once=once)
         if to != "stdout":
             screen.result(report, lambda screen: _say_report(screen, relay.name, report))

@@ -26,6 +26,7 @@ __all__ = [
     "limited",
     "nul_problem",
     "one_line",
+    "put",
     "readable",
     "rows_of_objects",
     "too_long",
@@ -214,6 +215,18 @@ def too_many_columns(raw: Raw, limits: Limits) -> InvalidInput | None:
     return InvalidInput(
         f"the object has {len(raw)} fields, more than the {limits.columns} that are read", code="too_many_columns"
     )
+
+
+# --- elements -------------------------------------------------------------------------------------------------------
+
+
+def put(raw: Raw, name: str, value: str) -> None:
+    """Add a value under its name, or where that is taken under the next number of it: `note`, `note[2]`."""
+    free, count = name, 1
+    while free in raw:
+        count += 1
+        free = f"{name}[{count}]"
+    raw[free] = value
 
 
 # --- objects --------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import BinaryIO
 from xml.parsers import expat
 
 from relations.errors import InvalidInput, SourceError
+from relations.exchange.files.reading import put
 from relations.exchange.mapping.model import Limits
 
 __all__ = ["xes_rows"]
@@ -23,9 +24,9 @@ def xes_rows(
 ) -> Iterator[tuple[int, dict[str, str], InvalidInput | None]]:
     """Yield the events of a log in the file's order.
 
-    Attributes inside attributes are `outer.inner`. A trace without events is a row with the problem
-    `case_without_events`. Document type declarations are refused: logs have none, and entities in one can fill the
-    memory.
+    Attributes inside attributes are `outer.inner`. Attributes in a list may share a key (IEEE 1849); the second one is
+    `tags.tag[2]`. A trace without events is a row with the problem `case_without_events`. Document type declarations
+    are refused: logs have none, and entities in one can fill the memory.
 
     Args:
         binary: The file.
@@ -111,9 +112,9 @@ class _Events:
         if len(self.event or self.case) >= self.limits.columns:
             raise self.beyond(f"more than {self.limits.columns:,} attributes", "columns")
         if self.event is not None:
-            self.event[".".join(self.outer)] = value
+            put(self.event, ".".join(self.outer), value)
         elif self.events_of_case is not None:
-            self.case[".".join(self.outer)] = value
+            put(self.case, ".".join(self.outer), value)
 
     def beyond(self, what: str, limit: str) -> SourceError:
         """Return the error of a log that goes beyond a limit."""

@@ -7,7 +7,7 @@ from typing import BinaryIO
 from xml.parsers import expat
 
 from relations.errors import SourceError
-from relations.exchange.files.reading import Raw, RawRow, Reading, nul_problem
+from relations.exchange.files.reading import Raw, RawRow, Reading, nul_problem, put
 from relations.exchange.mapping.model import Source
 
 __all__ = ["xml_rows"]
@@ -120,11 +120,7 @@ class _Elements:
         assert self.raw is not None  # noqa: S101 - only called inside of a row
         if len(self.raw) >= self.limits.columns:
             raise self.beyond(f"more than {self.limits.columns:,} values in one element", "columns")
-        free, count = name, 1
-        while free in self.raw:
-            count += 1
-            free = f"{name}[{count}]"
-        self.raw[free] = value
+        put(self.raw, name, value)
 
     def beyond(self, what: str, limit: str) -> SourceError:
         """Return the error of a document that goes beyond a limit."""

@@ -38,7 +38,7 @@ from relations.log.forking import after_fork
 from relations.log.in_place import FileInPlace
 from relations.log.opening import ReadOnlyFile, parse_url
 from relations.log.postgres.sessions import SCHEMA_OPTION, Sessions, checked_schema, lock_key, schema_channel
-from relations.telemetry import Observed, Observer
+from relations.telemetry import Observed, Observers
 
 __all__ = ["CHANNEL", "Access", "Database", "Durability"]
 
@@ -128,7 +128,7 @@ class Database(Purging):
             raise MissingExtra(error.name or "psycopg", extra="postgres", purpose="PostgreSQL") from None
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise translated(error) from error
-        self.observers: tuple[Observer, ...] = ()
+        self.observers = Observers()
         self._turn = self._new_turn()
         self._joined = local()
         self.purge_owed = False
@@ -306,7 +306,7 @@ class Database(Purging):
 
     def observed(self, work: str, name: str) -> Observed:
         """Let the observers see a piece of work; entering it gives the facts, to which the work may add."""
-        return Observed(self.observers, work, name)
+        return Observed(self.observers.of(work), work, name)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

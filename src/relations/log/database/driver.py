@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, ClassVar, overload
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Table, any_, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -18,7 +18,7 @@ from sqlalchemy.sql import ClauseElement
 
 from relations.errors import StoreError
 from relations.log.connections import host_cursor
-from relations.log.database.statements import CompiledStatement
+from relations.log.database.statements import CompiledStatement, among, compiled
 from relations.log.failures import translated
 
 __all__ = ["DriverAccess", "SharedStatement"]
@@ -42,8 +42,7 @@ class DriverAccess:
 
     def compile(self, statement: ClauseElement) -> CompiledStatement:
         """Compile a Core statement for the driver's own cursor, with positional parameters."""
-        compiled: Any = statement.compile(dialect=self.engine.dialect)
-        return CompiledStatement(str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
+        return compiled(statement, self.engine.dialect)
 
     def compile_once(self, key: Hashable, build: Callable[[], ClauseElement]) -> CompiledStatement:
         """Return a statement compiled once in this process for each kind of database.
@@ -64,10 +63,7 @@ class DriverAccess:
 
     def among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         """Return the condition that a column is among any number of values, given as one parameter (`many`)."""
-        if self.is_sqlite:
-            values = func.json_each(bindparam(name)).table_valued("value")
-            return column.in_(select(values.c.value))
-        return column == any_(bindparam(name))
+        return among(column, name, self.engine.dialect)
 
     def many(self, values: Sequence[str]) -> Any:
         """Return the parameter of `among`."""

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import ColumnElement, Connection, Dialect, Table, any_, bindparam, func, select, text
 from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.sql import ClauseElement
 
-__all__ = ["CompiledStatement", "create_tables", "tables_of"]
+__all__ = ["CompiledStatement", "among", "compiled", "create_tables", "tables_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,20 @@ class CompiledStatement:
         """Return the parameters in order."""
         merged = {**self.defaults, **values}
         return tuple(merged[name] for name in self.names)
+
+
+def compiled(statement: ClauseElement, dialect: Dialect) -> CompiledStatement:
+    """Compile a Core statement for the driver's own cursor, with positional parameters."""
+    found: Any = statement.compile(dialect=dialect)
+    return CompiledStatement(str(found), tuple(found.positiontup or ()), dict(found.params))
+
+
+def among(column: ColumnElement[Any], name: str, dialect: Dialect) -> ColumnElement[bool]:
+    """Return the condition that a column is among any number of values, given as one parameter."""
+    if dialect.name == "sqlite":
+        values = func.json_each(bindparam(name)).table_valued("value")
+        return column.in_(select(values.c.value))
+    return column == any_(bindparam(name))
 
 
 _TABLES = {

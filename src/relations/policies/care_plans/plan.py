@@ -40,11 +40,12 @@ Trigger: TypeAlias = Literal[
     "complaint_resolved",
     "offer_accepted",
     "stay_ended",
+    "contract",
     "by_hand",
 ]
 TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
 Contact: TypeAlias = Literal["message", "short_call", "long_call", "visit", "gift", "training", "offer", "ask"]
-Anchor: TypeAlias = Literal["begin", "birthday", "festival"]
+Anchor: TypeAlias = Literal["begin", "birthday", "festival", "stay_end"]
 
 PlanId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:\-]{1,40}$")]
 """An id that leaves room for the number of a round, or the date of a festival, in ids of 64 characters."""
@@ -103,7 +104,8 @@ class CareStep(Checked):
         day: The day on which it is due, counted from the anchor: 8 is eight days after it. Before a birthday or a
             festival it may be negative.
         on: The anchor: the day on which the round `begin`s, the customer's `birthday`, or each `festival` of their
-            culture in the round. A birthday on 29 February is kept on 28 February in other years.
+            culture in the round. A birthday on 29 February is kept on 28 February in other years. `stay_end` is the day
+            of each end of a stay; the step belongs to the round in which it is due.
         days_valid: The number of days on which it can be done, the due day included. A step on a birthday is due on
             these days. Its lapse is recorded at the end of the round, so that no time in the log gives the birthday.
         minutes: How long it should take.
@@ -131,6 +133,9 @@ class CareStep(Checked):
         if self.on == "begin" and self.day < 1:
             msg = f"the step {self.id} needs a day of 1 or more"
             raise ValueError(msg)
+        if self.on == "stay_end" and self.day < 0:
+            msg = f"the step {self.id} cannot be due before the end of a stay: nobody knows that day before"
+            raise ValueError(msg)
         return self
 
     @property
@@ -150,7 +155,7 @@ class StepDates(NamedTuple):
     Attributes:
         id: The id of the step in the round; for a festival with its date.
         step: The step of the plan.
-        due: The day on which it is due; None for a birthday, which no rule reads.
+        due: The day on which it is due; None for a birthday, which no rule reads, and after each end of a stay.
         over: The first day on which it can no longer be done.
     """
 
@@ -167,9 +172,10 @@ class CarePlan(Checked):
         id: Its id.
         begins: What begins it: the customer is `registered`, makes the `first_purchase` or any `purchase`, enters a
             lifecycle `stage`, gets a `value_grade` or reaches a tier. Or a complaint is resolved, an offer of a
-            campaign is accepted, a stay ends, or somebody begins it `by_hand`. An interaction of the kind `check_out`
-            ends a stay. The plan begins with the first moment of the next local day. A trigger while it is in progress
-            is ignored.
+            campaign is accepted, a stay ends, a `contract` starts, or somebody begins it `by_hand`. An interaction of
+            the kind `check_out` ends a stay. A contract starts on its first day, or on the day on which it was won if
+            that is later; a renewal begins nothing. The plan begins with the first moment of the next local day. A
+            trigger while it is in progress is ignored.
         of: The stages, grades, tiers or campaigns that begin it; empty for any tier or campaign.
         meant_for: Conditions that the customer meets on the evening of the trigger's day, and on the evening before
             each further round. A customer who no longer meets them finishes the round, and the plan ends with it.
@@ -216,8 +222,8 @@ class CarePlan(Checked):
         if "birthday" in anchors and self.repeats_months != _YEAR:
             msg = f"{self.id}: a plan with a birthday must repeat every 12 months"
             raise ValueError(msg)
-        if "festival" in anchors and self.repeats_months is None:
-            msg = f"{self.id}: a plan with festivals must repeat"
+        if anchors & {"festival", "stay_end"} and self.repeats_months is None:
+            msg = f"{self.id}: a plan with steps on festivals or after stays must repeat"
             raise ValueError(msg)
         if self.repeats_months is not None:
             days = [step.day for step in self.steps if step.on == "begin"]
@@ -247,7 +253,7 @@ class CarePlan(Checked):
             if step.on == "begin":
                 due = since + timedelta(days=step.day)
                 found.append(StepDates(step.id, step, due, due + timedelta(days=step.days_valid)))
-            elif following is not None and step.on == "birthday":
+            elif following is not None and step.on in ("birthday", "stay_end"):
                 found.append(StepDates(step.id, step, None, following))
             elif following is not None:
                 found += _on_festivals(step, since, following, festivals, language)

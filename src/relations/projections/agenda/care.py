@@ -16,9 +16,11 @@ from relations.aggregates.customer import (
     InteractionRecorded,
     PlanBegun,
     PlanEnded,
+    PlannedStep,
     PlanRenewed,
     ProfileCorrected,
     StepLapsed,
+    StepsAdded,
     StepSkipped,
 )
 from relations.messages import Envelope, from_micros
@@ -54,22 +56,17 @@ def plan_begun(rows: Rows, event: PlanBegun | PlanRenewed, at: Envelope) -> None
         rows.drop(CareRound, at.customer, at.stream, event.previous)
     row = rows.need(CareRound, at.customer, at.stream, event.round)
     row.plan, row.since, row.ends_at, row.owner = event.plan, event.since, event.ends_at, event.owner
-    row.steps = [
-        OpenStep(
-            each.step,
-            each.what,
-            each.due_at,
-            each.until,
-            each.channels,
-            each.sells,
-            each.role,
-            each.minutes,
-            each.offset,
-            each.days_valid,
-        )
-        for each in event.steps
-    ]
+    row.steps = list(map(_open_step, event.steps))
     row.settle()
+
+
+@FOLDS.on(StepsAdded)
+def steps_added(rows: Rows, event: StepsAdded, at: Envelope) -> None:
+    """Open the steps after a stay."""
+    row = rows.get(CareRound, at.customer, at.stream, event.round)
+    if row is not None:
+        row.steps = [*row.steps, *map(_open_step, event.steps)]
+        row.settle()
 
 
 @FOLDS.on(InteractionRecorded)
@@ -111,6 +108,21 @@ def stop_care(rows: Rows, customer: str) -> None:
     rows.drop(BirthdayRow, customer)
     for key in [key for key in rows.tables[CareRound] if key[0] == customer]:
         rows.drop(CareRound, *key)
+
+
+def _open_step(step: PlannedStep) -> OpenStep:
+    return OpenStep(
+        step.step,
+        step.what,
+        step.due_at,
+        step.until,
+        step.channels,
+        step.sells,
+        step.role,
+        step.minutes,
+        step.offset,
+        step.days_valid,
+    )
 
 
 def _close(row: CareRound, name: str) -> None:

@@ -205,8 +205,8 @@ class AskedRow(CustomerRow, gc=False):
 
     def settle(self) -> None:
         """Compute the due times again."""
-        self.answer_at = min(self.answers.values(), default=None)
-        self.remind_at = max((reminder.due_at for reminder in self.reminders.values()), default=None)
+        self.answer_at = min(self.answers.values()) if self.answers else None
+        self.remind_at = max([each.due_at for each in self.reminders.values()]) if self.reminders else None
 
     def see(self, invitation: str, at: int) -> None:
         """Record that the customer saw an invitation by then."""

@@ -100,8 +100,8 @@ def _remind_no_more(rows: Rows, at: Envelope, invitation: str) -> None:
     row = rows.need(AskedRow, at.customer)
     if invitation not in row.done:
         row.done.append(invitation)
-    row.reminders.pop(invitation, None)
-    row.settle()
+    if row.reminders.pop(invitation, None) is not None:
+        row.settle()
 
 
 @FOLDS.on(FeedbackGiven)

@@ -22,6 +22,7 @@ from relations.aggregates.customer import (
     PurchaseRefunded,
     RefundReversed,
     StepLapsed,
+    StepsAdded,
     StepSkipped,
 )
 from relations.currencies import minor_digits
@@ -63,7 +64,7 @@ __all__ = ["FIGURES"]
 _OTHERS = {each.name: each for each in (*OF_RETENTION, *OF_SATISFACTION)}
 _TRADE: dict[type[Event], str | None] = {PurchaseRecorded: None, PurchaseRefunded: None, RefundReversed: None}
 _PLANS: dict[type[Event], str | None] = dict.fromkeys(
-    (PlanBegun, PlanRenewed, PlanEnded, StepLapsed, StepSkipped, InteractionRecorded)
+    (PlanBegun, PlanRenewed, PlanEnded, StepsAdded, StepLapsed, StepSkipped, InteractionRecorded)
 )
 _EVER = 2**62
 _SPENT: dict[type[Event], str | None] = {

@@ -16,6 +16,8 @@ WORDS = ("name", "language", "region", "email", "phone", *(f"culture {name}" for
     "languages", "preferred_channel", "taboos",
 )))  # fmt: skip
 """The subjects of a portrait that every contact needs."""
+_DATED = ("festival", "stay_end")
+"""The anchors whose steps have the date of it in their id."""
 _TABOO = "trait taboo "
 
 Standing = Mapping[str, SaidTrait]
@@ -72,7 +74,7 @@ def text_for(row: CareRound, step: OpenStep, standing: Standing, care: Care) -> 
 
 
 def _is_of(meant: CareStep, name: str) -> bool:
-    return meant.id == name or (meant.on == "festival" and name.rpartition("-")[0] == meant.id)
+    return meant.id == name or (meant.on in _DATED and name.rpartition("-")[0] == meant.id)
 
 
 def _festival(step: OpenStep, care: Care, language: str | None, *, own: bool) -> str:

@@ -159,7 +159,7 @@ def _days_of(
             return _graded(row, policy, set(plan.of), last)
         case "complaint_resolved" | "stay_ended":
             return map(local.day, times.get(plan.begins, ()))
-        case "tier_reached" | "offer_accepted":
+        case "tier_reached" | "offer_accepted" | "contract":
             prefix = f"{plan.begins} "
             names = [f"{prefix}{each}" for each in plan.of] or [each for each in times if each.startswith(prefix)]
             return [local.day(at) for name in names for at in times.get(name, ())]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import ClassVar
 
 import msgspec
@@ -17,9 +18,11 @@ from relations.aggregates.customer import (
     PlanRenewed,
     ProfileCorrected,
     StepLapsed,
+    StepsAdded,
     StepSkipped,
 )
 from relations.aggregates.loyalty import TierReached
+from relations.aggregates.opportunity import ContractEnded, OpportunityWon
 from relations.messages import Envelope
 from relations.policies.care_plans.plan import STAY_END
 from relations.projections.projection import CustomerRow, Projection, Rows, Tally
@@ -90,7 +93,7 @@ class CareSignals(CustomerRow, gc=False):
 
     Attributes:
         times: The times of each, UTC microseconds, in order: `complaint_resolved`, `stay_ended`, `tier_reached` with
-            the tier, and `offer_accepted` with the campaign.
+            the tier, `offer_accepted` with the campaign, and `contract` with the opportunity that it came of.
         birthday_at: The time at which a birthday first became known; None if none is.
         erased: True once the customer was erased: no plan begins any more.
     """
@@ -133,7 +136,7 @@ class CareMonth(Tally, gc=False):
     skipped: int = 0
 
 
-PROJECTION = Projection(name="care", version=3, tables=(PlanRound, CareSignals, CareMonth))
+PROJECTION = Projection(name="care", version=4, tables=(PlanRound, CareSignals, CareMonth))
 
 
 @PROJECTION.on(PlanBegun, PlanRenewed)
@@ -145,6 +148,14 @@ def plan_begun(rows: Rows, event: PlanBegun | PlanRenewed, at: Envelope) -> None
     row.plan, row.since, row.began_at = event.plan, event.since, at.occurred_at
     row.ends_at, row.owner = event.ends_at, event.owner
     row.steps = [StepRecord(each.step, each.what, each.due_at, each.until) for each in event.steps]
+
+
+@PROJECTION.on(StepsAdded)
+def steps_added(rows: Rows, event: StepsAdded, at: Envelope) -> None:
+    """Add the steps after a stay to their round."""
+    row = rows.get(PlanRound, at.customer, at.stream, event.round)
+    if row is not None:
+        row.steps += [StepRecord(each.step, each.what, each.due_at, each.until) for each in event.steps]
 
 
 @PROJECTION.on(InteractionRecorded)
@@ -202,6 +213,21 @@ def offer_accepted(rows: Rows, event: OfferAnswered, at: Envelope) -> None:
         _signal(rows, at, f"offer_accepted {event.campaign}")
 
 
+@PROJECTION.on(OpportunityWon)
+def contract_starts(rows: Rows, event: OpportunityWon, at: Envelope) -> None:
+    """Keep the time at which a contract starts, or at which it was won if that is later."""
+    starts = rows.local.start(date.fromisoformat(event.starts))
+    _signal(rows, at, _contract(at), max(starts, at.occurred_at))
+
+
+@PROJECTION.on(ContractEnded)
+def contract_ended(rows: Rows, _event: ContractEnded, at: Envelope) -> None:
+    """Drop the start of a contract that ended before it."""
+    row = rows.get(CareSignals, at.customer)
+    if row is not None and row.times.get(_contract(at), [at.occurred_at])[0] > at.occurred_at:
+        del row.times[_contract(at)]
+
+
 @PROJECTION.on(CustomerRegistered, ProfileCorrected)
 def birthday_given(rows: Rows, event: CustomerRegistered | ProfileCorrected, at: Envelope) -> None:
     """Keep since when a birthday is known, but not the birthday."""
@@ -219,10 +245,14 @@ def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
     row.times, row.birthday_at, row.erased = {}, None, True
 
 
-def _signal(rows: Rows, at: Envelope, name: str) -> None:
+def _contract(at: Envelope) -> str:
+    return f"contract {at.stream.removeprefix('opportunity-')}"
+
+
+def _signal(rows: Rows, at: Envelope, name: str, moment: int | None = None) -> None:
     row = rows.need(CareSignals, at.customer)
     if at.customer and not row.erased:
-        row.times[name] = sorted({*row.times.get(name, ()), at.occurred_at})
+        row.times[name] = sorted({*row.times.get(name, ()), at.occurred_at if moment is None else moment})
 
 
 def _close(rows: Rows, row: PlanRound, step: StepRecord, outcome: str, at: int) -> None:

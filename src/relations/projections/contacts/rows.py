@@ -6,6 +6,7 @@ that changes later is applied when a view is asked.
 
 from __future__ import annotations
 
+from bisect import insort
 from typing import ClassVar
 
 import msgspec
@@ -75,10 +76,12 @@ class Contacted(CustomerRow, gc=False):
 
     def reach(self, contact: Reached) -> None:
         """Keep an outbound contact if it is the last of its kind."""
-        same = (contact.channel, contact.purpose, contact.sells)
-        others = [each for each in self.reached if (each.channel, each.purpose, each.sells) != same]
-        known = [each for each in self.reached if (each.channel, each.purpose, each.sells) == same]
-        self.reached = sorted([*others, max([*known, contact])])
+        channel, purpose, sells = contact.channel, contact.purpose, contact.sells
+        for place, each in enumerate(self.reached):
+            if each.channel == channel and each.purpose == purpose and each.sells == sells:
+                self.reached[place] = max(each, contact)  # it sorts where the other did
+                return
+        insort(self.reached, contact)
 
     def quiet_until(self, care: Care) -> int:
         """Return the end of the quiet time after the last contact to which the policy's rules apply; 0 if none."""

@@ -24,9 +24,7 @@ def own_month(rows: Rows, expires_at: int | None) -> str:
 
 def movement_of(rows: Rows, programme: str, day: int, month: str) -> Movement:
     """Return the row that counts the moves of a day, of lots that expire in a month."""
-    key = (programme, day, month)
-    found: Movement | None = rows.tables[Movement].get(key)
-    return rows.need(Movement, *key) if found is None else found
+    return rows.need(Movement, programme, day, month)
 
 
 def movement_of_day(rows: Rows, programme: str, at: Envelope) -> Movement:

@@ -50,7 +50,7 @@ def points_earned(rows: Rows, event: PointsEarned, at: Envelope) -> None:
     """Add a lot, and what qualifies for a tier."""
     # The fold that runs most. A lot is always new here, and the code that other folds share is inlined.
     customer, programme, points, tables = at.customer, event.programme, event.points, rows.tables
-    account: AccountRow = tables[AccountRow].get((customer, programme)) or rows.need(AccountRow, customer, programme)
+    account: AccountRow = tables[AccountRow][customer, programme]
     if event.qualifying:
         counted, months = counted_as(event.unit, event.month), account.months
         months[counted] = months.get(counted, 0) + event.qualifying
@@ -83,7 +83,7 @@ def points_earned(rows: Rows, event: PointsEarned, at: Envelope) -> None:
     account.points += points
     local = rows.local
     key = (programme, local.day(occurred_at), NEVER if expires_at is None else local.month(expires_at - 1))
-    movement: Movement = tables[Movement].get(key) or rows.need(Movement, *key)
+    movement: Movement = tables[Movement][key]
     movement.earned += points
 
 
@@ -121,7 +121,7 @@ def points_redeemed(rows: Rows, event: PointsRedeemed, at: Envelope) -> None:
         if not lot.points:
             del lots[key]
         where = (programme, day, NEVER if expires_at is None else local.month(expires_at - 1))
-        movement: Movement = movements.get(where) or rows.need(Movement, *where)
+        movement: Movement = movements[where]
         movement.redeemed += taken
     name = event.redemption
     tables[RedemptionRow][customer, programme, name] = RedemptionRow(customer, programme, name, occurred_at, shares)

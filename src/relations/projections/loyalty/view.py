@@ -3,7 +3,7 @@
 An answer is computed in one of three ways. The present state of an account is read from its rows. A past state and a
 statement are folded from that customer's events, by business time, exactly. The liability at a past moment is the sum
 of the stored movements of all earlier days, and of the movements since midnight. The latter are folded from the events
-of the customers who had any on that day.
+of the customers who had any on that day, unless nothing happened later on that day.
 
 A merged id answers for the surviving account. As of a moment before the merge, it answers for its own account.
 """
@@ -464,7 +464,8 @@ class LoyaltyView(View):
         moment = self.moment(as_of)
         day = self.local.day(moment)
         after = self.local.start(date.fromordinal(day) + timedelta(days=1))
-        whole = as_of is None or moment == after - 1
+        # Without events later on that day, the whole day is the same: so it is at the moment of the last event.
+        whole = as_of is None or moment == after - 1 or not self._customers_between([PROJECTION], moment + 1, after - 1)
         columns = self.table(Movement).c
         statement = (
             select(columns.expires, *(func.sum(columns[name]) for name in COUNTS))

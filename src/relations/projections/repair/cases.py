@@ -220,7 +220,7 @@ def customer_registered(rows: Rows, event: CustomerRegistered, at: Envelope) -> 
 @PROJECTION.on(PurchaseRecorded)
 def purchase_recorded(rows: Rows, _event: PurchaseRecorded, at: Envelope) -> None:
     """Keep the day of a purchase. This fold runs most often."""
-    days = rows.need(Patron, at.customer).days
+    days: dict[str, int] = rows.tables[Patron][at.customer,].days
     month, bit = month_and_bit(rows.local.day(at.occurred_at))
     days[month] = days.get(month, 0) | bit
 

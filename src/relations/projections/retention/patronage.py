@@ -373,7 +373,9 @@ def refund_key_parts(key: str) -> tuple[int, str, int]:
 
 
 def _earlier(one: int | None, other: int | None) -> int | None:
-    return min((at for at in (one, other) if at is not None), default=None)
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
 
 def _position(opinion: Opinion) -> int:
@@ -416,11 +418,9 @@ def _key_and_bit(day: int, currency: str) -> tuple[str, int]:
 
 def _contacted(rows: Rows, envelope: Envelope) -> Patronage:
     """Return the customer's row, with this event as a contact. An author of posts is no prospect before they buy."""
-    row = rows.need(Patronage, envelope.customer)
-    if row.author:
-        return row
-    if row.contact_at is None or envelope.occurred_at < row.contact_at:
-        row.contact_at = envelope.occurred_at
+    row: Patronage = rows.tables[Patronage][envelope.customer,]
+    if not row.author:
+        row.contact_at = _earlier(row.contact_at, envelope.occurred_at)
     return row
 
 
@@ -559,7 +559,7 @@ def left_or_came_back(rows: Rows, event: CustomerLapsed | CustomerWonBack, envel
 @PROJECTION.on(PurchaseRecorded)
 def purchase_recorded(rows: Rows, event: PurchaseRecorded, envelope: Envelope) -> None:
     """Count a purchase on its local day, in its own currency. This is the most frequent fold."""
-    row = rows.need(Patronage, envelope.customer)
+    row: Patronage = rows.tables[Patronage][envelope.customer,]
     amount = event.amount
     day = rows.local.day(envelope.occurred_at)
     key, bit = _key_and_bit(day, amount.currency)
@@ -581,9 +581,10 @@ def purchase_recorded(rows: Rows, event: PurchaseRecorded, envelope: Envelope) -
         row.named[campaign] = min(row.named.get(campaign, day), day)
     if (category := event.category) is not None:
         _note_category(row, category, day)
-    for line in event.lines:
-        if line.category is not None:
-            _note_category(row, line.category, day)
+    if event.lines:
+        for line in event.lines:
+            if line.category is not None:
+                _note_category(row, line.category, day)
     if event.cost is not None:
         _add_costed(row, day, amount, event.cost.amount)
 
@@ -653,7 +654,11 @@ def feedback_given(rows: Rows, event: FeedbackGiven, envelope: Envelope) -> None
     question = "" if event.invitation is None else f"{event.invitation} {event.instrument}"
     month = rows.local.month(envelope.occurred_at)
     opinion = Opinion(envelope.position, envelope.occurred_at, month, kind, score, question, event.feedback)
-    insort(row.opinions, opinion, key=_position)
+    opinions = row.opinions
+    if not opinions or opinions[-1].position < opinion.position:
+        opinions.append(opinion)
+    else:
+        insort(opinions, opinion, key=_position)
 
 
 @PROJECTION.on(FeedbackCorrected)

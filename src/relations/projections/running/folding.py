@@ -28,7 +28,7 @@ COLUMNS = (
 """The columns of the log that folding reads, in this order."""
 
 _Step = tuple[Fold, Rows]
-_Entry = tuple[int, Callable[[bytes], Event], tuple[_Step, ...]]
+_Entry = tuple[range, Callable[[bytes], Event], tuple[_Step, ...]]
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Folding:
         self._dispatch = self._entries()
 
     def _entries(self) -> dict[str, _Entry]:
-        """Return by topic the newest schema, the decoder, and the folds of all projections that still run."""
+        """Return by topic the readable schemas, the decoder, and the folds of all projections that still run."""
         running = [projection for projection in self.projections if projection.name not in self.failures]
         entries: dict[str, _Entry] = {}
         for name, topic in self.codec.topics.items():
@@ -71,7 +71,7 @@ class Folding:
                 if topic.event in projection.folds
             )
             if steps:
-                entries[name] = (topic.schema, topic.decode, steps)
+                entries[name] = (topic.readable, topic.decode, steps)
         return entries
 
     def fold(self, pages: Iterable[Sequence[tuple[Any, ...]]]) -> None:
@@ -95,21 +95,20 @@ class Folding:
             entry = dispatch.get(topic)
             if entry is None:
                 continue
-            newest, decode, steps = entry
-            done = -1  # not decoded yet
+            readable, decode, steps = entry
+            step = None  # not decoded yet
             try:
-                event = decode(body) if schema == newest else self.codec.decode(topic, schema, body)
+                event = decode(body) if schema in readable else self.codec.decode(topic, schema, body)
                 at = Envelope(position, stream, version, customer, occurred_at, recorded_at)
-                done = 0
-                for fold, rows in steps:
+                for step in steps:
+                    fold, rows = step
                     fold(rows, event, at)
-                    done += 1
             except Exception as error:
-                if done < 0:
+                if step is None:
                     self._stop(steps, error, position, stream)
                     return False
-                self._stop(steps[done : done + 1], error, position, stream)
-                self._fold_others(steps[done + 1 :], event, at)
+                self._stop((step,), error, position, stream)
+                self._fold_others(steps[steps.index(step) + 1 :], event, at)
                 return False
         return True
 

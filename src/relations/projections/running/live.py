@@ -96,7 +96,7 @@ def _load(
 ) -> dict[Any, tuple[Any, ...]]:
     """Load the customers' rows, and return them encoded as they were."""
     found: dict[Any, tuple[Any, ...]] = {}
-    if table.select_of_customers is None or not customers:
+    if not customers or table.select_of_customers is None:
         return found  # tallies are written as what is added
     into = rows.tables[table.row]
     width = len(table.row.key)

@@ -111,7 +111,7 @@ class Rebuild:
         work = Work(events, self._projections, self._zone, until, self._token)
         if processes > 1 and len(ranges) > 1:
             return work.over_processes(self._database, ranges, processes, on_progress), until
-        return work.here(self._database, ranges, on_progress), until
+        return work.here(self._database, self._fresh, ranges, on_progress), until
 
     def _switch(self, projection: Projection, position: int) -> None:
         """Fold what came meanwhile into the fresh tables, and put them in the old ones' place, in one transaction."""

@@ -88,6 +88,7 @@ class Work:
     def fold(
         self,
         database: Database,
+        tables: Tables,
         shard: Shard,
         on_count: Callable[[int], None],
         turn: AbstractContextManager[Any] | None = None,
@@ -96,6 +97,7 @@ class Work:
 
         Args:
             database: Where log and tables are.
+            tables: The fresh tables.
             shard: The range.
             on_count: Called with the number of events of each stretch.
             turn: Held while rows are written, where several processes write to a database of one writer.
@@ -104,7 +106,7 @@ class Work:
             The projections that met a poison event; their fresh tables are of no use.
         """
         folding = Folding(Codec(self.events), self.projections, local_time(self.zone))
-        filling = _Filling(database, folding, fresh_tables(database, self.projections, self.token), self.token)
+        filling = _Filling(database, folding, tables, self.token)
         seen = 0
         with collector_paused():
             for page in self._pages(Log(database, create=False), shard):
@@ -135,8 +137,10 @@ class Work:
             yield page
             after = page[-1][_CUSTOMER], page[-1][_POSITION]
 
-    def here(self, database: Database, ranges: Sequence[Shard], on_progress: Progress | None) -> Failures:
-        """Fold range after range in this process."""
+    def here(
+        self, database: Database, tables: Tables, ranges: Sequence[Shard], on_progress: Progress | None
+    ) -> Failures:
+        """Fold range after range into the fresh tables in this process."""
         seen = 0
         failures: Failures = {}
 
@@ -147,7 +151,7 @@ class Work:
                 on_progress(seen, self.until)
 
         for shard in ranges:
-            _add_failures(failures, self.fold(database, shard, count))
+            _add_failures(failures, self.fold(database, tables, shard, count))
         return self._first_failures(database, failures)
 
     def over_processes(
@@ -266,6 +270,7 @@ def _fold_shard(work: Work, url: str, durability: Durability, schema: str | None
 
     database = Database(url, durability=durability, schema=schema)
     try:
-        return work.fold(database, Shard(*shard), count, _turn)
+        tables = fresh_tables(database, work.projections, work.token)
+        return work.fold(database, tables, Shard(*shard), count, _turn)
     finally:
         database.close()

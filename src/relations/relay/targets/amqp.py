@@ -30,6 +30,7 @@ class AmqpTarget:
     """
 
     lanes = 1
+    at_once = 1_000
 
     def __init__(
         self, url: str, *, exchange: str = "relations", mode: Mode = "structured", timeout_seconds: float = 15.0

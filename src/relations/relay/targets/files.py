@@ -24,6 +24,7 @@ class StreamTarget:
     """
 
     lanes = 1
+    at_once = 1_000
 
     def __init__(self, stream: BinaryIO, name: str = "stdout") -> None:
         self.name = name
@@ -51,6 +52,7 @@ class FileTarget:
     """
 
     lanes = 1
+    at_once = 1_000
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)

@@ -48,6 +48,7 @@ class KafkaTarget:
     """
 
     lanes = 1
+    at_once = 1_000
 
     def __init__(
         self,

@@ -46,6 +46,8 @@ class WebhookTarget:
         MissingExtra: The extra `relay` is not installed.
     """
 
+    at_once = 1
+
     def __init__(
         self,
         url: str,

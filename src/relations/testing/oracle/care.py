@@ -2,7 +2,7 @@
 
 It reads what people did: plans that were begun or ended, contacts, steps left out, consents, merges and erasures. What
 time does it works out itself: it ignores every event that says that a step lapsed or that a round was renewed. Plans
-may have steps that are counted from the beginning of a round; days are those of UTC.
+may have steps that are counted from the beginning of a round, or from the end of a stay; days are those of UTC.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from relations.aggregates.customer import (
     PlanEnded,
     StepSkipped,
 )
-from relations.messages import to_micros
+from relations.messages import from_micros, to_micros
 from relations.policies import CarePlan, CareStep, Policy
+from relations.policies.care_plans.plan import STAY_END
 
 __all__ = ["SlowCare", "SlowRound", "SlowStep"]
 
@@ -81,6 +82,7 @@ class SlowCare:
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     _into: dict[str, str] = field(default_factory=dict)
     _said: list[tuple[str, int, str, str, bool]] = field(default_factory=list)
+    _stays: list[tuple[str, int]] = field(default_factory=list)
     _contacts: list[tuple[str, int]] = field(default_factory=list)
 
     @classmethod
@@ -142,6 +144,11 @@ class SlowCare:
         else:
             if event.direction == "outbound" and event.channel not in self.policy.care.present_channels:
                 self._contacts.append((customer, at))
+            if event.kind == STAY_END:
+                self._stays.append((customer, at))
+                for each in mine:
+                    if not each.is_over:
+                        self._add_stays(each)
             about = event.regarding
             if about is None or about.kind != "care":
                 return
@@ -172,12 +179,28 @@ class SlowCare:
     def _begin(self, customer: str, name: str, plan: CarePlan, since: date) -> None:
         steps = {}
         for step in plan.steps:
-            due = since + timedelta(days=step.day)
-            steps[step.id] = SlowStep(step, _midnight(due), _midnight(due + timedelta(days=step.days_valid)))
+            if step.on == "begin":
+                due = since + timedelta(days=step.day)
+                steps[step.id] = SlowStep(step, _midnight(due), _midnight(due + timedelta(days=step.days_valid)))
         ends = [step.until for step in steps.values()]
         if plan.repeats_months is not None:
             ends.append(_midnight(_months_later(since, plan.repeats_months)))
-        self.rounds.append(SlowRound(customer, name, plan, since, steps, max(ends)))
+        begun = SlowRound(customer, name, plan, since, steps, max(ends))
+        self.rounds.append(begun)
+        self._add_stays(begun)
+
+    def _add_stays(self, known: SlowRound) -> None:
+        """Add the steps that are due in a round after any stay of the customer so far."""
+        for step in known.plan.steps:
+            if step.on != "stay_end" or known.plan.repeats_months is None:
+                continue
+            following = _midnight(_months_later(known.since, known.plan.repeats_months))
+            for ended in [from_micros(at).date() for name, at in self._stays if name == known.customer]:
+                due = ended + timedelta(days=step.day)
+                over = _midnight(due + timedelta(days=step.days_valid))
+                if due >= known.since and _midnight(due) < following:
+                    added = SlowStep(step, _midnight(due), min(over, following))
+                    known.steps.setdefault(f"{step.id}-{ended:%Y%m%d}", added)
 
     def _close(self, known: SlowRound, step: SlowStep, outcome: str) -> None:
         if step.outcome != "open":

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from relations.aggregates.customer.commands import RecordInteraction
+from relations.aggregates.customer.decide.plans import steps_after_stay
 from relations.aggregates.customer.decide.refusals import id_reused, making_known, refused, unknown_step
 from relations.aggregates.customer.events import InteractionRecorded
 from relations.aggregates.customer.offer_commands import SendOffer
@@ -19,6 +20,7 @@ from relations.aggregates.customer.state import Customer, consent_key, holds, wo
 from relations.errors import CommandRefused
 from relations.messages import Command, Event, from_micros
 from relations.policies import Care, Policy
+from relations.policies.care_plans.plan import STAY_END
 
 __all__ = ["CONTACT_RULES", "broken_by_offer"]
 
@@ -54,7 +56,8 @@ def _record_interaction(state: Customer, command: RecordInteraction, policy: Pol
     if broken and not command.lenient:
         raise broken[0]
     event = _replace(event, breaches=tuple(error.code for error in broken))
-    return making_known(state, command, event, command.channel)
+    added = steps_after_stay(state, command.at, policy) if command.kind == STAY_END else []
+    return [*making_known(state, command, event, command.channel), *added]
 
 
 def _broken(state: Customer, command: RecordInteraction, care: Care) -> Iterator[CommandRefused]:

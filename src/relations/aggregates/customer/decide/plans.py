@@ -3,26 +3,39 @@
 A rule never reads a birthday: it is sealed. So a step on a birthday has no due date here, and lapses at the end of its
 round. The agenda and the views open the birthday and work out the day.
 
+A step after a stay has no date before the stay ends. Its round pins what to add. An end of a stay that is recorded
+while the round is in progress adds it. One that was recorded before has its steps in the event that begins the round.
+
 What time does is decided at the moment at which it falls due, from dates that were pinned when the round began. So it
 makes no difference in how many steps time is advanced.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import date
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from relations.aggregates.customer.commands import AdvancePlan, BeginPlan, EndPlan, SkipStep
 from relations.aggregates.customer.decide.refusals import refuse_if_erased, refused, unknown_step
-from relations.aggregates.customer.events import PlanBegun, PlanEnded, PlanRenewed, StepLapsed, StepSkipped
+from relations.aggregates.customer.events import (
+    PlanBegun,
+    PlanEnded,
+    PlanRenewed,
+    StepLapsed,
+    StepsAdded,
+    StepSkipped,
+)
 from relations.aggregates.customer.planned_step import PlannedStep
 from relations.aggregates.customer.state import Change, Customer, RoundState, consent_key
 from relations.messages import Command, Event
 from relations.policies import CarePlan, Policy
-from relations.policies.calendars import local_time
+from relations.policies.calendars import LocalTime, local_time
+from relations.policies.care_plans.plan import STAY_END
 
-__all__ = ["PLAN_RULES"]
+__all__ = ["PLAN_RULES", "steps_after_stay"]
 
 _NO_CONSENT = "no_consent"
 _COMPLETED = "completed"
@@ -52,13 +65,14 @@ def _begin(state: Customer, command: BeginPlan, policy: Policy) -> list[Event]:
             "on",
             "Give a day up to that of the command",
         )
-    steps, ends_at = _planned(state, plan, since, command.at, policy)
+    steps, after_stays, ends_at = _planned(state, plan, since, command.at, policy)
     return [
         PlanBegun(
             plan=plan.id,
             round=_next_name(state, plan.id),
             since=since.isoformat(),
             steps=steps,
+            after_stays=after_stays,
             ends_at=ends_at,
             because=command.because,
             owner=command.owner,
@@ -115,26 +129,59 @@ def _ending(state: Customer, name: str, known: RoundState, command: AdvancePlan,
         reason = _NOT_MEANT if name in command.not_renewed else _COMPLETED
         yield PlanEnded(plan=known.plan, round=name, reason=reason, at=command.at)
         return
-    steps, ends_at = _planned(state, plan, since, command.at, policy)
+    steps, after_stays, ends_at = _planned(state, plan, since, command.at, policy)
     yield PlanRenewed(
         plan=known.plan,
         previous=name,
         round=_next_name(state, known.plan),
         since=since.isoformat(),
         steps=steps,
+        after_stays=after_stays,
         ends_at=ends_at,
         owner=known.owner,
         at=command.at,
     )
 
 
+def steps_after_stay(state: Customer, at: int, policy: Policy) -> list[Event]:
+    """Return the steps that the end of a stay adds to the rounds in progress in which they are due.
+
+    Args:
+        state: The customer before it.
+        at: The end of the stay, UTC microseconds.
+        policy: The policy in force.
+    """
+    local, found = local_time(policy.zone), list[Event]()
+    for name, known in state.rounds.items():
+        if known.ended_at is None:
+            since = date.fromisoformat(known.since)
+            added = [each for each in _after_stay(known.after_stays, at, since, local) if not known.step(each.step)]
+            if added:
+                found.append(StepsAdded(plan=known.plan, round=name, steps=tuple(added), at=at))
+    return found
+
+
+def _after_stay(meant: Iterable[PlannedStep], at: int, since: date, local: LocalTime) -> Iterator[PlannedStep]:
+    """Yield the steps after a stay that are due in the round that is counted from `since`."""
+    ended = date.fromordinal(local.day(at))
+    for step in meant:
+        due = ended + timedelta(days=step.offset)
+        due_at = local.start(due)
+        if since <= due and due_at < step.until:
+            until = min(local.start(due + timedelta(days=step.days_valid)), step.until)
+            name = f"{step.step}-{ended:%Y%m%d}"
+            yield replace(step, step=name, due_at=due_at, until=until, offset=0, days_valid=0)
+
+
 def _planned(
     state: Customer, plan: CarePlan, since: date, at: int, policy: Policy
-) -> tuple[tuple[PlannedStep, ...], int]:
-    """Return the steps of a round with their dates, and the time at which the round ends."""
-    start = local_time(policy.zone).start
+) -> tuple[tuple[PlannedStep, ...], tuple[PlannedStep, ...], int]:
+    """Return the steps of a round with their dates, those to add after stays, and the time at which the round ends."""
+    local = local_time(policy.zone)
+    start = local.start
     dates, over = plan.dates(since, policy.care.festivals, _culture(state, at))
-    steps = tuple(
+    after_stays = {each.id for each in dates if each.step.on == "stay_end"}
+    steps = [
         PlannedStep(
             step=each.id,
             what=each.step.what,
@@ -148,8 +195,16 @@ def _planned(
             days_valid=each.step.days_valid if each.due is None else 0,
         )
         for each in dates
-    )
-    return steps, start(over)
+    ]
+    meant = tuple(step for step in steps if step.step in after_stays)
+    known = {
+        step.step: step
+        for stay in state.interactions.values()
+        if stay.kind == STAY_END
+        for step in _after_stay(meant, stay.at, since, local)
+    }
+    dated = [step for step in steps if step.step not in after_stays]
+    return (*dated, *(known[name] for name in sorted(known))), meant, start(over)
 
 
 def _culture(state: Customer, at: int) -> str | None:
