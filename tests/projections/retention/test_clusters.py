@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from math import copysign, dist, sqrt
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -103,15 +104,12 @@ def kinds(customers: set[str]) -> set[str]:
 def slow_silhouette(points: list[tuple[float, ...]], labels: list[int]) -> float:
     """The mean silhouette, one customer after the other."""
 
-    def distance(one: tuple[float, ...], other: tuple[float, ...]) -> float:
-        return sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5
-
     total = 0.0
     for place, point in enumerate(points):
         mean = {}
         for label in set(labels):
             others = [other for at, other in enumerate(points) if labels[at] == label and at != place]
-            mean[label] = sum(distance(point, other) for other in others) / len(others) if others else None
+            mean[label] = sum(dist(point, other) for other in others) / len(others) if others else None
         own = mean.pop(labels[place])
         nearest = min(each for each in mean.values() if each is not None)
         if own is not None and max(own, nearest) > 0:
@@ -143,7 +141,9 @@ def test_clouds_apart_are_found_and_silhouettes_of_a_sample_are_near_those_of_al
     assert whole > 0.7
     assert part != whole
     assert part == pytest.approx(whole, abs=0.1)
-    assert np.array_equal(centres, fit_centres(values, 3, seed=1))
+    again = fit_centres(values, 3, seed=1)
+    assert again is not None
+    assert np.array_equal(centres, again)
     assert fit_centres(np.zeros((5, 2)), 2, seed=1) is None
 
 
@@ -268,7 +268,8 @@ def test_no_cluster_is_smaller_than_the_policy_allows(engine: Relations) -> None
     assert min(each.fitted for each in report.clusters) >= 5
     assert max(each.clusters for each in report.fit.tried) <= 36 // 5
     engine.execute(buy("lonely", 0, 299, 90_000_000_000))
-    for asked in ({"clusters": 30}, {"facts": ("net_amount",), "clusters": 2}):
+    without: tuple[dict[str, Any], ...] = ({"clusters": 30}, {"facts": ("net_amount",), "clusters": 2})
+    for asked in without:
         with pytest.raises(NoFit) as refused:
             engine.fit_clusters(as_of=AT, **asked)
         assert refused.value.code == "no_clusters"
@@ -348,7 +349,7 @@ def test_a_fit_to_another_currency_says_nothing(engine: Relations) -> None:
 
 
 def root(value: float) -> float:
-    return (1 if value >= 0 else -1) * (abs(value) ** 0.5) ** 0.5
+    return copysign(sqrt(sqrt(abs(value))), value)
 
 
 def test_each_customer_is_in_the_cluster_that_a_plain_computation_gives(database_url: str) -> None:
