@@ -84,6 +84,7 @@ types: $(DEV) ## check types
 
 docs: $(DEV) ## write the reference and the public modules from the code
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -m tests.verification.tampering
 
 record: $(DEV) ## write golden bytes for new samples of events; existing files stay as they are
 	$(BIN)/python -m tests.recorded

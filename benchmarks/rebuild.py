@@ -10,8 +10,8 @@ from benchmarks.harness import Line, Timing, Workspace, alternate, compared, tim
 from benchmarks.histories import large_log, open_log
 from benchmarks.runner_peer import running_peer
 from relations import Relations
-from relations.gc_pause import collector_paused
 from relations.log.tables import COLUMNS
+from relations.projections.gc_pause import collector_paused
 
 NAME = "rebuild"
 ABOUT = "rebuild of all views against reading the log, in two processes, and against eventsourcing's runner"

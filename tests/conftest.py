@@ -193,3 +193,13 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of a fresh, empty database, once of each kind."""
     url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
     return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a fresh, empty database, for rules of the business that no SQL of their own depends on.
+
+    `make test` runs a test on one kind of database, about half of the tests on each, and `make soak` on the other.
+    """
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url

@@ -48,9 +48,9 @@ def test_a_withdrawn_currency_needs_no_package(monkeypatch: pytest.MonkeyPatch) 
     minor_digits.cache_clear()
 
 
-def test_a_history_in_withdrawn_currencies_is_recorded_and_can_be_verified(database_url: str) -> None:
+def test_a_history_in_withdrawn_currencies_is_recorded_and_can_be_verified(either_url: str) -> None:
     bought = [("HRK", datetime(2022, 7, 1, tzinfo=UTC)), ("BGN", datetime(2025, 7, 1, tzinfo=UTC))]
-    with Relations.open(database_url) as engine:
+    with Relations.open(either_url) as engine:
         engine.adopt(Policy(currency="BGN"), from_beginning=True)
         for number, (code, at) in enumerate(bought):
             engine.execute(
@@ -59,7 +59,7 @@ def test_a_history_in_withdrawn_currencies_is_recorded_and_can_be_verified(datab
                 )
             )
         assert engine.policy.currency == "BGN"
-    with Relations.open(database_url) as engine:
+    with Relations.open(either_url) as engine:
         assert engine.policy.currency == "BGN"
         bodies = [recorded.event for recorded in engine.history("c1")]
         assert [str(each.amount) for each in bodies if isinstance(each, PurchaseRecorded)] == ["12.30 HRK", "12.30 BGN"]

@@ -59,8 +59,8 @@ def _ada() -> list[Command]:
 
 
 @pytest.fixture
-def engine(database_url: str) -> Relations:
-    engine = Relations.open(database_url)
+def engine(either_url: str) -> Relations:
+    engine = Relations.open(either_url)
     referral = Referral(referrer_points=5, after="first_purchase")
     engine.adopt(Policy(programme=Programme(referral=referral)), from_beginning=True)
     report = engine.execute_many(_ada())
@@ -124,8 +124,8 @@ def test_after_an_erasure_the_report_shows_what_remains(engine: Relations) -> No
                 assert word not in text
 
 
-def test_words_that_look_like_markup_stay_words(database_url: str) -> None:
-    with Relations.open(database_url) as engine:
+def test_words_that_look_like_markup_stay_words(either_url: str) -> None:
+    with Relations.open(either_url) as engine:
         engine.execute(register("c1", name="<script>|a|\x1b[31m"))
         report = access_report(engine, "c1")
         assert "<script>" not in report.to_html()
@@ -200,7 +200,7 @@ def test_a_certificate_is_of_one_log_at_one_state(engine: Relations, sqlite_url:
             assert refused.value.code == "certificate_invalid"
 
 
-def test_a_key_that_came_back_voids_the_certificate(engine: Relations, database_url: str) -> None:
+def test_a_key_that_came_back_voids_the_certificate(engine: Relations, either_url: str) -> None:
     with engine:
         with engine.log.database.reading() as connection:
             before = connection.execute(keys.select().where(keys.c.customer == "c1")).one()
@@ -255,7 +255,7 @@ def test_what_is_no_certificate_is_refused() -> None:
         assert refused.value.code == "invalid_certificate"
 
 
-def test_after_an_erasure_no_word_is_in_any_byte_of_the_database(engine: Relations, database_url: str) -> None:
+def test_after_an_erasure_no_word_is_in_any_byte_of_the_database(engine: Relations, either_url: str) -> None:
     with engine:
         engine.execute_many([purchase(number, "c1") for number in range(10, 540)])  # enough for stored states
         engine.execute(
@@ -269,7 +269,7 @@ def test_after_an_erasure_no_word_is_in_any_byte_of_the_database(engine: Relatio
         engine.execute(erase("c1"))
         engine.catch_up()
         assert certify_erasure(engine, "c1").is_purged
-    held = database_bytes(database_url)
+    held = database_bytes(either_url)
     assert b"customer.erased" in held
     for word in (*WORDS, "Never again, says Ada", "Lovelace", "squeaked"):
         for form in (word, word.lower(), word.upper()):
@@ -280,8 +280,8 @@ def test_after_an_erasure_no_word_is_in_any_byte_of_the_database(engine: Relatio
 # --- words in the clear ---------------------------------------------------------------------------------------------
 
 
-def test_ids_and_terms_made_of_a_customers_own_words_are_found(database_url: str) -> None:
-    with Relations.open(database_url) as engine:
+def test_ids_and_terms_made_of_a_customers_own_words_are_found(either_url: str) -> None:
+    with Relations.open(either_url) as engine:
         engine.execute_many(
             [
                 register("ada-lovelace.example", name="Ada Lovelace", email="ada@lovelace.example"),
@@ -301,8 +301,8 @@ def test_ids_and_terms_made_of_a_customers_own_words_are_found(database_url: str
         assert not any(place in ("customer", "purchase") for customer, place, _word in found if customer == "k77")
 
 
-def test_nothing_is_found_where_all_ids_are_digests(database_url: str) -> None:
-    with Relations.open(database_url) as engine:
+def test_nothing_is_found_where_all_ids_are_digests(either_url: str) -> None:
+    with Relations.open(either_url) as engine:
         customer = engine.digest("ada@lovelace.example")
         engine.execute_many([register(customer, email="ada@lovelace.example"), purchase(1, customer)])
         assert list(clear_texts(engine)) == []

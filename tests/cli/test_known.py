@@ -90,9 +90,9 @@ def commands() -> dict[str, set[str]]:
 def test_every_report_takes_both_options() -> None:
     found = commands()
     with_known = {name for name, options in found.items() if "--known" in options}
-    assert with_known == set(REPORTS)
+    assert with_known == set(REPORTS), "a report takes --known, and REPORTS has its arguments"
     assert {name for name in with_known if "--as-of" in found[name]} == with_known - WITHOUT_AS_OF
-    assert set(found) - set(REPORTS) == OF_THE_PRESENT
+    assert set(found) - set(REPORTS) == OF_THE_PRESENT, "add the program to REPORTS, or to OF_THE_PRESENT if it is none"
 
 
 @pytest.mark.parametrize("name", REPORTS)

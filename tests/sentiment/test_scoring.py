@@ -54,8 +54,8 @@ def scores(engine: Relations) -> list[tuple[str, str, int, str, str]]:
     return found
 
 
-def test_answers_with_words_are_scored_and_the_view_shows_it(database_url: str) -> None:
-    with Relations.open(database_url) as engine:
+def test_answers_with_words_are_scored_and_the_view_shows_it(either_url: str) -> None:
+    with Relations.open(either_url) as engine:
         for each in (said("Loud"), said("Wonderful stay", answer="f2"), said(None, answer="f3")):
             engine.execute(each)
         report = score_feedback(engine, [Lengths()])

@@ -24,7 +24,7 @@ Answers = dict[tuple[str, str], Any]
 """By question, and what it was asked with."""
 
 _MACHINERY = frozenset((*dir(View), "projection"))
-_ASKED: dict[str, tuple[Any, ...]] = {
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "answer": ("accepted",),
     "as_of": (LATER,),
     "campaign": ("spring",),
@@ -56,7 +56,7 @@ _GROUPS: tuple[dict[str, Any], ...] = (
     {"by": ("segment",), "segments": {"c1": ("loyal", "near"), "c2": ("near",)}},
 )
 """By every dimension of satisfaction."""
-_ALSO: dict[str, tuple[dict[str, Any], ...]] = {
+ALSO: dict[str, tuple[dict[str, Any], ...]] = {
     "desk.load": ({"by": "department"},),
     "repair.relations": ({"state": "healthy"},),
     "retention.acquisition": ({"campaigns": True},),
@@ -83,15 +83,21 @@ def questions(relations: Questions) -> dict[str, Callable[..., Any]]:
     }
 
 
+def needed_by(name: str, question: Callable[..., Any], *more: str) -> list[str]:
+    """Return the arguments that a question has to be given, and those of `more` that it takes."""
+    parameters = inspect.signature(question).parameters.values()
+    wanted = [each.name for each in parameters if each.default is each.empty or each.name in more]
+    missing = [each for each in wanted if each not in ARGUMENTS]
+    assert not missing, f"{name} needs {missing}: give values in ARGUMENTS in tests/support/asking.py"
+    return wanted
+
+
 def arguments_of(name: str, question: Callable[..., Any], customers: tuple[str, ...] = IDS) -> list[dict[str, Any]]:
     """Everything to ask a question with: each combination of what it has to be told, and of its moment."""
-    values_of = {**_ASKED, "customer": customers}
-    parameters = inspect.signature(question).parameters.values()
-    wanted = [each.name for each in parameters if each.default is each.empty or each.name == "as_of"]
-    missing = [each for each in wanted if each not in _ASKED]
-    assert not missing, f"{name} is asked with {missing}: say with what in _ASKED"
+    values_of = {**ARGUMENTS, "customer": customers}
+    wanted = needed_by(name, question, "as_of")
     asked = [dict(zip(wanted, values, strict=True)) for values in product(*(values_of[each] for each in wanted))]
-    return asked + [each | also for each in asked for also in _ALSO.get(name, ())]
+    return asked + [each | also for each in asked for also in ALSO.get(name, ())]
 
 
 def answers(relations: Questions, *, customers: tuple[str, ...] = IDS, but: Iterable[str] = ()) -> Answers:

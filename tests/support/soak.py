@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -39,6 +40,15 @@ _LONG_MINUTES = 10
 def pytest_report_header(config: pytest.Config) -> str:
     """Return the line that says how to repeat this run."""
     return f"seed: {config.option.soak_seed} (again with: --soak-seed {config.option.soak_seed})"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Leave one kind of database to the long searches where a test asks for `either_url`; its name decides which."""
+    if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+        kind = item.callspec.params.get("either_url")
+        if kind is not None and kind != ("sqlite", "postgresql")[crc32(item.originalname.encode()) % 2]:
+            item.add_marker(pytest.mark.soak)
 
 
 @pytest.hookimpl(trylast=True)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -54,9 +54,7 @@ from relations.testing.hotel.simulation import hotel_policy
 from relations.verification.findings import Findings, Problem
 from relations.verification.refolds import RefoldCheck
 from relations.verification.seals import seals
-from tests.support.campaign import spring_campaign
-from tests.support.pipeline import small_pipeline
-from tests.support.team import small_team
+from tests.support.filling import filling
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "tampering.md"
@@ -98,9 +96,7 @@ def fill(url: str) -> None:
         for other in (ids[1], ids[3]):
             engine.execute(UnmergeCustomer(customer=other, occurred_at=LAST_DAY))
         engine.execute(LinkIdentity(customer=ids[8], source="crm", external_id="a-17", occurred_at=LAST_DAY))
-        own = (*spring_campaign(LAST_DAY, ids[10], ids[11]), *small_team(LAST_DAY, ids[10], ids[11]))
-        own = (*own, *small_pipeline(LAST_DAY, ids[10], ids[11]))
-        for command in (*own, *_care(ids[12], ids[13]), _fit(), _rules(), _clusters()):
+        for command in (*filling(LAST_DAY, ids[10], ids[11]), *_care(ids[12], ids[13]), _fit(), _rules(), _clusters()):
             engine.execute(command)
         Seals(engine.log).seal(KEY, at=NOON)
         engine.execute(EraseCustomer(customer=ids[9], occurred_at=LAST_DAY))
@@ -473,7 +469,7 @@ def of_views(engine: Relations) -> Iterator[tuple[str, Attack]]:
                 table = Table(row_table.base_name, MetaData(), autoload_with=connection)
                 rows = _rows(connection, table)
             label = row_table.label
-            assert rows, f"{label}: let `fill` make a row"
+            assert rows, f"{label} has no rows: add a command that makes one to tests/support/filling.py"
             row = rows[-1]
             for column in table.columns:
                 value = changed(row[column.name], column)
@@ -501,15 +497,29 @@ def findings(engine: Relations, attack: Attack) -> list[Problem]:
     raise AssertionError
 
 
-def view_findings(engine: Relations, view: str, attack: Attack) -> list[Problem]:
-    """Return what the comparison of one view finds after an attack."""
+def rounds(attacks: Iterable[tuple[str, Attack]]) -> Iterator[dict[str, Attack]]:
+    """Yield attacks on views, one for each view at a time: a comparison finds them all in one reading of the log."""
+    left: dict[str, list[Attack]] = {}
+    for view, attack in attacks:
+        left.setdefault(view, []).append(attack)
+    for number in range(max(map(len, left.values()))):
+        yield {view: own[number] for view, own in left.items() if number < len(own)}
+
+
+def view_findings(engine: Relations, attacks: Mapping[str, Attack]) -> list[Problem]:
+    """Return what the comparison of some views finds after an attack on each of them."""
     found = Findings(is_sqlite=engine.log.database.is_sqlite)
-    with tampered(engine, attack.run) as connection:
+
+    def run(connection: Connection) -> None:
+        for attack in attacks.values():
+            attack.run(connection)
+
+    with tampered(engine, run) as connection:
         check = RefoldCheck(engine.log, engine.codec, engine.runner, found)
         check.load(connection)
         ((position, zone, names),) = check.groups
-        assert view in names
-        check.compare(connection, (position, zone, [view]), lambda _count: None)
+        assert attacks.keys() <= set(names)
+        check.compare(connection, (position, zone, list(attacks)), lambda _count: None)
     return found.problems
 
 

@@ -80,11 +80,12 @@ def test_every_change_of_the_record_of_views_is_found(engine: Relations) -> None
 
 def test_every_change_of_a_view_is_found_with_its_row_and_column(engine: Relations) -> None:
     tables = set()
-    for view, attack in tampering.of_views(engine):
-        found = tampering.view_findings(engine, view, attack)
-        assert [problem.code for problem in found] == ["view_differs"], f"{attack.table}: {attack.change}"
-        assert attack.place in tampering.place_of(found[0]), f"{attack.table}: {attack.change}: {found}"
-        tables.add(attack.table)
+    for attacks in tampering.rounds(tampering.of_views(engine)):
+        found = tampering.view_findings(engine, attacks)
+        assert [(problem.code, problem.view) for problem in found] == [("view_differs", view) for view in attacks]
+        for problem, attack in zip(found, attacks.values(), strict=True):
+            assert attack.place in tampering.place_of(problem), f"{attack.table}: {attack.change}: {problem}"
+            tables.add(attack.table)
     assert tables == {
         table.label for view in engine.runner.projections for table in engine.runner.tables(view).values()
     }

@@ -33,7 +33,6 @@ from relations.execution.sharing import Also, Pending, SharedCommits
 from relations.execution.state_cache import StateCache
 from relations.execution.states import States
 from relations.execution.unit import Unit
-from relations.gc_pause import collector_paused
 from relations.log.codec import Codec
 from relations.log.connections import lent, must_be_intact
 from relations.log.database import Database
@@ -44,6 +43,7 @@ from relations.log.people import Marks
 from relations.log.personal import Keys
 from relations.log.reader import Reader, recorded_event
 from relations.messages import Command, Event, to_micros
+from relations.projections.gc_pause import collector_paused
 
 __all__ = ["Clock", "Executor"]
 

@@ -21,13 +21,13 @@ from uuid import uuid4
 from sqlalchemy import URL, Connection, func, select
 
 from relations.errors import SourceError
-from relations.gc_pause import collector_paused
 from relations.log.codec import Codec
 from relations.log.database import Database
 from relations.log.log import Log, Shard
 from relations.log.tables import log as log_table
 from relations.past.bounds import Bounds
 from relations.policies.calendars import local_time, zone_data_version
+from relations.projections.gc_pause import collector_paused
 from relations.projections.projection import Projection, Row
 from relations.projections.running.aliases import PROJECTION as ALIASES
 from relations.projections.running.checkpoints import checkpoints

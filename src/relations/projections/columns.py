@@ -20,9 +20,9 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from relations.gc_pause import collector_paused
 from relations.policies.calendars import LocalTime
 from relations.projections.by_customer import regrouped
+from relations.projections.gc_pause import collector_paused
 from relations.projections.keeping import ViewState
 from relations.projections.projection import CustomerRow
 from relations.projections.running.aliases import Aliases

@@ -24,7 +24,6 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, func, select
 
 from relations.errors import InvalidInput, StoreError
-from relations.gc_pause import collector_paused
 from relations.log.database import CompiledStatement, Database, tables_of
 from relations.log.tables import log
 from relations.messages import to_micros
@@ -34,6 +33,7 @@ from relations.policies.in_force import InForce
 from relations.projections.by_customer import KeptByCustomer
 from relations.projections.columns import Codes, ColumnGroups, Columns, ColumnStore, Fetched, RowSource
 from relations.projections.explained_figures import ExplainableFigure
+from relations.projections.gc_pause import collector_paused
 from relations.projections.keeping import Asking, KeptAnswers, ViewState, copied, key_of_call
 from relations.projections.projection import CustomerRow, Projection, Row, Rows
 from relations.projections.running.aliases import Aliases, combined

@@ -12,13 +12,13 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from relations.errors import ChainBroken, RelationsError
-from relations.gc_pause import collector_paused
 from relations.log.chain import GENESIS, check, link
 from relations.log.codec import Codec, marked_fields
 from relations.log.failures import translated
 from relations.log.log import Head, Log
 from relations.log.tables import FOREIGN
 from relations.log.tables import log as log_table
+from relations.projections.gc_pause import collector_paused
 from relations.verification.findings import Findings, Problem
 
 __all__ = ["EventCheck"]

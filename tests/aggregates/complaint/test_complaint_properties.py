@@ -6,7 +6,6 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
 from hypothesis import event, given
 from hypothesis import strategies as st
 
@@ -42,8 +41,9 @@ from relations.aggregates.complaint import (
 from relations.decider import fold
 from relations.errors import CommandRefused
 from relations.log.codec import decode_state, encode_state
-from relations.messages import Event, Money, to_micros
+from relations.messages import Event, to_micros
 from relations.policies import Policy
+from tests.support.any_event import any_event
 
 DECIDER = AGGREGATE.decider
 POLICY = Policy()
@@ -213,26 +213,8 @@ def test_a_snapshot_anywhere_changes_nothing(history: list[ComplaintCommand]) ->
 
 # --- evolve takes whatever was recorded -----------------------------------------------------------------------------
 
-_BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
-    "str": ids | st.sampled_from(["acknowledge", "resolve"]),
-    "int": st.integers(-5, 50),
-    "PolicyNumber": st.integers(1, 5),
-    "bool": st.booleans(),
-    "Money | None": st.none() | st.builds(Money, st.integers(-5, 50), st.just("EUR")),
-    "str | None": st.none() | ids,
-    "int | None": st.none() | st.integers(-5, 50),
-    "Personal | None": st.none() | ids,
-    "SealedSince": ids,
-    "SealedSince | None": st.none() | ids,
-}
 
-
-def _any_event(kind: type[Event]) -> st.SearchStrategy[Event]:
-    fields = {each.name: _BY_TYPE[str(kind.__annotations__[each.name])] for each in msgspec.structs.fields(kind)}
-    return st.builds(kind, **fields)
-
-
-@given(st.lists(st.one_of([_any_event(kind) for kind in AGGREGATE.events]), min_size=1, max_size=30), histories)
+@given(st.lists(st.one_of([any_event(kind) for kind in AGGREGATE.events]), min_size=1, max_size=30), histories)
 def test_evolve_never_refuses_what_was_recorded(past: list[Event], history: list[ComplaintCommand]) -> None:
     state = fold(DECIDER, past)
     assert isinstance(state, Complaint)

@@ -137,8 +137,8 @@ def test_a_contact_says_what_it_was_about_in_a_text_or_an_object() -> None:
         assert "regarding" in (error.value.field or "")
 
 
-def test_a_merged_customer_keeps_consents_quiet_time_and_taboos_of_all_their_ids(database_url: str) -> None:
-    with Relations.open(database_url) as engine:
+def test_a_merged_customer_keeps_consents_quiet_time_and_taboos_of_all_their_ids(either_url: str) -> None:
+    with Relations.open(either_url) as engine:
         other = {"customer": "c2"}
         engine.execute(RegisterCustomer(customer="c1", occurred_at=day(1)))
         engine.execute(taboo().model_copy(update=other))
@@ -157,9 +157,9 @@ def test_a_merged_customer_keeps_consents_quiet_time_and_taboos_of_all_their_ids
         assert engine.execute(contact(12, channel="email")).events
 
 
-def test_the_words_of_a_contact_are_sealed_and_part_of_what_identifies_it(database_url: str) -> None:
+def test_the_words_of_a_contact_are_sealed_and_part_of_what_identifies_it(either_url: str) -> None:
     command = contact(words="Her daughter is ill", by="anna", minutes=4, command_id="crm:1")
-    with Relations.open(database_url) as engine:
+    with Relations.open(either_url) as engine:
         engine.execute(command)
         assert engine.execute(command).repeated
         with pytest.raises(IdempotencyConflict):

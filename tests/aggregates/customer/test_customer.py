@@ -454,10 +454,7 @@ def test_a_language_has_one_spelling(sent: str, kept: str) -> None:
 # --- the aggregate --------------------------------------------------------------------------------------------------
 
 
-def test_every_event_and_command_belongs_to_the_aggregate() -> None:
-    assert len(AGGREGATE.events) == 44
-    assert len({event.topic for event in AGGREGATE.events}) == 44
-    assert len(AGGREGATE.commands) == 43
+def test_a_command_is_about_its_own_customer() -> None:
     assert AGGREGATE.customer(AGGREGATE.decider.initial, purchase()) == "c1"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
 from hypothesis import event, given
 from hypothesis import strategies as st
 
@@ -27,27 +26,24 @@ from relations.aggregates.customer import (
     FeedbackGiven,
     GiveConsent,
     GiveFeedback,
-    ItemAnswer,
     LinkIdentity,
     MergeCustomer,
-    PlannedStep,
     PurchaseRecorded,
     PurchaseRefunded,
     RecordInteraction,
     RecordPurchase,
     RefundPurchase,
-    Regarding,
     RegisterCustomer,
     ReleaseCustomer,
     UnmergeCustomer,
     WithdrawConsent,
 )
-from relations.aggregates.customer.purchase_line import PurchaseLine
 from relations.decider import fold
 from relations.errors import CommandRefused
 from relations.log.codec import decode_state, encode_state
-from relations.messages import Event, Money, Tender
+from relations.messages import Event, Money
 from relations.policies import Policy
+from tests.support.any_event import any_event
 
 DECIDER = AGGREGATE.decider
 POLICY = Policy()
@@ -222,38 +218,8 @@ def test_a_snapshot_anywhere_changes_nothing(history: list[CustomerCommand]) -> 
 
 # --- evolve takes whatever was recorded -----------------------------------------------------------------------------
 
-_BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
-    "str": ids,
-    "int": st.integers(-5, 50),
-    "bool": st.booleans(),
-    "Money": st.builds(Money, st.integers(-5, 50), currencies),
-    "str | None": maybe,
-    "int | None": st.none() | st.integers(-5, 50),
-    "tuple[PlannedStep, ...]": st.lists(
-        st.builds(PlannedStep, ids, st.just("visit"), st.none() | st.integers(-5, 50), st.integers(-5, 50)), max_size=2
-    ).map(tuple),
-    "tuple[ItemAnswer, ...]": st.lists(st.builds(ItemAnswer, ids, st.integers(1, 7)), max_size=2).map(tuple),
-    "Money | None": st.none() | st.builds(Money, st.integers(-5, 50), currencies),
-    "tuple[PurchaseLine, ...]": st.lists(
-        st.builds(PurchaseLine, ids, st.builds(Money, st.integers(0, 50), currencies), st.integers(1, 9)), max_size=2
-    ).map(tuple),
-    "tuple[Tender, ...]": st.lists(
-        st.builds(Tender, ids, st.builds(Money, st.integers(1, 50), currencies)), max_size=2
-    ).map(tuple),
-    "Regarding | None": st.none() | st.builds(Regarding, st.just("offer"), ids),
-    "Personal | None": maybe,
-    "SealedSince": ids,
-    "tuple[str, ...]": st.lists(ids, max_size=2).map(tuple),
-    "tuple[str, ...] | None": st.none() | st.lists(ids, max_size=2).map(tuple),
-}
 
-
-def _any_event(kind: type[Event]) -> st.SearchStrategy[Event]:
-    fields = {each.name: _BY_TYPE[str(kind.__annotations__[each.name])] for each in msgspec.structs.fields(kind)}
-    return st.builds(kind, **fields)
-
-
-@given(st.lists(st.one_of([_any_event(kind) for kind in AGGREGATE.events]), min_size=1, max_size=30), histories)
+@given(st.lists(st.one_of([any_event(kind) for kind in AGGREGATE.events]), min_size=1, max_size=30), histories)
 def test_evolve_never_refuses_what_was_recorded(past: list[Event], history: list[CustomerCommand]) -> None:
     state = fold(DECIDER, past)
     assert isinstance(state, Customer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import inspect
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,11 +15,9 @@ import pytest
 from relations.engine import Relations
 from relations.errors import InvalidInput, NoFit
 from relations.exchange.frames import frame, questions, table, tables, write_frame
-from relations.policies.value import DEFAULT_SEGMENTS
 from relations.testing import simulate
-from tests.support.campaign import spring_campaign
-from tests.support.pipeline import small_pipeline
-from tests.support.team import small_team
+from tests.support.asking import ARGUMENTS, needed_by
+from tests.support.filling import filling
 
 AT = datetime(2024, 8, 1, tzinfo=UTC)
 TOO_FEW = {"too_few_observations", "no_drivers", "nothing_to_find"}
@@ -31,45 +28,25 @@ TOO_FEW = {"too_few_observations", "no_drivers", "nothing_to_find"}
 def engine() -> Iterator[Relations]:
     with Relations.open("sqlite://") as opened:
         opened.execute_many(simulate(seed=3, customers=25, months=6))
-        opened.execute_many(spring_campaign(AT - timedelta(days=40), "own-1", "own-2"))
-        opened.execute_many(small_pipeline(AT - timedelta(days=40), "own-1", "own-2"))
-        opened.execute_many(small_team(AT - timedelta(days=40), "own-1", "own-2"))
+        opened.execute_many(filling(AT, "own-1", "own-2"))
         yield opened
 
 
-def arguments(engine: Relations, name: str, parameters: Any) -> dict[str, Any]:
+def arguments(engine: Relations, name: str, question: Callable[..., Any]) -> dict[str, Any]:
     complaint = next((each.stream for each in engine.events() if each.topic == "complaint.filed"), "complaint-none")
     customer = next(each.customer for each in engine.events() if each.customer)
-    known: dict[str, Any] = {
+    own: dict[str, Any] = {
         "customer": customer,
         "complaint": complaint.partition("-")[2],
         "until": AT + timedelta(days=60),
-        "within": timedelta(days=60),
-        "ahead": timedelta(days=60),
-        "as_of": AT,
-        "month": "2024-03",
-        "months": ["2024-03", "2024-04"],
-        "grain": "month",
         "instrument": "nps",
-        "source": "pms",
-        "external_id": "17",
-        "channel": "email",
-        "purpose": "surveys",
-        "segment": DEFAULT_SEGMENTS[0].name,
         "customers": [customer],
-        "campaign": "spring",
-        "staff": "own-li",
-        "opportunity": "n1",
-        "training": "listening",
         "goal": "satisfaction-0",
         "improvement": "counter",
-        "indicator": "nps",
         "owner": "ben",
-        "rung": "loose",
     }
-    needed = {each.name for each in parameters.values() if each.default is inspect.Parameter.empty}
-    assert needed <= known.keys(), f"{name} needs {needed - known.keys()}"
-    return {each: known[each] for each in needed}
+    needed = needed_by(name, question)
+    return {each: own.get(each, ARGUMENTS[each][0]) for each in needed}
 
 
 def test_every_question_and_table_is_written_in_every_format(engine: Relations, tmp_path: Path) -> None:
@@ -79,7 +56,7 @@ def test_every_question_and_table_is_written_in_every_format(engine: Relations, 
             continue
         answers: dict[str, Callable[[], pl.DataFrame]] = {each: partial(table, view, each) for each in tables(view)}
         for each, question in questions(view).items():
-            given = arguments(engine, f"{view_name}.{each}", inspect.signature(question).parameters)
+            given = arguments(engine, f"{view_name}.{each}", question)
             answers[each] = partial(frame, question, **given)
         for each, ask in answers.items():
             try:

@@ -51,8 +51,8 @@ SECOND = "o2,c1,Ann,2024-05-02T10:00Z,5.00,EUR,soap,5.00,1\n"
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Relations]:
-    with Relations.open(database_url) as opened:
+def engine(either_url: str) -> Iterator[Relations]:
+    with Relations.open(either_url) as opened:
         yield opened
 
 

@@ -573,8 +573,8 @@ def test_folds_touch_the_customer_of_the_event_only(policy: Policy, history: lis
 
 
 @pytest.fixture
-def relations(database_url: str) -> Iterator[Relations]:
-    with Relations.open(database_url, clock=lambda: after(2), durability="off") as opened:
+def relations(either_url: str) -> Iterator[Relations]:
+    with Relations.open(either_url, clock=lambda: after(2), durability="off") as opened:
         opened.adopt(POLICY, from_beginning=True)
         commands: list[Command] = []
         for number in range(30):
@@ -646,13 +646,13 @@ def test_what_is_due_becomes_commands_once(relations: Relations) -> None:
 # --- surveys --------------------------------------------------------------------------------------------------------
 
 
-def test_reminders_and_low_answers_are_due_once_and_end_with_what_ends_them(database_url: str) -> None:
+def test_reminders_and_low_answers_are_due_once_and_end_with_what_ends_them(either_url: str) -> None:
     def about(days: float, **fields: Any) -> dict[str, Any]:
         return {"customer": "c1", "occurred_at": after(days), **fields}
 
     policy = Policy(surveys=Surveys(reminders=2, reminder_days=7, reminder_valid_days=None, answer_within_days=2))
     invite = {"instrument": "nps", "channel": "email"}
-    with Relations.open(database_url, clock=lambda: after(100), durability="off") as opened:
+    with Relations.open(either_url, clock=lambda: after(100), durability="off") as opened:
         opened.adopt(policy)
 
         def due() -> list[tuple[str, str, datetime]]:
@@ -686,8 +686,8 @@ def test_reminders_and_low_answers_are_due_once_and_end_with_what_ends_them(data
         assert opened.verify().good
 
 
-def test_what_is_open_follows_a_merge(database_url: str) -> None:
-    with Relations.open(database_url, clock=lambda: after(100), durability="off") as opened:
+def test_what_is_open_follows_a_merge(either_url: str) -> None:
+    with Relations.open(either_url, clock=lambda: after(100), durability="off") as opened:
         for customer, days in (("c1", 1), ("c2", 0)):
             asked: dict[str, Any] = {"customer": customer, "occurred_at": after(days)}
             opened.execute(GiveFeedback(feedback="f1", instrument="nps", score=3, **asked))
@@ -703,10 +703,10 @@ def test_what_is_open_follows_a_merge(database_url: str) -> None:
         assert opened.views.agenda.due(until=after(90)) == before
 
 
-def test_a_reminder_that_nobody_sent_lapses(database_url: str) -> None:
+def test_a_reminder_that_nobody_sent_lapses(either_url: str) -> None:
     now = after(0)
     surveys = Surveys(reminder_days=7, reminder_valid_days=14, quarantine_days=0)
-    with Relations.open(database_url, clock=lambda: now, durability="off") as opened:
+    with Relations.open(either_url, clock=lambda: now, durability="off") as opened:
         opened.adopt(Policy(surveys=surveys), from_beginning=True)
         for invitation, days in (("s1", 0), ("s2", 10)):
             opened.execute(
@@ -737,11 +737,11 @@ def test_a_reminder_that_nobody_sent_lapses(database_url: str) -> None:
         assert due(now) == both
 
 
-def test_whoever_was_asked_under_two_ids_was_asked_once(database_url: str) -> None:
+def test_whoever_was_asked_under_two_ids_was_asked_once(either_url: str) -> None:
     def asked(customer: str, days: float, **fields: Any) -> dict[str, Any]:
         return {"customer": customer, "instrument": "nps", "occurred_at": after(days), **fields}
 
-    with Relations.open(database_url, clock=lambda: after(20), durability="off") as opened:
+    with Relations.open(either_url, clock=lambda: after(20), durability="off") as opened:
 
         def open_with(customer: str) -> list[tuple[str, str, str]]:
             found = opened.views.agenda.for_customer(customer)

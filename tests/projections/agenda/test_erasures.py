@@ -38,8 +38,8 @@ def _due(engine: Relations, until: datetime) -> list[Any]:
     return [(each.customer, each.due_at) for each in engine.views.agenda.due(until=until, kind="erasure")]
 
 
-def test_customers_are_due_some_months_after_their_last_event(database_url: str) -> None:
-    with _open(database_url, 24) as engine:
+def test_customers_are_due_some_months_after_their_last_event(either_url: str) -> None:
+    with _open(either_url, 24) as engine:
         ada, bea = datetime(2022, 8, 31, 22, tzinfo=UTC), datetime(2022, 2, 1, 23, tzinfo=UTC)
         assert _due(engine, _at(2025, 1, 1)) == [("bea", bea), ("ada", ada)]
         assert _due(engine, ada - timedelta(microseconds=1)) == [("bea", bea)]
@@ -51,16 +51,16 @@ def test_customers_are_due_some_months_after_their_last_event(database_url: str)
         assert "erasure" in {each.kind for each in engine.views.agenda.due(until=_at(2025, 1, 1))}
 
 
-def test_a_person_decides_unless_the_policy_says_otherwise(database_url: str) -> None:
-    with _open(database_url, 24) as engine:
+def test_a_person_decides_unless_the_policy_says_otherwise(either_url: str) -> None:
+    with _open(either_url, 24) as engine:
         engine.advance_time(_at(2025, 1, 1))
         assert [each.topic for each in engine.events()].count("customer.erased") == 0
         engine.execute(erase("bea", occurred_at=_at(2025, 1, 1)))
         assert [customer for customer, _at in _due(engine, _at(2026, 1, 1))] == ["ada"]
 
 
-def test_time_erases_where_the_policy_says_so_once_and_dated_when_it_fell_due(database_url: str) -> None:
-    with _open(database_url, 24, "advance_time") as engine:
+def test_time_erases_where_the_policy_says_so_once_and_dated_when_it_fell_due(either_url: str) -> None:
+    with _open(either_url, 24, "advance_time") as engine:
         engine.advance_time(_at(2022, 5, 1))
         engine.advance_time(_at(2025, 1, 1))
         engine.advance_time(_at(2026, 1, 1))
@@ -72,16 +72,16 @@ def test_time_erases_where_the_policy_says_so_once_and_dated_when_it_fell_due(da
         assert "[erased]" in str(engine.history("ada"))
 
 
-def test_what_is_known_under_one_id_defers_all_ids_of_a_person(database_url: str) -> None:
-    with _open(database_url, 24) as engine:
+def test_what_is_known_under_one_id_defers_all_ids_of_a_person(either_url: str) -> None:
+    with _open(either_url, 24) as engine:
         engine.execute(MergeCustomer(customer="bea", into="ada", occurred_at=_at(2020, 3, 1)))
         engine.execute(purchase(3, "bea", occurred_at=_at(2021, 8, 31)))
         assert _due(engine, _at(2025, 1, 1)) == [("ada", datetime(2023, 8, 31, 22, tzinfo=UTC))]
         assert engine.views.agenda.for_customer("bea") == engine.views.agenda.for_customer("ada") != []
 
 
-def test_the_last_event_of_some_customers_is_that_among_all(database_url: str) -> None:
-    with _open(database_url, 24) as engine:
+def test_the_last_event_of_some_customers_is_that_among_all(either_url: str) -> None:
+    with _open(either_url, 24) as engine:
         database = engine.log.database
         everybody = last_events(database, but_by="agenda")
         assert set(everybody) == {"ada", "bea", "nameless"}
@@ -89,8 +89,8 @@ def test_the_last_event_of_some_customers_is_that_among_all(database_url: str) -
         assert last_events(database, [], but_by="agenda") == {}
 
 
-def test_without_a_period_nothing_is_due(database_url: str) -> None:
-    with _open(database_url, None) as engine:
+def test_without_a_period_nothing_is_due(either_url: str) -> None:
+    with _open(either_url, None) as engine:
         assert _due(engine, _at(2090, 1, 1)) == []
         assert engine.views.agenda.for_customer("ada") == []
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from relations import Relations
@@ -28,6 +28,7 @@ from relations.errors import CommandRefused, InvalidInput
 from relations.messages import Command
 from relations.policies import Care, CarePlan, CareStep, Policy
 from relations.testing.oracle.care import SlowCare
+from tests.support.effort import part
 
 START = datetime(2024, 1, 30, 12, tzinfo=UTC)
 HOURS = 150 * 24
@@ -141,7 +142,7 @@ def play(engines: list[Relations], history: list[Action], stops: list[int], hour
             merged -= {"b"} if isinstance(wanted, UnmergeCustomer) else set()
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@part(34, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     plan=plans(),
     history=st.lists(actions, min_size=6, max_size=25, unique_by=lambda each: each.hour),

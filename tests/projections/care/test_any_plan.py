@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relations import Relations
 from relations.commands import BeginPlan, RecordInteraction, RegisterCustomer
 from relations.errors import InvalidInput
 from relations.policies import Care, CarePlan, CareStep, Policy
+from tests.support.effort import part
 
 START = datetime(2024, 1, 30, 12, tzinfo=UTC)
 END = START + timedelta(days=200)
@@ -65,7 +66,7 @@ def outcomes(plan: CarePlan, contacts: Contacts, stops: list[int]) -> tuple[dict
     return {each.round: each for each in engine.views.care.plans("c")}, engine
 
 
-@settings(max_examples=10)
+@part(40)
 @given(
     plan=plans(),
     contacts=st.lists(st.tuples(st.integers(0, 4_000), st.just(1), st.integers(0, 4)), max_size=8),

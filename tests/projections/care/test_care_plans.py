@@ -116,8 +116,8 @@ def quarter(url: str, steps: Iterator[float] | list[float], customers: int = 3) 
         return told(engine)
 
 
-def test_any_way_of_advancing_time_records_the_same_quarter(database_url: str) -> None:
-    with opened(database_url, "611") as engine, Relations.open(database_url, clock=lambda: day(900)) as other:
+def test_any_way_of_advancing_time_records_the_same_quarter(either_url: str) -> None:
+    with opened(either_url, "611") as engine, Relations.open(either_url, clock=lambda: day(900)) as other:
         buyers(engine, "c0", "c1", "c2")
         with ThreadPoolExecutor(2) as pool:
             for to in (60, 220):
@@ -127,8 +127,8 @@ def test_any_way_of_advancing_time_records_the_same_quarter(database_url: str) -
         assert told(engine) == quarter("sqlite://", [n * 11.3 for n in range(20)])
 
 
-def test_a_full_round_of_611_is_six_messages_a_short_call_and_a_long_one(database_url: str) -> None:
-    with opened(database_url, "611") as engine:
+def test_a_full_round_of_611_is_six_messages_a_short_call_and_a_long_one(either_url: str) -> None:
+    with opened(either_url, "611") as engine:
         buyers(engine, "c")
         engine.advance_time(day(1))
         found = engine.views.agenda.due(until=day(96), kind="contact", as_of=day(1))
@@ -144,8 +144,8 @@ def test_a_full_round_of_611_is_six_messages_a_short_call_and_a_long_one(databas
         assert engine.load("customer", "c").rounds["611-2"].since == "2024-04-10"
 
 
-def test_rounds_never_overlap(database_url: str) -> None:
-    with opened(database_url, "611") as engine:
+def test_rounds_never_overlap(either_url: str) -> None:
+    with opened(either_url, "611") as engine:
         buyers(engine, "c")
         engine.advance_time(day(500))
         rounds = list(engine.load("customer", "c").rounds.values())
@@ -159,8 +159,8 @@ def test_rounds_never_overlap(database_url: str) -> None:
         assert refused.value.code == "plan_in_progress"
 
 
-def test_a_step_is_done_once_early_or_in_time_and_lapses_otherwise(database_url: str) -> None:
-    with opened(database_url, "611") as engine:
+def test_a_step_is_done_once_early_or_in_time_and_lapses_otherwise(either_url: str) -> None:
+    with opened(either_url, "611") as engine:
         buyers(engine, "c")
         engine.advance_time(day(1))
         engine.execute(contact("c", "611-1 message-1", 3))
@@ -181,8 +181,8 @@ def test_a_step_is_done_once_early_or_in_time_and_lapses_otherwise(database_url:
         assert lenient.events[0].event.breaches == ("unknown_step",)  # type: ignore[attr-defined]
 
 
-def test_withdrawn_consent_stops_messages_and_the_step_is_skipped(database_url: str) -> None:
-    with opened(database_url, "611") as engine:
+def test_withdrawn_consent_stops_messages_and_the_step_is_skipped(either_url: str) -> None:
+    with opened(either_url, "611") as engine:
         buyers(engine, "c", "d")
         engine.advance_time(day(1))
         assert {customer for customer, *_ in due(engine, 9)} == {"c", "d"}
@@ -197,8 +197,8 @@ def test_withdrawn_consent_stops_messages_and_the_step_is_skipped(database_url: 
         assert topics(engine, "d")["step_lapsed"] == 4
 
 
-def test_a_plan_is_begun_skipped_and_ended_by_hand(database_url: str) -> None:
-    with opened(database_url, "support") as engine:
+def test_a_plan_is_begun_skipped_and_ended_by_hand(either_url: str) -> None:
+    with opened(either_url, "support") as engine:
         engine.execute(RegisterCustomer(customer="c", occurred_at=START))
         engine.execute(BeginPlan(customer="c", plan="support", owner="anna", occurred_at=START))
         skip = SkipStep(customer="c", round="support-1", step="training", reason="knows it", occurred_at=day(3))
@@ -233,8 +233,8 @@ def begun(engine: Relations, customer: str) -> list[tuple[str, str, str]]:
     ]
 
 
-def test_what_a_customer_does_begins_plans(database_url: str) -> None:
-    with opened(database_url, "lapsing", "won_back", "after_stay", "support") as engine:
+def test_what_a_customer_does_begins_plans(either_url: str) -> None:
+    with opened(either_url, "lapsing", "won_back", "after_stay", "support") as engine:
         buyers(engine, "c")
         engine.execute(
             RecordPurchase(
@@ -251,14 +251,14 @@ def test_what_a_customer_does_begins_plans(database_url: str) -> None:
         ]
 
 
-def test_a_plan_is_meant_for_those_who_meet_its_conditions_on_the_day_of_the_trigger(database_url: str) -> None:
+def test_a_plan_is_meant_for_those_who_meet_its_conditions_on_the_day_of_the_trigger(either_url: str) -> None:
     step = CareStep(id="call", what="short_call", day=2)
     graded = CarePlan(id="graded", begins="value_grade", of=("high",), steps=(step,))
     chosen = CarePlan(
         id="chosen", begins="first_purchase", steps=(step,),
         meant_for=(Condition(fact="language", one_of=("de",)), Condition(fact="net_amount", at_least=500)),
     )  # fmt: skip
-    with opened(database_url, chosen, graded) as engine:
+    with opened(either_url, chosen, graded) as engine:
         for customer, language, amount in (("a", "de", 600), ("b", "en", 600), ("c", "de", 400), ("d", "de", 200_000)):
             engine.execute(RegisterCustomer(customer=customer, language=language, occurred_at=START))
             engine.execute(
@@ -278,8 +278,8 @@ def test_a_plan_is_meant_for_those_who_meet_its_conditions_on_the_day_of_the_tri
         }
 
 
-def test_a_plan_begins_only_by_the_policy_in_force_at_its_trigger(database_url: str) -> None:
-    with Relations.open(database_url, clock=lambda: day(900)) as engine:
+def test_a_plan_begins_only_by_the_policy_in_force_at_its_trigger(either_url: str) -> None:
+    with Relations.open(either_url, clock=lambda: day(900)) as engine:
         engine.adopt(Policy(), from_beginning=True)
         engine.adopt(Policy(care=Care(plans=("support",))), since=day(5))
         buyers(engine, "early")
@@ -290,12 +290,12 @@ def test_a_plan_begins_only_by_the_policy_in_force_at_its_trigger(database_url: 
         assert (begun(engine, "early"), begun(engine, "late")) == ([], [("support", "2024-01-16", "first_purchase")])
 
 
-def test_an_accepted_offer_and_the_end_of_a_stay_begin_plans(database_url: str) -> None:
+def test_an_accepted_offer_and_the_end_of_a_stay_begin_plans(either_url: str) -> None:
     step = CareStep(id="call", what="short_call", day=2)
     spring = CarePlan(id="spring", begins="offer_accepted", of=("spring",), steps=(step,))
     offered = CarePlan(id="offered", begins="offer_accepted", steps=(step,))
     stayed = CarePlan(id="stayed", begins="stay_ended", steps=(step,))
-    with opened(database_url, spring, offered, stayed) as engine:
+    with opened(either_url, spring, offered, stayed) as engine:
         for customer, campaign, answer in (
             ("a", "spring", "accepted"),
             ("b", "autumn", "accepted"),
@@ -320,10 +320,10 @@ def test_an_accepted_offer_and_the_end_of_a_stay_begin_plans(database_url: str) 
         }
 
 
-def test_a_contract_begins_a_plan_on_its_first_day_once(database_url: str) -> None:
+def test_a_contract_begins_a_plan_on_its_first_day_once(either_url: str) -> None:
     step = CareStep(id="training", what="training", day=2)
     onboarding = CarePlan(id="onboarding", begins="contract", steps=(step,))
-    with opened(database_url, onboarding) as engine:
+    with opened(either_url, onboarding) as engine:
         for customer, won, starts in (("a", 5, 30), ("b", 20, 10), ("c", 5, 30), ("d", 5, 30), ("e", 5, 90)):
             engine.execute(RegisterCustomer(customer=customer, occurred_at=START))
             about = {"opportunity": f"o-{customer}"}
@@ -351,7 +351,7 @@ def test_a_contract_begins_a_plan_on_its_first_day_once(database_url: str) -> No
         assert begun(engine, "e") == [("onboarding", "2024-04-09", "contract")]
 
 
-def test_conditions_may_ask_for_what_other_views_know(database_url: str) -> None:
+def test_conditions_may_ask_for_what_other_views_know(either_url: str) -> None:
     step = CareStep(id="call", what="short_call", day=2)
     grown = CarePlan(
         id="grown", begins="first_purchase", steps=(step,), meant_for=(Condition(fact="age", at_least=18),)
@@ -360,7 +360,7 @@ def test_conditions_may_ask_for_what_other_views_know(database_url: str) -> None
         id="strained", begins="first_purchase", steps=(step,),
         meant_for=(Condition(fact="relation", one_of=("healthy",), otherwise=True),),
     )  # fmt: skip
-    with opened(database_url, grown, strained) as engine:
+    with opened(either_url, grown, strained) as engine:
         buyers(engine, "old", birthday="1980-05-01")
         buyers(engine, "young", birthday="2010-05-01")
         buyers(engine, "cross")
@@ -375,7 +375,7 @@ def test_conditions_may_ask_for_what_other_views_know(database_url: str) -> None
         }  # fmt: skip
 
 
-def test_a_plan_ends_with_the_round_in_which_a_customer_stops_meeting_its_conditions(database_url: str) -> None:
+def test_a_plan_ends_with_the_round_in_which_a_customer_stops_meeting_its_conditions(either_url: str) -> None:
     plan = CarePlan(
         id="monthly", begins="first_purchase", repeats_months=1,
         meant_for=(Condition(fact="net_amount", at_least=100),),
@@ -403,7 +403,7 @@ def test_a_plan_ends_with_the_round_in_which_a_customer_stops_meeting_its_condit
             assert begun(engine, "leaves") == [("monthly", "2024-01-10", "first_purchase")]
             recorded.append(told(engine))
     assert recorded[0] == recorded[1]
-    with opened(database_url, plan) as engine:
+    with opened(either_url, plan) as engine:
         buyers(engine, "c")
         engine.execute(EraseCustomer(customer="c", occurred_at=day(3)))
         engine.advance_time(day(60))
@@ -413,8 +413,8 @@ def test_a_plan_ends_with_the_round_in_which_a_customer_stops_meeting_its_condit
 # --- birthdays and festivals ----------------------------------------------------------------------------------------
 
 
-def test_a_birthday_on_29_february_is_kept_on_the_28th_in_other_years(database_url: str) -> None:
-    with opened(database_url, "birthday") as engine:
+def test_a_birthday_on_29_february_is_kept_on_the_28th_in_other_years(either_url: str) -> None:
+    with opened(either_url, "birthday") as engine:
         buyers(engine, "c", birthday="1980-02-29")
         buyers(engine, "unknown")
         engine.advance_time(day(1))
@@ -434,8 +434,8 @@ def test_a_birthday_on_29_february_is_kept_on_the_28th_in_other_years(database_u
         ]
 
 
-def test_a_festival_is_that_of_the_customers_culture(database_url: str) -> None:
-    with opened(database_url, "festivals") as engine:
+def test_a_festival_is_that_of_the_customers_culture(either_url: str) -> None:
+    with opened(either_url, "festivals") as engine:
         buyers(engine, "li", language="zh-Hant")
         buyers(engine, "max", language="de")
         buyers(engine, "mei", language="en")
@@ -451,9 +451,9 @@ def test_a_festival_is_that_of_the_customers_culture(database_url: str) -> None:
         assert [customer for customer, *_ in due(engine, 386)] == ["li", "mei"]
 
 
-def test_chinese_new_year_comes_from_the_extra(database_url: str) -> None:
+def test_chinese_new_year_comes_from_the_extra(either_url: str) -> None:
     pytest.importorskip("holidays")
-    with opened(database_url, "festivals", festivals=festivals(range(2024, 2027))) as engine:
+    with opened(either_url, "festivals", festivals=festivals(range(2024, 2027))) as engine:
         buyers(engine, "li", language="zh-CN")
         buyers(engine, "max", language="de")
         engine.advance_time(day(375))
@@ -489,8 +489,8 @@ def steps_of(engine: Relations, customer: str, number: int = 1) -> dict[str, tup
     return {each.step: tuple((at - to_micros(day(0))) / count for at in (each.due_at, each.until)) for each in steps}
 
 
-def test_each_end_of_a_stay_adds_its_steps_to_the_round_in_which_they_are_due(database_url: str) -> None:
-    with opened(database_url, STAYS) as engine:
+def test_each_end_of_a_stay_adds_its_steps_to_the_round_in_which_they_are_due(either_url: str) -> None:
+    with opened(either_url, STAYS) as engine:
         buyers(engine, "c")
         engine.execute(stay("c", 0.4))
         engine.advance_time(day(1))
@@ -514,8 +514,8 @@ def test_each_end_of_a_stay_adds_its_steps_to_the_round_in_which_they_are_due(da
         assert (kept.done, kept.lapsed) == (1, 7)
 
 
-def test_the_steps_after_a_stay_have_words_and_end_with_an_erasure(database_url: str) -> None:
-    with opened(database_url, STAYS.model_copy(update={"steps": with_words(STAYS)})) as engine:
+def test_the_steps_after_a_stay_have_words_and_end_with_an_erasure(either_url: str) -> None:
+    with opened(either_url, STAYS.model_copy(update={"steps": with_words(STAYS)})) as engine:
         buyers(engine, "c", name="Ada", email="ada@example.org", language="de")
         engine.advance_time(day(1))
         engine.execute(stay("c", 20.5))
@@ -547,8 +547,8 @@ def test_a_step_after_a_stay_needs_a_plan_that_repeats_and_a_day_after_it(fields
 # --- people with several ids, and erased ones -----------------------------------------------------------------------
 
 
-def test_merged_customers_are_in_a_plan_once_and_unmerged_ones_as_before(database_url: str) -> None:
-    with opened(database_url, "611") as engine:
+def test_merged_customers_are_in_a_plan_once_and_unmerged_ones_as_before(either_url: str) -> None:
+    with opened(either_url, "611") as engine:
         buyers(engine, "c", "d", "e")
         engine.advance_time(day(1))
         before = due(engine, 10), due(engine, 200, "lapse")
@@ -564,8 +564,8 @@ def test_merged_customers_are_in_a_plan_once_and_unmerged_ones_as_before(databas
         ]
 
 
-def test_nothing_is_due_of_an_erased_customer(database_url: str) -> None:
-    with opened(database_url, "611", "birthday") as engine:
+def test_nothing_is_due_of_an_erased_customer(either_url: str) -> None:
+    with opened(either_url, "611", "birthday") as engine:
         buyers(engine, "c", birthday="1980-02-29")
         engine.advance_time(day(1))
         assert due(engine, 45)
@@ -589,9 +589,9 @@ def stored_texts(engine: Relations) -> str:
 
 
 @pytest.mark.parametrize("erased", [False, True])
-def test_no_file_has_the_date_of_a_birthday(database_url: str, tmp_path: Path, erased: bool) -> None:
+def test_no_file_has_the_date_of_a_birthday(either_url: str, tmp_path: Path, erased: bool) -> None:
     born = datetime(2024, 5, 17, tzinfo=UTC)
-    with opened(database_url, "birthday", "611") as engine:
+    with opened(either_url, "birthday", "611") as engine:
         buyers(engine, "c", birthday="1980-05-17")
         engine.advance_time(day(60))
         assert due(engine, 130) == [("c", "birthday-1 greeting", born)]
@@ -604,22 +604,22 @@ def test_no_file_has_the_date_of_a_birthday(database_url: str, tmp_path: Path, e
     traces = [*(str(to_micros(born + timedelta(days=shift))) for shift in (0, 7)), "1980-05-17", "-05-17"]
     assert not [trace for trace in traces if trace in known]
     files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
-    assert files or "postgres" in database_url
+    assert files or "postgres" in either_url
     for mark in (*(trace.encode() for trace in traces), to_micros(born).to_bytes(8, "big")):
         assert not any(mark in each for each in files)
 
 
 @pytest.mark.soak
 def test_a_quarter_of_a_thousand_customers_is_the_same_in_one_step_in_many_and_from_two_processes(
-    database_url: str,
+    either_url: str,
 ) -> None:
     at_once = quarter("sqlite://", [98], customers=1_000)
     assert quarter("sqlite://", list(range(1, 99)), customers=1_000) == at_once
-    with opened(database_url, "611") as engine:
+    with opened(either_url, "611") as engine:
         buyers(engine, *(f"c{n}" for n in range(1_000)))
         with ProcessPoolExecutor(2) as pool:
             for to in (40, 98):
-                assert [*pool.map(advance, [database_url] * 2, [to] * 2)] == [0, 0]
+                assert [*pool.map(advance, [either_url] * 2, [to] * 2)] == [0, 0]
         assert told(engine) == at_once
     for n in range(1_000):
         counted = Counter(topic for topic, *_ in at_once[f"customer-c{n}"])
@@ -632,7 +632,7 @@ def advance(url: str, to: float) -> int:
         return len(engine.advance_time(day(to)).rejections)
 
 
-def test_the_rows_of_care_keep_the_laws(database_url: str) -> None:
+def test_the_rows_of_care_keep_the_laws(either_url: str) -> None:
     policy = Policy(care=Care(plans=("611", "birthday", STAYS), quiet_days=0))
     history: list[Any] = [
         AdoptPolicy(policy=policy, from_beginning=True, occurred_at=START),
@@ -654,7 +654,7 @@ def test_the_rows_of_care_keep_the_laws(database_url: str) -> None:
         EraseCustomer(customer="d", occurred_at=day(100)),
     ]
     for projection in (PROJECTION, AGENDA):
-        report = check_laws(projection, history, url=database_url, batches=(1, 7), shards=(2,), points=4, hash_seeds=())
+        report = check_laws(projection, history, url=either_url, batches=(1, 7), shards=(2,), points=4, hash_seeds=())
         assert report.folded > 10
         assert report.refused == 0
 

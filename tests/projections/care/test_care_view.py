@@ -72,10 +72,10 @@ PEOPLE: list[Command] = [
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Relations]:
+def engine(either_url: str) -> Iterator[Relations]:
     new_year = Festival(name="Chinese New Year", own_name="春节", languages=("zh",), dates=(NEW_YEAR,))
     care = Care(plans=(WELCOME, "festivals"), quiet_days=1, festivals=(new_year,))
-    with Relations.open(database_url, clock=lambda: day(400)) as engine:
+    with Relations.open(either_url, clock=lambda: day(400)) as engine:
         engine.adopt(Policy(care=care), from_beginning=True)
         engine.execute_many(PEOPLE)
         engine.advance_time(day(1))

@@ -87,8 +87,8 @@ def audience(engine: Relations, **asked: Any) -> list[str]:
     return sorted(found)
 
 
-def test_the_last_contact_and_the_quiet_time_after_it(database_url: str) -> None:
-    with opened(database_url) as engine:
+def test_the_last_contact_and_the_quiet_time_after_it(either_url: str) -> None:
+    with opened(either_url) as engine:
         view = engine.views.contacts
         one = view.last("c1")
         assert (one.reached_at, one.last_at, one.quiet_until) == (day(9), day(20), None)
@@ -103,8 +103,8 @@ def test_the_last_contact_and_the_quiet_time_after_it(database_url: str) -> None
         assert view.last("c1") == one
 
 
-def test_the_share_of_contacts_that_sell_nothing(database_url: str) -> None:
-    with opened(database_url) as engine:
+def test_the_share_of_contacts_that_sell_nothing(either_url: str) -> None:
+    with opened(either_url) as engine:
         whole, *kinds = engine.views.contacts.figures()
         assert (whole.contacts, whole.inbound, whole.outbound, whole.selling, whole.minutes) == (7, 1, 6, 2, 30)
         assert whole.not_selling_share == pytest.approx(4 / 6)
@@ -114,8 +114,8 @@ def test_the_share_of_contacts_that_sell_nothing(database_url: str) -> None:
         assert engine.views.contacts.breaches() == {"consent_withdrawn": 1}
 
 
-def test_the_customers_nobody_contacted(database_url: str) -> None:
-    with opened(database_url) as engine:
+def test_the_customers_nobody_contacted(either_url: str) -> None:
+    with opened(either_url) as engine:
         view = engine.views.contacts
         found = view.silent(days=60)
         assert [(each.customer, each.days, each.contacted) for each in found] == [
@@ -135,8 +135,8 @@ def test_the_customers_nobody_contacted(database_url: str) -> None:
             view.silent(days=-1)
 
 
-def test_an_audience_has_consent_and_its_quiet_time_is_over(database_url: str) -> None:
-    with opened(database_url) as engine:
+def test_an_audience_has_consent_and_its_quiet_time_is_over(either_url: str) -> None:
+    with opened(either_url) as engine:
         assert audience(engine) == ["c1", "c3", "c4"]
         assert audience(engine, language="de") == ["c1", "c4"]
         assert audience(engine, segment="buyers") == ["c1", "c3", "c4"]
@@ -164,20 +164,20 @@ def test_an_audience_has_consent_and_its_quiet_time_is_over(database_url: str) -
                 audience(engine, **wrong)
 
 
-def test_a_merged_customer_is_addressed_once(database_url: str) -> None:
-    with opened(database_url, quiet_days=0) as engine:
+def test_a_merged_customer_is_addressed_once(either_url: str) -> None:
+    with opened(either_url, quiet_days=0) as engine:
         assert audience(engine) == ["c1", "c2", "c3", "c4"]
         engine.execute(MergeCustomer(customer="c1", into="c4", occurred_at=day(70)))
         assert audience(engine) == ["c2", "c3", "c4"]
         assert audience(engine, segment="buyers", language="de") == ["c2", "c4"]
 
 
-def test_the_rows_of_contact_keep_the_laws(database_url: str) -> None:
+def test_the_rows_of_contact_keep_the_laws(either_url: str) -> None:
     more = [
         MergeCustomer(customer="c2", into="c1", occurred_at=day(50)),
         EraseCustomer(customer="c3", occurred_at=day(60)),
         contact("c5", 70),
         contact("c5", 66),
     ]
-    report = check_laws(PROJECTION, [*HISTORY, *more], url=database_url)
+    report = check_laws(PROJECTION, [*HISTORY, *more], url=either_url)
     assert report.folded > 15

@@ -60,8 +60,8 @@ def opened(url: str = "sqlite://", commands: Sequence[Command] = ()) -> Relation
     return relations
 
 
-def test_a_portrait_is_all_that_is_known_of_a_person(database_url: str) -> None:
-    with opened(database_url, ada()) as relations:
+def test_a_portrait_is_all_that_is_known_of_a_person(either_url: str) -> None:
+    with opened(either_url, ada()) as relations:
         found = relations.views.customers.portrait("c1")
         assert (found.name, found.email, found.birthday) == ("Ada", "ada@example.org", "1980-02-29")
         assert (found.phone, found.phone_number) == ("01 555 01 99", "+4315550199")
@@ -106,8 +106,8 @@ def test_a_number_without_a_country_is_one_of_the_policy_s_country() -> None:
         assert relations.views.customers.portrait("c2").phone_number == "+4315550199"
 
 
-def test_the_tables_hold_no_personal_word_and_after_erasing_not_even_a_sealed_one(database_url: str) -> None:
-    with opened(database_url, ada()) as relations:
+def test_the_tables_hold_no_personal_word_and_after_erasing_not_even_a_sealed_one(either_url: str) -> None:
+    with opened(either_url, ada()) as relations:
         relations.views.customers.portrait("c1")
         before = relations.runner.stored("customers").decode()
         assert before.count("sealed:") == 8

@@ -63,8 +63,8 @@ def words_of(engine: Relations) -> list[Any]:
     return [event.words for event in events]
 
 
-def test_only_a_complaint_touches_the_relation(database_url: str) -> None:
-    with Relations.open(database_url, clock=lambda: NINE + 9 * HOUR) as engine:
+def test_only_a_complaint_touches_the_relation(either_url: str) -> None:
+    with Relations.open(either_url, clock=lambda: NINE + 9 * HOUR) as engine:
         for number, kind in enumerate(CASE_KINDS[1:], 1):
             engine.execute(file(number, kind))
             outcome = "adopted" if kind == "suggestion" else "answered"
@@ -94,10 +94,10 @@ def test_each_kind_has_its_own_clocks_and_old_policies_keep_theirs() -> None:
         ServiceLevels(kinds=(levels.kinds[0], levels.kinds[0]))
 
 
-def test_a_message_at_two_is_answered_by_three_and_the_answer_ends_the_clock(database_url: str) -> None:
+def test_a_message_at_two_is_answered_by_three_and_the_answer_ends_the_clock(either_url: str) -> None:
     fourteen = NINE + 5 * HOUR
     now = fourteen
-    with Relations.open(database_url, clock=lambda: now) as engine:
+    with Relations.open(either_url, clock=lambda: now) as engine:
         engine.adopt(HOURLY, from_beginning=True)
         engine.execute(file(1, "enquiry"))
         sent = engine.execute(SendMessage(complaint="k1", message="m1", words="Yes.", occurred_at=NINE + HOUR))
@@ -136,8 +136,8 @@ def test_a_suggestion_is_adopted_or_declined() -> None:
         assert engine.execute(ResolveComplaint(complaint="k1", outcome="declined", occurred_at=NINE)).events
 
 
-def test_the_desk_is_chosen_by_kind_channel_and_grade_also_of_merged_customers(database_url: str) -> None:
-    with Relations.open(database_url, clock=lambda: NINE + HOUR) as engine:
+def test_the_desk_is_chosen_by_kind_channel_and_grade_also_of_merged_customers(either_url: str) -> None:
+    with Relations.open(either_url, clock=lambda: NINE + HOUR) as engine:
         for customer in ("c1", "c2"):
             engine.execute(RegisterCustomer(customer=customer, occurred_at=NINE))
         for number in range(12):
@@ -184,9 +184,9 @@ def test_an_earlier_command_sent_again_is_recognised_as_a_complaint() -> None:
         engine.execute(AcknowledgeComplaint(complaint="k1", occurred_at=NINE))
 
 
-def test_a_message_after_the_end_is_work_until_it_is_answered(database_url: str) -> None:
+def test_a_message_after_the_end_is_work_until_it_is_answered(either_url: str) -> None:
     now = NINE + 10 * HOUR
-    with Relations.open(database_url, clock=lambda: now) as engine:
+    with Relations.open(either_url, clock=lambda: now) as engine:
         engine.adopt(HOURLY, from_beginning=True)
         desk, repair = engine.views.desk, engine.views.repair
         engine.execute(file(1, "enquiry"))
@@ -207,9 +207,9 @@ def test_a_message_after_the_end_is_work_until_it_is_answered(database_url: str)
         assert repair.cases() == CasesStanding(open=0, overdue=0, follow_ups_overdue=0)
 
 
-def test_only_complaints_are_followed_up(database_url: str) -> None:
+def test_only_complaints_are_followed_up(either_url: str) -> None:
     now = NINE + 40 * 24 * HOUR
-    with Relations.open(database_url, clock=lambda: now) as engine:
+    with Relations.open(either_url, clock=lambda: now) as engine:
         engine.adopt(Policy(service_levels=FOLLOWED_UP), from_beginning=True)
         for number, kind in enumerate(CASE_KINDS):
             engine.execute(file(number, kind))
@@ -225,9 +225,9 @@ def test_only_complaints_are_followed_up(database_url: str) -> None:
         assert [figure.month.value for figure in figures] == [0, 0, 1]
 
 
-def test_overdue_cases_are_open_cases_and_a_follow_up_is_a_figure_of_its_own(database_url: str) -> None:
+def test_overdue_cases_are_open_cases_and_a_follow_up_is_a_figure_of_its_own(either_url: str) -> None:
     now = NINE + 30 * HOUR
-    with Relations.open(database_url, clock=lambda: now) as engine:
+    with Relations.open(either_url, clock=lambda: now) as engine:
         for number, kind in enumerate(CASE_KINDS):
             engine.execute(file(number, kind))  # by default answered in 24, 4, 4 and 48 hours
         found = engine.views.repair.cases()
@@ -236,11 +236,11 @@ def test_overdue_cases_are_open_cases_and_a_follow_up_is_a_figure_of_its_own(dat
         assert sorted(due) == ["k0", "k1", "k2"]
 
 
-def test_the_engines_own_grade_decides_the_promise_and_is_pinned(database_url: str) -> None:
+def test_the_engines_own_grade_decides_the_promise_and_is_pinned(either_url: str) -> None:
     now = NINE + HOUR
     quick = ServiceLevel(acknowledge=HOUR, resolve=8 * HOUR)
     levels = ServiceLevels(grades=(GradeLevels(grade="high", medium=quick),))
-    with Relations.open(database_url, clock=lambda: now) as engine:
+    with Relations.open(either_url, clock=lambda: now) as engine:
         engine.adopt(Policy(service_levels=levels), from_beginning=True)
 
         def buy(customer: str, purchase: str, euros: int, days_ago: int = 1) -> None:
@@ -275,8 +275,8 @@ def test_the_engines_own_grade_decides_the_promise_and_is_pinned(database_url: s
         assert engine.views.desk.ticket("k2").grade == "high"  # type: ignore[union-attr] # it was filed above
 
 
-def test_the_desk_is_chosen_by_language_and_sorted_page_by_page(database_url: str) -> None:
-    with Relations.open(database_url, clock=lambda: NINE + HOUR) as engine:
+def test_the_desk_is_chosen_by_language_and_sorted_page_by_page(either_url: str) -> None:
+    with Relations.open(either_url, clock=lambda: NINE + HOUR) as engine:
         engine.execute(RegisterCustomer(customer="c1", language="zh-Hans", occurred_at=NINE - HOUR))
         engine.execute(RegisterCustomer(customer="c2", occurred_at=NINE - HOUR))
         for number in range(12):

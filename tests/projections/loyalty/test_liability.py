@@ -56,9 +56,9 @@ def after(days: float) -> datetime:
 
 
 @pytest.fixture
-def relations(database_url: str) -> Iterator[Relations]:
+def relations(either_url: str) -> Iterator[Relations]:
     now = [START]
-    with Relations.open(database_url, durability="off", clock=lambda: now[0]) as opened:
+    with Relations.open(either_url, durability="off", clock=lambda: now[0]) as opened:
         opened.adopt(POLICY, from_beginning=True)
         for name in ("ada", "bo"):
             opened.execute(RegisterCustomer(customer=name, occurred_at=START))

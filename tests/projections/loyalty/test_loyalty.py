@@ -258,10 +258,10 @@ def test_liability_is_the_sum_over_open_lots_at_any_time(
                     assert vintage.issued == gone + vintage.open
 
 
-def test_the_projection_keeps_the_laws(database_url: str) -> None:
+def test_the_projection_keeps_the_laws(either_url: str) -> None:
     commands = [step for step in draw_history(7, 160) if not isinstance(step, datetime)]
-    with Relations.open(database_url) as relations:
+    with Relations.open(either_url) as relations:
         relations.adopt(POLICY, from_beginning=True)
-    more = {"hash_seeds": HASH_SEEDS} if database_url.startswith("sqlite") else OF_THE_DATABASE
-    report = check_laws(PROJECTION, commands, url=database_url, batches=(1, 7, 1_000), points=6, **more)
+    more = {"hash_seeds": HASH_SEEDS} if either_url.startswith("sqlite") else OF_THE_DATABASE
+    report = check_laws(PROJECTION, commands, url=either_url, batches=(1, 7, 1_000), points=6, **more)
     assert report.folded > 100

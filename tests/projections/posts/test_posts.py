@@ -41,9 +41,9 @@ def post(number: int, at: datetime = NOON, **more: Any) -> GiveFeedback:
     return GiveFeedback(feedback=f"p{number}", channel="social", occurred_at=at, **{**fields, **more})
 
 
-def test_an_author_is_no_prospect_until_they_buy_or_are_merged(database_url: str) -> None:
+def test_an_author_is_no_prospect_until_they_buy_or_are_merged(either_url: str) -> None:
     now = NOON + DAY
-    with Relations.open(database_url, clock=lambda: now) as engine:
+    with Relations.open(either_url, clock=lambda: now) as engine:
         for number in (1, 2, 3):
             engine.execute(post(number))
         engine.execute(RegisterCustomer(customer="c1", name="Ada", occurred_at=NOON))
@@ -61,9 +61,9 @@ def test_an_author_is_no_prospect_until_they_buy_or_are_merged(database_url: str
         assert known() == 3
 
 
-def test_an_answer_is_due_in_the_minutes_of_the_platform(database_url: str) -> None:
+def test_an_answer_is_due_in_the_minutes_of_the_platform(either_url: str) -> None:
     now = NOON + 20 * MINUTE
-    with Relations.open(database_url, clock=lambda: now) as engine:
+    with Relations.open(either_url, clock=lambda: now) as engine:
         engine.adopt(POLICY, from_beginning=True)
         engine.execute(post(1, score=5))  # also praise is answered there
         engine.execute(post(2, NOON + 10 * MINUTE))

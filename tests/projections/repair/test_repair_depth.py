@@ -396,8 +396,8 @@ def test_the_paradox_is_shown_refuted_or_unclear_and_suppressed_where_few_answer
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Relations]:
-    with Relations.open(database_url, durability="off", clock=lambda: datetime(2025, 1, 1, tzinfo=UTC)) as relations:
+def engine(either_url: str) -> Iterator[Relations]:
+    with Relations.open(either_url, durability="off", clock=lambda: datetime(2025, 1, 1, tzinfo=UTC)) as relations:
         relations.adopt(Policy(surveys={"minimum_answers": 2}), from_beginning=True)
         for number in range(6):
             customer, complaint = f"c{number}", {"complaint": f"k{number}"}

@@ -26,8 +26,8 @@ def on(day: int) -> datetime:
 
 
 @pytest.fixture
-def engine(database_url: str) -> Any:
-    with Relations.open(database_url, clock=lambda: on(60)) as engine:
+def engine(either_url: str) -> Any:
+    with Relations.open(either_url, clock=lambda: on(60)) as engine:
         engine.execute(
             PlanCampaign(
                 campaign="spring", kind="promotion", starts=date(2024, 3, 1), ends=date(2024, 4, 1), occurred_at=on(0)

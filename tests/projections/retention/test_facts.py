@@ -138,8 +138,8 @@ HISTORY: tuple[Command, ...] = (
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Relations]:
-    with Relations.open(database_url, clock=lambda: NOW, durability="off") as opened:
+def engine(either_url: str) -> Iterator[Relations]:
+    with Relations.open(either_url, clock=lambda: NOW, durability="off") as opened:
         opened.adopt(POLICY, from_beginning=True)
         assert not opened.execute_many(HISTORY).rejections
         yield opened

@@ -122,7 +122,7 @@ def test_what_comes_later_changes_no_earlier_step(
     assert all(step.kind != step.previous for step in last.steps)
 
 
-def test_the_view_counts_kinds_and_their_moves(database_url: str) -> None:
+def test_the_view_counts_kinds_and_their_moves(either_url: str) -> None:
     start = datetime(2024, 1, 5, tzinfo=UTC)
     commands: list[Command] = []
     for name in ("true", "habit", "once"):
@@ -134,7 +134,7 @@ def test_the_view_counts_kinds_and_their_moves(database_url: str) -> None:
     commands.append(
         GiveFeedback(customer="true", feedback="f1", instrument="nps", score=10, occurred_at=start + timedelta(days=40))
     )
-    with Relations.open(database_url, clock=lambda: start + timedelta(days=100), durability="off") as relations:
+    with Relations.open(either_url, clock=lambda: start + timedelta(days=100), durability="off") as relations:
         relations.adopt(Policy(lifecycle=Lifecycle(loyalty=POLICY)), from_beginning=True)
         assert not relations.execute_many(commands).rejections
         view = relations.views.retention

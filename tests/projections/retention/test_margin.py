@@ -29,8 +29,8 @@ from tests.support.making import day, purchase
 
 
 @pytest.fixture
-def relations(database_url: str) -> Iterator[Relations]:
-    with Relations.open(database_url) as engine:
+def relations(either_url: str) -> Iterator[Relations]:
+    with Relations.open(either_url) as engine:
         yield engine
 
 

@@ -107,11 +107,9 @@ def commands(seed: int = 7) -> Iterator[Command]:
 
 
 @pytest.mark.parametrize("projection", [repair.PROJECTION, desk.PROJECTION], ids=["repair", "desk"])
-def test_the_laws_hold(projection: Projection, database_url: str) -> None:
-    more = {"hash_seeds": HASH_SEEDS} if database_url.startswith("sqlite") else OF_THE_DATABASE
-    report = check_laws(
-        projection, commands(), url=database_url, batches=(1, 7, 1_000), shards=(1, 3), points=6, **more
-    )
+def test_the_laws_hold(projection: Projection, either_url: str) -> None:
+    more = {"hash_seeds": HASH_SEEDS} if either_url.startswith("sqlite") else OF_THE_DATABASE
+    report = check_laws(projection, commands(), url=either_url, batches=(1, 7, 1_000), shards=(1, 3), points=6, **more)
     assert report.folded > 50
     assert report.checks > 10
 

@@ -280,8 +280,8 @@ def test_the_buckets_part_the_answers_of_every_group(history: list[Recorded], by
 
 
 @pytest.fixture
-def relations(database_url: str) -> Iterator[Relations]:
-    with Relations.open(database_url, durability="off") as opened:
+def relations(either_url: str) -> Iterator[Relations]:
+    with Relations.open(either_url, durability="off") as opened:
         commands: list[Command] = [
             GiveFeedback(
                 customer=f"c{number % 5}",

@@ -46,8 +46,8 @@ def bought(customer: str, day: float, euros: int = 100, **more: Any) -> RecordPu
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Relations]:
-    with Relations.open(database_url, clock=lambda: NOW) as engine:
+def engine(either_url: str) -> Iterator[Relations]:
+    with Relations.open(either_url, clock=lambda: NOW) as engine:
         engine.adopt(
             Policy(care=Care(plans=(CARE_PLANS["611"].model_copy(update={"begins": "by_hand"}),))), since=START
         )

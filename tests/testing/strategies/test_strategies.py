@@ -168,7 +168,7 @@ def test_histories_have_refusals_and_repetitions_in_them(aggregate: Any) -> None
     )
 
 
-LONG = {"complaint", "loyalty"}
+LONG = {"complaint", "customer", "loyalty"}
 """Aggregates with events that come after many others; `make soak` looks for all of theirs."""
 
 
@@ -182,8 +182,9 @@ LONG = {"complaint", "loyalty"}
 )
 def test_histories_reach_every_event(aggregate: Any) -> None:
     kinds = {event.__name__ for event in aggregate.events}
-    # Long ones, for some events take five or six steps: recommended, joined, bought, and given back.
-    found = histories(aggregate, policies=strategies.policies(), commands_min=30, commands_max=60)
+    # Long where there are many, for some events take five or six steps: recommended, joined, bought, and given back.
+    least, most = min(30, 2 * len(kinds)), min(60, 4 * len(kinds))
+    found = histories(aggregate, policies=strategies.policies(), commands_min=least, commands_max=most)
     reach(kinds, found.map(lambda history: {type(event).__name__ for event in history.events}), examples_max=10_000)
 
 

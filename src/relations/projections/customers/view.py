@@ -16,7 +16,6 @@ from sqlalchemy import func, select
 
 from relations.aggregates.customer import IdentityLinked
 from relations.errors import InvalidInput
-from relations.gc_pause import collector_paused
 from relations.messages import CHANNELS, from_micros, to_micros
 from relations.policies.consents import Change, said_as_one, standing_at
 from relations.projections.arguments import Page, checked_choice, formerly_by_offset
@@ -46,6 +45,7 @@ from relations.projections.customers.portraits import (
 )
 from relations.projections.customers.profiles import ConsentStanding, Identity, Portrait
 from relations.projections.customers.rows import PROJECTION, Consent, ExternalId
+from relations.projections.gc_pause import collector_paused
 from relations.projections.projection import Projection
 from relations.projections.retention.view import RetentionView
 from relations.projections.running.aliases import Aliases, combined

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from relations.errors import ProjectionFailed
-from relations.gc_pause import collector_paused
 from relations.log.codec import Codec
 from relations.log.database import Database
 from relations.log.log import Log, Shard
 from relations.policies.calendars import local_time
+from relations.projections.gc_pause import collector_paused
 from relations.projections.projection import Projection, Row, Tally
 from relations.projections.running.folding import COLUMNS, Folding
 from relations.projections.running.tables import RowTable

@@ -12,13 +12,13 @@ import msgspec
 from sqlalchemy import Connection, and_, bindparam, select, text, tuple_
 
 from relations.errors import ProjectionFailed
-from relations.gc_pause import collector_paused
 from relations.json_form import JsonForm
 from relations.log.codec import Codec
 from relations.log.database import CompiledStatement, Database, create_tables, tables_of
 from relations.log.log import Log, Shard
 from relations.log.tables import log as log_table
 from relations.policies.calendars import local_time, zone_data_version
+from relations.projections.gc_pause import collector_paused
 from relations.projections.projection import Projection, Row, Rows
 from relations.projections.running.aliases import PROJECTION as ALIASES_PROJECTION
 from relations.projections.running.checkpoints import (

@@ -20,13 +20,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from relations.errors import ProjectionFailed
-from relations.gc_pause import collector_paused
 from relations.log.codec import Codec
 from relations.log.database import Database, Durability
 from relations.log.log import Log, Shard
 from relations.log.prefetch import pages_read_ahead
 from relations.messages import Event
 from relations.policies.calendars import local_time
+from relations.projections.gc_pause import collector_paused
 from relations.projections.projection import Projection, Row
 from relations.projections.running.checkpoints import checkpoints, now_micros, writing_views
 from relations.projections.running.folding import COLUMNS, Folding
