@@ -25,11 +25,15 @@ from relations.aggregates.complaint import (
 )
 from relations.aggregates.customer import (
     AbsorbCustomer,
+    AcceptHandover,
+    ContactDropped,
     Customer,
     CustomerErased,
     CustomerMerged,
     CustomerUnmerged,
+    DropContact,
     EraseAlias,
+    HandoverAccepted,
     PurchaseRecorded,
     PurchaseRefunded,
     RefundReversed,
@@ -305,6 +309,9 @@ REACTIONS: dict[type[Event], Reaction] = {
     CustomerMerged: _merged_is_absorbed,
     CustomerUnmerged: _unmerged_is_released,
     CustomerErased: _aliases_are_erased,
+    # Merged ids may each have an open handover, or the same contact. Each command ends the next, until none is left.
+    HandoverAccepted: _copying(AcceptHandover),
+    ContactDropped: _copying(DropContact, "contact"),
 }
 """The reaction to each class of event."""
 

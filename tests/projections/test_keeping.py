@@ -62,7 +62,7 @@ _LEAST: dict[Fact, float] = {
 }  # fmt: skip
 _WORDS: dict[Fact, tuple[str, ...]] = {
     "tier": ("gold", "silver"), "relation": ("healthy",), "campaign": ("spring", "a"), "gender": ("female", "a"),
-    "attribute": ("a", "a=a", "quiet"),
+    "attribute": ("a", "a=a", "quiet"), "rung": ("loose", "close"),
 }  # fmt: skip
 _SEGMENTS = (
     Segment(name="new", kind="value", conditions=(Condition(fact="known_days", at_most=90),)),

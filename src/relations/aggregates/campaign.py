@@ -57,9 +57,11 @@ __all__ = [
     "RecordCampaignCost",
     "RecordCampaignReach",
     "StartCampaign",
+    "wins_customers",
 ]
 
 CampaignKind = Literal["promotion", "event", "content", "win_back", "pr", "joint"]
+_WINS_NOBODY: CampaignKind = "win_back"
 _CONTROL_MAX = 90
 _COUNT_MAX = 10**12
 
@@ -268,6 +270,14 @@ class EndCampaign(CampaignCommand):
     """End the campaign. One that has not started is given up."""
 
     reason: ClearText | None = None
+
+
+def wins_customers(kind: str) -> bool:
+    """Return True if campaigns of a kind are to win new customers; `win_back` is for those that the business had.
+
+    The costs of other kinds are costs of winning customers.
+    """
+    return kind != _WINS_NOBODY
 
 
 # --- state ----------------------------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ WordFact: TypeAlias = Literal[
     "preferred_channel",
     "pace",
     "owner",
+    "rung",
     "purchase_channel",
     "category",
     "need",
@@ -121,7 +122,8 @@ FACTS: Mapping[Fact, str] = {
     "cluster": "The number of the cluster by the newest recorded fit, such as `1`. Unknown for customers who bought "
     "nothing in the policy's currency, and before the first fit.",
     "relation": "The state of the relation: `healthy`, or a state of its repair such as `strained` or `restored`.",
-    "campaign": "Each campaign for which a cost to win them was recorded, or that won them back.",
+    "campaign": "Each campaign for which a cost to win them was recorded, that a purchase of theirs names, or that won "
+    "them back.",
     "gender": "The gender, sealed in the log. Unknown after an erasure.",
     "language": "The language in which to address them. It includes its variants: `zh` includes `zh-Hant`.",
     "speaks": "Each language that they speak, likewise.",
@@ -130,6 +132,7 @@ FACTS: Mapping[Fact, str] = {
     "preferred_channel": "The channel through which they want to be reached.",
     "pace": "The pace at which they want to be served.",
     "owner": "The staff member who is responsible for them.",
+    "rung": "The rung of the policy's ladder on which they stand, by its conditions or by an owner's word.",
     "purchase_channel": "Each channel through which they bought.",
     "category": "Each category that they bought.",
     "need": "The subject of each need, and its kind.",

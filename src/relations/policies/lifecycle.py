@@ -256,6 +256,14 @@ class Lifecycle(Checked):
                 raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _rungs_do_not_ask_for_the_rung(self) -> Self:
+        for rung in self.ladder:
+            if any(condition.fact == "rung" for condition in rung.conditions):
+                msg = f"the rung {rung.name!r} cannot ask for the fact rung: that would depend on the ladder itself"
+                raise ValueError(msg)
+        return self
+
     def limits(self, purchase_days: int, span_days: int) -> tuple[float, float]:
         """Return the longest silence, in days, before a customer lapses and before they are lost.
 

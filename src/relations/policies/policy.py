@@ -76,6 +76,22 @@ class Policy(Checked):
             raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _rungs_asked_for_are_known(self) -> Self:
+        ladder = self.lifecycle.ladder
+        known = [rung.name for rung in ladder]
+        plans = {f"care plan {each.id}": each.meant_for for each in self.care.plans}
+        segments = {f"segment {each.name}": each.conditions for each in self.lifecycle.segments}
+        for name, conditions in {**plans, **segments}.items():
+            asked = [word for each in conditions if each.fact == "rung" for word in each.one_of]
+            if unknown := [word for word in asked if word not in known]:
+                msg = f"the {name} asks for the rung {unknown[0]!r}; the ladder has {', '.join(known) or 'no rung'}"
+                raise ValueError(msg)
+            if asked and name in plans and any(each.fact == "rfm" for rung in ladder for each in rung.conditions):
+                msg = f"the {name} cannot ask for the rung: the ladder asks for rfm, which compares customers"
+                raise ValueError(msg)
+        return self
+
     @classmethod
     def recorded(cls, text: str | bytes) -> Self:
         """Return a policy from its JSON in the log, with the meaning that it had when it was adopted."""

@@ -25,6 +25,7 @@ from relations.aggregates.customer import (
     RecordPurchase,
     RefundPurchase,
     RegisterCustomer,
+    ReverseRefund,
     SendOffer,
     UnmergeCustomer,
     WithholdOffer,
@@ -229,3 +230,71 @@ def test_profit_is_known_where_every_purchase_has_a_cost() -> None:
         engine.execute(bought("ben", "p2", 4, **SPRING))
         partly = engine.views.campaigns.results("spring")
         assert (partly.profit, partly.profit_roi, partly.costed) == (4_000, None, 10_000)
+
+
+def opened_at(moment: datetime) -> Relations:
+    return Relations.open("sqlite://", clock=lambda: moment)
+
+
+def test_results_are_known_as_of_any_moment() -> None:
+    cost = Money.of("60", "EUR")
+    history: list[Command] = [
+        plan(partner="agency"),
+        *(offered(name) for name in ("ann", "ben", "cleo")),
+        WithholdOffer(**on(1), customer="dan", **SPRING),
+        WithholdOffer(**on(3), customer="eve", **SPRING),
+        RecordCampaignCost(**on(1), **SPRING, cost="ad", amount=Money.of("20", "EUR")),
+        bought("ann", "p1", 4, **SPRING, partner="agency", cost=cost),
+        AnswerOffer(**on(4), customer="ann", offer="o-ann", answer="accepted"),
+        AnswerOffer(**on(5), customer="ben", offer="o-ben", answer="bounced"),
+        bought("ben", "p2", 5, **SPRING, partner="agency"),
+        bought("dan", "p3", 5),
+        RecordCampaignCost(**on(6), **SPRING, cost="print", amount=Money.of("30", "EUR")),
+        RefundPurchase(**on(7), customer="ann", purchase="p1", refund="wrong", amount=Money.of("50", "EUR")),
+        RefundPurchase(**on(8), customer="ben", purchase="p2", refund="r", amount=Money.of("100", "EUR")),
+        GiveFeedback(**on(9), customer="ann", feedback="f1", instrument="csat", score=5),
+        ReverseRefund(**on(10), customer="ann", refund="wrong"),
+    ]
+    with Relations.open("sqlite://", clock=lambda: NOW) as engine:
+        engine.execute_many(history)
+        view = engine.views.campaigns
+        assert view.results("spring", as_of=NOW) == view.results("spring")
+        assert view.partners(as_of=NOW) == view.partners()
+        for day in range(12):
+            moment = MONDAY + timedelta(days=day, hours=12)
+            found, partners = view.results("spring", as_of=moment), view.partners(as_of=moment)
+            # A refund that was reversed never counts, so the past is that of everything known now.
+            with opened_at(moment) as then:
+                known = [each for each in history if getattr(each, "refund", None) != "wrong"]
+                then.execute_many([each for each in known if each.occurred_at <= moment])
+                assert found == then.views.campaigns.results("spring")
+                assert partners == then.views.campaigns.partners()
+
+
+def test_with_no_effect_the_interval_contains_zero_in_about_95_of_100_campaigns() -> None:
+    drawn, first = random.Random(2024), datetime(2022, 1, 3, 9, tzinfo=UTC)
+    people = [f"c{number}" for number in range(120)]
+
+    def a_campaign(number: int) -> Iterator[Command]:
+        at, name = first + timedelta(days=7 * number), f"week{number}"
+        days = {"starts": at.date(), "ends": at.date() + timedelta(days=7), "control_percent": 50}
+        yield PlanCampaign(campaign=name, kind="promotion", occurred_at=at, **days)
+        drawn.shuffle(people)
+        for place, who in enumerate(people):
+            fields = {"customer": who, "campaign": name, "occurred_at": at}
+            sent = SendOffer(**fields, offer=f"{name}-{who}", channel="email", lenient=True)
+            yield WithholdOffer(**fields) if place % 2 else sent
+            if drawn.random() < 0.3:
+                amount = Money.of("5", "EUR")
+                yield RecordPurchase(customer=who, purchase=f"{name}-{who}", amount=amount, occurred_at=at)
+
+    with Relations.open("sqlite://", clock=lambda: NOW, durability="off") as engine:
+        for number in range(100):
+            assert not engine.execute_many(a_campaign(number)).rejections
+        contain = 0
+        for number in range(100):
+            lift = engine.views.campaigns.results(f"week{number}").lift
+            assert lift is not None
+            assert (lift.offered, lift.control) == (60, 60)
+            contain += lift.low <= 0 <= lift.high
+        assert 90 <= contain <= 99

@@ -99,3 +99,34 @@ def test_two_ids_of_one_person_are_won_once(engine: Relations) -> None:
     engine.execute(MergeCustomer(customer="b", into="old", occurred_at=on(5)))
     assert figures(engine)["social", None] == (1, 6_000_00, 6_000_00.0)
     assert engine.views.campaigns.results("spring").won == 2
+
+
+def test_what_it_costs_to_win_customers_back_is_no_cost_of_winning_new_ones(engine: Relations) -> None:
+    before = figures(engine, campaigns=True)
+    (board,) = engine.views.board.figures(as_of=on(31), indicators=("acquisition_cost",))
+    plan = {"starts": date(2024, 3, 1), "ends": date(2024, 4, 1), "occurred_at": on(0)}
+    engine.execute(PlanCampaign(campaign="return", kind="promotion", **plan))
+    spent = RecordCampaignCost(
+        campaign="return", cost="letters", amount=Money(900_00, "EUR"), channel="post", occurred_at=on(1)
+    )
+    engine.execute(spent)
+    engine.execute(
+        RecordAcquisitionCost(
+            customer="old", acquisition="call", amount=Money(5_00, "EUR"), channel="phone", campaign="return",
+            occurred_at=on(2),
+        )
+    )  # fmt: skip
+    buy(engine, "new", 5, 80_00, "return")
+    assert figures(engine, campaigns=True) == before | {
+        ("post", "return"): (1, 900_00, 900_00.0),
+        ("phone", "return"): (1, 5_00, 5_00.0),
+    }
+    assert engine.views.campaigns.results("return").cac == 900_00.0
+    engine.execute(PlanCampaign(campaign="return", kind="win_back", **plan))
+    assert figures(engine, campaigns=True) == before
+    assert engine.views.board.figures(as_of=on(31), indicators=("acquisition_cost",)) == [board]
+    explained = engine.explain_figure("board", "acquisition_cost", {"month": "2024-03"})
+    assert explained.value == pytest.approx(explained.sums["cost"] / explained.sums["won"])
+    assert "return" not in {each.about for each in explained.contributions}
+    result = engine.views.campaigns.results("return")
+    assert (result.cost, result.won, result.cac) == (900_00, 1, None)

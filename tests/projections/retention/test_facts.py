@@ -25,11 +25,24 @@ from relations.commands import (
     RecordPurchase,
     RecordWinBack,
     RegisterCustomer,
+    StateRung,
     UnmergeCustomer,
 )
 from relations.errors import InvalidInput
 from relations.messages import Command, Money
-from relations.policies import FACTS, Condition, Lifecycle, Policy, Programme, Segment, Tier
+from relations.policies import (
+    CARE_PLANS,
+    FACTS,
+    Care,
+    CarePlan,
+    CareStep,
+    Condition,
+    Lifecycle,
+    Policy,
+    Programme,
+    Segment,
+    Tier,
+)
 from relations.policies.facts import NUMBER_FACTS, NumberFact, WordFact
 from relations.projections.retention.columns import facts as of_all
 from relations.projections.retention.columns.joined import age_on
@@ -39,7 +52,8 @@ NOW = datetime(2024, 8, 1, 12, tzinfo=UTC)
 WORDS: dict[str, tuple[str, ...]] = {
     "tier": ("gold",),
     "relation": ("strained",),
-    "campaign": ("spring", "come back"),
+    "campaign": ("spring", "come back", "summer"),
+    "rung": ("close", "strategic"),
     "gender": ("female",),
     "attribute": ("card=blue", "parking"),
 }
@@ -55,7 +69,8 @@ LEAST: dict[str, tuple[float, float | None]] = {
 MEMBERS = {
     "tier": ["c1"],
     "relation": ["c2"],
-    "campaign": ["c1", "c3"],
+    "campaign": ["c1", "c2", "c3"],
+    "rung": ["c1", "c4"],
     "gender": ["c1", "c3"],
     "attribute": ["c1", "c2"],
     "mean_amount": ["c1"],
@@ -79,7 +94,15 @@ SEGMENTS = (
     ),
 )
 POLICY = Policy(
-    lifecycle=Lifecycle(segments=SEGMENTS),
+    lifecycle=Lifecycle(
+        segments=SEGMENTS,
+        ladder=(
+            Segment(name="loose", kind="value", conditions=(Condition(fact="purchase_days", at_least=1),)),
+            # Facts of other views count for the rung, too.
+            Segment(name="close", kind="value", conditions=(Condition(fact="tier", one_of=("gold",)),)),
+            Segment(name="strategic", kind="value", conditions=(Condition(fact="purchase_days", at_least=9),)),
+        ),
+    ),
     programme=Programme(rates={"EUR": Fraction(100)}, tiers=(Tier(name="gold", threshold=500),)),
 )
 
@@ -113,7 +136,7 @@ HISTORY: tuple[Command, ...] = (
     CorrectProfile(customer="c3", gender="female", occurred_at=on(2)),
     buy("c1", "p1", 2, 100),
     buy("c1", "p2", 3, 400),
-    buy("c2", "p1", 3, 100),
+    RecordPurchase(customer="c2", purchase="p1", amount=Money(100, "EUR"), campaign="summer", occurred_at=on(3)),
     buy("c3", "p1", 3, 1_000),
     contact("c1", 3, 1),
     contact("c2", 3, 1),
@@ -126,6 +149,7 @@ HISTORY: tuple[Command, ...] = (
     RecordAcquisitionCost(
         customer="c1", acquisition="a1", amount=Money(5, "EUR"), campaign="spring", channel="web", occurred_at=on(1)
     ),
+    StateRung(customer="c4", rung="strategic", by="olga", occurred_at=on(4)),
     RecordLapse(customer="c3", occurred_at=on(5)),
     RecordWinBack(customer="c3", campaign="come back", occurred_at=on(6)),
     NoteTrait(customer="c1", trait="attribute", about="card", value="blue", occurred_at=on(2)),
@@ -172,6 +196,7 @@ def test_a_fact_is_known_as_of_any_day(engine: Relations) -> None:
     in_march = found(engine, as_of=on(3, 12))
     assert (in_march["points"], in_march["tier"]) == (["c1", "c2"], ["c1"])
     assert in_march["contact_days"] == ["c1", "c2"]
+    assert (before["rung"], in_march["rung"]) == ([], ["c1"])
 
 
 def test_merged_customers_have_the_facts_of_both(engine: Relations) -> None:
@@ -228,3 +253,51 @@ def test_every_fact_is_described_and_computed_for_one_and_for_all() -> None:
 def test_only_an_attribute_has_a_value() -> None:
     with pytest.raises(InvalidInput):
         NoteTrait(customer="c1", trait="habit", about="card", value="blue", occurred_at=NOW)
+
+
+def asking_for_the_rung(*words: str) -> tuple[Condition, ...]:
+    return (Condition(fact="rung", one_of=words),)
+
+
+def test_a_rung_of_the_ladder_cannot_ask_for_the_rung() -> None:
+    rung = Segment(name="close", kind="value", conditions=asking_for_the_rung("close"))
+    with pytest.raises(InvalidInput, match="the rung 'close' cannot ask for the fact rung: that would depend on"):
+        Lifecycle(ladder=(rung,))
+
+
+def test_a_segment_asks_for_rungs_that_the_ladder_has() -> None:
+    best = Segment(name="best", kind="value", conditions=asking_for_the_rung("closest"))
+    with pytest.raises(InvalidInput, match="the segment best asks for the rung 'closest'; the ladder has loose, clo"):
+        Policy(lifecycle=Lifecycle(segments=(best,)))
+    plan = CARE_PLANS["611"].model_copy(update={"meant_for": asking_for_the_rung("close")})
+    assert Policy(care=Care(plans=(plan,))).care.plans == (plan,)
+    graded = Segment(name="close", kind="value", conditions=(Condition(fact="rfm", one_of=("champions",)),))
+    with pytest.raises(InvalidInput, match="the care plan 611 cannot ask for the rung: the ladder asks for rfm"):
+        Policy(care=Care(plans=(plan,)), lifecycle=Lifecycle(ladder=(graded,)))
+
+
+def test_a_segment_asks_for_a_rung_that_compares_customers(engine: Relations) -> None:
+    ladder = (
+        Segment(
+            name="top", kind="value", conditions=(Condition(fact="rfm", one_of=("hibernating", "at risk", "loyal")),)
+        ),
+    )
+    ours = Segment(name="ours", kind="value", conditions=asking_for_the_rung("top"))
+    theirs = Segment(name="theirs", kind="value", conditions=ladder[0].conditions)
+    engine.adopt(Policy(lifecycle=Lifecycle(segments=(ours, theirs), ladder=ladder)), from_beginning=True)
+    listed = found(engine)
+    assert listed["ours"] == listed["theirs"] != []
+    assert [each.customer for each in engine.views.ties.on_rung("top")] == listed["ours"]
+    assert engine.views.ties.tie(listed["ours"][0]).rung == "top"
+
+
+def test_a_care_plan_is_meant_for_those_on_a_rung(engine: Relations) -> None:
+    plan = CarePlan(
+        id="gold", begins="first_purchase", meant_for=asking_for_the_rung("close", "strategic"),
+        steps=(CareStep(id="call", what="short_call", day=150),),
+    )  # fmt: skip
+    engine.adopt(POLICY.model_copy(update={"care": Care(plans=(plan,))}), since=on(1, 1))
+    # `c1` was on the rung only after their first purchase, and nobody else bought and was.
+    assert [each.customer for each in engine.views.care.beginnings(until=NOW)] == []
+    engine.execute(StateRung(customer="c2", rung="strategic", occurred_at=on(2)))
+    assert [each.customer for each in engine.views.care.beginnings(until=NOW)] == ["c2"]

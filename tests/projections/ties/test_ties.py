@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -27,6 +27,7 @@ from relations.aggregates.customer import (
     UnmergeCustomer,
 )
 from relations.aggregates.loyalty import EnrolMember
+from relations.aggregates.opportunity import EndContract, OpenOpportunity, WinOpportunity
 from relations.errors import CommandRefused, InvalidInput
 from relations.messages import Command
 from relations.policies import CARE_PLANS, Care, Lifecycle, Policy
@@ -248,3 +249,69 @@ def test_segments_ask_for_the_owner(engine: Relations) -> None:
     assert engine.views.retention.segments_of("ann") == ("olga's",)
     send(engine, AssignCustomer(**on(9), owner="paul"))
     assert engine.views.retention.members() == {}
+
+
+def test_one_acceptance_closes_the_handovers_of_all_ids_of_a_customer(engine: Relations) -> None:
+    for name, owner in (("ann", "olga"), ("ann2", "paul")):
+        send(engine, AssignCustomer(**on(1, name), owner="zoe"), AssignCustomer(**on(3, name), owner=owner))
+    send(engine, AssignCustomer(**on(4, "ann2"), owner="quinn"), MergeCustomer(**on(10, "ann2"), into="ann"))
+    assert [each.owner for each in engine.views.ties.handovers()] == ["quinn"]
+    (item,) = engine.views.agenda.due(until=NOW, kind="handover")
+    assert (item.customer, item.detail) == ("ann", "quinn")
+    send(engine, AcceptHandover(**on(11)))
+    assert engine.views.ties.handovers() == engine.views.agenda.due(until=NOW, kind="handover") == []
+    send(engine, UnmergeCustomer(**on(12, "ann2")))
+    assert engine.views.ties.handovers() == []
+
+
+def test_one_command_drops_a_contact_under_all_ids_of_an_organisation(engine: Relations) -> None:
+    for name in ("firm", "firm2"):
+        send(engine, RegisterCustomer(**on(0, name), kind="organisation"))
+        send(engine, NameContact(**on(1, name), contact="pia", level="top"))
+    send(engine, MergeCustomer(**on(2, "firm2"), into="firm"), DropContact(**on(3, "firm"), contact="pia"))
+    assert engine.views.ties.tie("firm").contacts == ()
+
+
+def test_a_contract_that_runs_is_a_switching_cost(engine: Relations) -> None:
+    def win(name: str, starts: str, ends: str | None) -> None:
+        send(engine, OpenOpportunity(**on(1, "firm"), opportunity=name, what="conference"))
+        amount = Money(900_000, "EUR")
+        terms = {"contract": f"k{name}", "starts": starts, "ends": ends, "occurred_at": START + timedelta(days=2)}
+        send(engine, WinOpportunity.model_validate({"opportunity": name, "amount": amount, **terms}))
+
+    ties = engine.views.ties
+    win("o1", "2024-02-01", "2025-02-01")
+    win("o2", "2024-03-01", "2024-12-01")
+    win("o3", "2023-01-01", "2024-02-01")
+    win("o4", "2024-08-01", "2026-08-01")
+    cost = ties.tie("firm").switching_cost
+    assert (cost.contracts, cost.contracts_until) == (2, date(2025, 2, 1))
+    send(engine, EndContract(opportunity="o1", occurred_at=START + timedelta(days=30)))
+    cost = ties.tie("firm").switching_cost
+    assert (cost.contracts, cost.contracts_until) == (1, date(2024, 12, 1))
+    win("o5", "2024-06-01", None)
+    cost = ties.tie("firm").switching_cost
+    assert (cost.contracts, cost.contracts_until) == (2, None)
+    send(engine, RegisterCustomer(**on(3, "firm2"), kind="organisation"))
+    send(engine, MergeCustomer(**on(4, "firm"), into="firm2"))
+    assert ties.tie("firm").switching_cost.contracts == 2
+
+
+def test_lists_follow_new_events(engine: Relations) -> None:
+    ties = engine.views.ties
+    send(engine, *a_guest_with_everything(), RegisterCustomer(**on(100, "ben"), name="Ben"))
+    assert ties.customers_of("olga") == ["ann"]
+    first = ties.files()
+    send(
+        engine,
+        AssignCustomer(**on(101, "ben"), owner="olga"),
+        GiveConsent(**on(101, "ben"), purpose="care", channel="email"),
+    )
+    assert ties.customers_of("olga") == ["ann", "ben"]
+    assert [each.known for each in ties.files()] == [("name", "consent"), first[1].known]
+    send(engine, MergeCustomer(**on(110, "ben"), into="ann"), AssignCustomer(**on(111), owner="quinn"))
+    assert (ties.customers_of("olga"), ties.customers_of("quinn")) == ([], ["ann"])
+    assert [each.customer for each in ties.handovers()] == ["ann"]
+    assert [each.customer for each in ties.files()] == ["ann"]
+    send(engine, UnmergeCustomer(**on(120, "ben")), EraseCustomer(**on(121, "ben"), reason="asked"))
+    assert ties.files() == first[1:]

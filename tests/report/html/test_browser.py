@@ -216,6 +216,7 @@ def marks_asked_for(engine: Relations) -> dict[str, int]:
         "stages-of-sales": sum(each.weighted > 0 for each in views.pipeline.stages(as_of=AS_OF)),
         "losses": min(10, len(views.pipeline.losses(as_of=AS_OF))),
         "contracts": 0,
+        "rivals": 0,
         "tenure": len([each for each in views.team.tenure(as_of=AS_OF) if each.share is not None]),
     }
 
@@ -275,7 +276,7 @@ def test_marks_are_as_long_as_high_and_as_dark_as_their_figures(
         else:
             continue
         seen.add(name)
-    lists = {"next", "tickets", "unanswered", "silent", "training", "contracts", "handovers", "care-next"}
+    lists = {"next", "tickets", "unanswered", "silent", "training", "contracts", "rivals", "handovers", "care-next"}
     assert set(drawn) - seen == {"board", "survival"} | lists, "all but the lists"
     assert {name for name, each in drawn.items() if each["kind"] == ""} == lists
     assert all(drawn[name]["rows"] > 0 for name in lists)

@@ -20,7 +20,9 @@ from typer.testing import CliRunner
 
 import relations.report.html.page
 from relations import FileComplaint, Policy, RecordPurchase, RegisterCustomer, Relations
-from relations.aggregates.customer import GiveFeedback
+from relations.aggregates.customer import GiveFeedback, PurchaseLine
+from relations.aggregates.opportunity import LoseOpportunity, OpenOpportunity
+from relations.aggregates.rival import ObserveRival, RivalKind
 from relations.cli.app import app
 from relations.cli.options import moment
 from relations.cli.pages.report import agenda
@@ -55,7 +57,7 @@ FIGURES = {
     "nps", "csat", "drivers", "places", "stages", "rates", "cohorts", "survival", "kinds", "revenue", "kept", "rfm",
     "segments", "grades", "worth", "funnel", "states", "steps", "causes", "liability", "tiers", "due", "next",
     "reasons", "groups", "winning", "cases", "tickets", "posts", "unanswered", "contacts", "silent",
-    "owners", "training", "tenure", "stages-of-sales", "losses", "contracts", "campaigns", "partners",
+    "owners", "training", "tenure", "stages-of-sales", "losses", "rivals", "contracts", "campaigns", "partners",
     "ladder", "handovers", "clusters",
 }  # fmt: skip
 
@@ -116,7 +118,7 @@ def test_both_languages_say_the_same_things() -> None:
 
 NAMED_BY_THEIR_KEY = {
     "stage", "kind", "state", "step", "grade", "segment", "column", "due_kind", "driver", "aspect",
-    "group", "channel", "indicator", "light", "case_kind", "post_signal", "contact_kind", "rung",
+    "group", "channel", "indicator", "light", "case_kind", "post_signal", "contact_kind", "rung", "rival_kind",
 }  # fmt: skip
 """Groups of words for names of the library's own or of a business, which the page looks up by name."""
 
@@ -155,6 +157,7 @@ def test_every_name_of_the_library_has_words() -> None:
     assert {segment.name for segment in policy.lifecycle.rfm.segments} == set(english["segment"])
     assert {segment.name for segment in DEFAULT_SEGMENTS} == set(english["group"])
     assert {rung.name for rung in policy.lifecycle.ladder} == set(english["rung"])
+    assert set(get_args(RivalKind)) == set(english["rival_kind"])
     asked = RecordInteraction.model_json_schema()["properties"]["channel"]
     assert all(re.fullmatch(asked["pattern"], name) for name in english["channel"])
     assert asked["pattern"].count("|") + 1 == len(english["channel"])
@@ -623,3 +626,28 @@ def test_care_is_a_section_where_the_policy_has_plans(lang: str, title: str, kin
         assert 'data-figure="care-kept" data-kind="bars"' in page
         past = words(render_html(engine, lang, as_of=AS_OF - timedelta(days=1)), "care-next")
         assert {"en": "only known for the present", "zh": "该项只有当前数据"}[lang] in past
+
+
+@pytest.mark.parametrize(
+    ("language", "seen"),
+    [
+        ("en", ("price: double room", "€120", "€150", "25%", "market share: Vienna", "30%", "vegan buffet", "1 · €2")),
+        ("zh", ("价格: double room", "€120", "€150", "25%", "市场份额: Vienna", "30%", "vegan buffet", "1 · €2")),
+    ],
+)  # fmt: skip
+def test_rivals_stand_next_to_our_own_prices_and_what_was_lost_to_them(language: str, seen: tuple[str, ...]) -> None:
+    at = datetime(2024, 6, 1, 12, tzinfo=UTC)
+    line = PurchaseLine(product="double room", quantity=2, amount=Money(30_000, "EUR"))
+    palace = {"rival": "palace", "occurred_at": at}
+    commands: list[Command] = [
+        RecordPurchase(customer="ann", purchase="p1", amount=line.amount, lines=(line,), occurred_at=at),
+        ObserveRival(**palace, observation="o1", kind="price", about="double room", price=Money(12_000, "EUR")),
+        ObserveRival(**palace, observation="o2", kind="share", about="Vienna", value="0.3"),
+        ObserveRival(**palace, observation="o3", kind="service", about="breakfast", words="vegan buffet"),
+        OpenOpportunity(opportunity="d", customer="ann", what="party", value=Money(200_000, "EUR"), occurred_at=at),
+        LoseOpportunity(opportunity="d", reason="price", rival="palace", occurred_at=at),
+    ]
+    with Relations.open("sqlite://", clock=lambda: at) as engine:
+        engine.execute_many(commands)
+        shown = words(render_html(engine, language), "rivals")
+    assert [text for text in seen if text not in shown] == []

@@ -137,8 +137,6 @@ _NAMES: Mapping[type[Command], tuple[Has, ...]] = {
     SendOffer: (_has_offer,),
     AnswerOffer: (_has_offer,),
     RecordWinBack: (lambda command, state: holds(state.lapses, command.at),),
-    AssignCustomer: (lambda command, state: state.handover is not None,),
-    AcceptHandover: (lambda command, state: state.handover is not None,),
     NameContact: (
         lambda command, state: command.contact in state.contacts,
         lambda command, state: state.registration is not None and state.registration.kind == "organisation",
@@ -148,7 +146,15 @@ _NAMES: Mapping[type[Command], tuple[Has, ...]] = {
 """The tests for the stream that has what a command names, by command, the most specific first."""
 
 
+def _latest_handover(states: Mapping[str, Customer]) -> str | None:
+    """Return the id with the latest open handover; None if none is open."""
+    opened = {name: state.handover.at for name, state in states.items() if state.handover is not None}
+    return max(opened, key=opened.__getitem__, default=None)
+
+
 def _home(command: CustomerCommand, states: Mapping[str, Customer]) -> str:
+    if isinstance(command, AssignCustomer | AcceptHandover):
+        return _latest_handover(states) or command.customer
     for has in _NAMES.get(type(command), ()):
         for name, state in states.items():
             if has(command, state):

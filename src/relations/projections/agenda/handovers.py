@@ -1,13 +1,15 @@
-"""Folds of handovers: customers whose new owner has to take over what must not be lost."""
+"""Handovers: customers whose new owner has to take over what must not be lost."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from relations.aggregates.customer import CustomerAssigned, HandoverAccepted
 from relations.messages import Envelope
 from relations.projections.agenda.rows import Item
 from relations.projections.projection import Folds, Rows
 
-__all__ = ["FOLDS", "drop_handovers"]
+__all__ = ["FOLDS", "drop_handovers", "with_one_handover"]
 
 FOLDS = Folds()
 _KIND = "handover"
@@ -32,3 +34,22 @@ def drop_handovers(rows: Rows, customer: str) -> None:
     """Remove the open handovers of a customer."""
     for key in [key for key, row in rows.tables[Item].items() if key[0] == customer and row.kind == _KIND]:
         rows.drop(Item, *key)
+
+
+def with_one_handover(rows: Iterable[Item]) -> list[Item]:
+    """Return the items with only the latest open handover of each customer.
+
+    Merged ids may each have one. The last owner takes over all of the customer, and one acceptance closes all.
+    """
+    found: list[Item] = []
+    latest: dict[str, Item] = {}
+    for row in rows:
+        if row.kind != _KIND:
+            found.append(row)
+        elif row.customer not in latest or _order(latest[row.customer]) < _order(row):
+            latest[row.customer] = row
+    return [*found, *latest.values()]
+
+
+def _order(row: Item) -> tuple[int, int]:
+    return row.at, row.again

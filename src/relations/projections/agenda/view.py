@@ -32,6 +32,7 @@ from relations.projections.agenda import loyalty as agenda_loyalty
 from relations.projections.agenda import surveys as agenda_surveys
 from relations.projections.agenda.care import birthdays, open_care, rounds_where
 from relations.projections.agenda.erasures import due_erasures
+from relations.projections.agenda.handovers import with_one_handover
 from relations.projections.agenda.items import (
     AgendaItem,
     commands_due,
@@ -117,7 +118,7 @@ class AgendaView(View):
         policy, end = self.policy, to_micros(until)
         kinds = KINDS if kind is None else (kind,)
         reviews, asked = {"tier", "tier_warning"}, {"reminder", "answer"}
-        computed = {*reviews, *asked, *_CARE, "erasure"}
+        computed = {*reviews, *asked, *_CARE, "erasure", "handover"}
         found = [self._open(each, end, policy, limit, after) for each in kinds if each not in computed]
         if asked & set(kinds):
             lapsed = policy.surveys.lapsed_by(min(end, self.now if as_of is None else to_micros(as_of)))
@@ -127,6 +128,8 @@ class AgendaView(View):
         if "erasure" in kinds:
             erasures = (item for item in self._erasures(policy) if after is None or item.key > after.key)
             found.append([item for item in erasures if to_micros(item.due_at) <= end][:limit])
+        if "handover" in kinds:
+            found.append(self._handovers(end, policy, limit, after))
         if care := [each for each in kinds if each in _CARE]:
             moment = min(end, self.now if as_of is None else to_micros(as_of)) if "contact" in care else end
             found.append(self._care(care, end, limit, after, moment))
@@ -146,7 +149,7 @@ class AgendaView(View):
     def for_customer(self, customer: str) -> list[AgendaItem]:
         """Return all open items of one customer, at any time in the future."""
         policy, rules = self.policy, self._rules()
-        opened = (open_item(row, policy) for row in self.rows(Item, customer=customer))
+        opened = (open_item(row, policy) for row in with_one_handover(self.rows(Item, customer=customer)))
         members = self.rows(Member, customer=customer)
         reviews = (tier_review(row, rules) for row in members)
         lapses = (open_lapse(row) for row in self.rows(Lapse, customer=customer))
@@ -179,6 +182,11 @@ class AgendaView(View):
             where += [columns.at >= moment - shift, tuple_(*order) > tuple_(moment - shift, *names)]
         rows = self.rows(Item, *where, order_by=order, limit=limit)
         return [item for item in (open_item(row, policy) for row in rows) if item is not None]
+
+    def _handovers(self, end: int, policy: Policy, limit: int | None, after: AgendaItem | None) -> list[AgendaItem]:
+        rows = with_one_handover(self.rows(Item, self.table(Item).c.kind == "handover"))
+        items = (item for row in rows if row.at <= end and (item := open_item(row, policy)) is not None)
+        return sorted((item for item in items if after is None or item.key > after.key), key=_key)[:limit]
 
     def _lapses(self, end: int, limit: int | None, after: AgendaItem | None) -> list[AgendaItem]:
         columns = self.table(Lapse).c

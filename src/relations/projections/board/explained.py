@@ -236,8 +236,8 @@ def _campaigns(asked: _Asked) -> FigureAnswer:
     ]
     parts += [
         FigurePart(each.customer, {"revenue": (each.amount - each.refunded) / asked.unit}, each.purchase)
-        for each in view._purchases(code)
-        if each.campaign in mine and each.at <= now
+        for each in view._purchases(code, until=now)
+        if each.campaign in mine
     ]
     return FigureAnswer(None, parts, until=now)
 
@@ -389,7 +389,7 @@ _WAYS: Mapping[str, _Way] = {
     ),
     "acquisition_cost": _Way(
         "All costs of campaigns and of winning customers until the end of the month / buyers that a campaign or such a "
-        "cost won.",
+        "cost won. Campaigns of the kind `win_back` win no new customers and are left out.",
         share_of("cost", "won"),
         _acquisition,
         _SPENT,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.analytics.intervals import Interval, wilson
 from relations.policies.surveys import Surveys
-from relations.projections.campaigns.rows import AttributedPurchase, PlannedCampaign, earned
+from relations.projections.campaigns.rows import PlannedCampaign, Sold, earned
 from relations.projections.retention.patronage import Patronage
 
 __all__ = ["PartnerResult", "partner_result"]
@@ -51,11 +51,12 @@ class PartnerResult(BaseModel):
 def partner_result(
     partner: str,
     currency: str,
-    purchases: Sequence[AttributedPurchase],
+    purchases: Sequence[Sold],
     campaigns: Sequence[PlannedCampaign],
     patrons: Iterable[Patronage],
     *,
     surveys: Surveys,
+    moment: int | None,
 ) -> PartnerResult:
     """Return what a partner brought.
 
@@ -66,9 +67,14 @@ def partner_result(
         campaigns: The campaigns with the partner.
         patrons: The rows of the buyers.
         surveys: The policy that says which scores are satisfied, and of how many answers satisfaction is shown.
+        moment: The moment by which answers and costs count, UTC microseconds; None for all that were recorded.
     """
+
+    def is_past(at: int) -> bool:
+        return moment is None or at <= moment
+
     money = earned(purchases)
-    scores = [each.score for row in patrons for each in row.opinions if each.kind == "csat"]
+    scores = [each.score for row in patrons for each in row.opinions if each.kind == "csat" and is_past(each.at)]
     satisfied = sum(score >= surveys.csat_satisfied_from for score in scores)
     is_shown = len(scores) >= max(1, surveys.minimum_answers)
     return PartnerResult(
@@ -80,7 +86,9 @@ def partner_result(
         costed=money.costed,
         profit=money.profit,
         campaigns=len(campaigns),
-        cost=sum(line.amount for plan in campaigns for line in plan.costs if line.currency == currency),
+        cost=sum(
+            line.amount for plan in campaigns for line in plan.costs if line.currency == currency and is_past(line.at)
+        ),
         answers=len(scores),
         satisfied=satisfied / len(scores) if is_shown else None,
         interval=wilson(satisfied, len(scores), surveys.confidence) if is_shown else None,

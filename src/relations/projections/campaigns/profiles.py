@@ -164,7 +164,8 @@ class CampaignResult(BaseModel):
         revenue: Their amounts less refunds, in minor units.
         won: The number of buyers whose first purchase of all names the campaign.
         cost: What was spent on the campaign, in minor units.
-        cac: `cost` / `won`, the customer acquisition cost, in minor units; None if nobody was won.
+        cac: `cost` / `won`, the customer acquisition cost, in minor units; None if nobody was won. The kind
+            `win_back` wins no new customers, so it has none.
         roi: (`revenue` - `cost`) / `cost`; None if nothing was spent.
         costed: The part of `revenue` whose cost is known, in minor units.
         profit: This part less its cost; None if no cost is known.

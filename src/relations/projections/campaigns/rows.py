@@ -35,6 +35,8 @@ __all__ = [
     "PlannedCampaign",
     "ReachLine",
     "Recipient",
+    "RefundLine",
+    "Sold",
     "earned",
 ]
 
@@ -161,6 +163,25 @@ class Recipient(CustomerRow, gc=False):
             mine = self.offers.get(name)
             self.offers[name] = theirs if mine is None else _joined(mine, theirs)
 
+    def by(self, moment: int | None) -> Recipient | None:
+        """Return what was sent, withheld and answered by a moment; None if there was nothing yet.
+
+        Args:
+            moment: The moment, UTC microseconds; None for everything recorded.
+        """
+        if moment is None:
+            return self
+        offers = {
+            name: OfferLine(
+                offer.at, offer.channel, offer.content,
+                {answer: at for answer, at in offer.answers.items() if at <= moment},
+            )
+            for name, offer in self.offers.items()
+            if offer.at <= moment
+        }  # fmt: skip
+        withheld_at = self.withheld_at if self.withheld_at is not None and self.withheld_at <= moment else None
+        return Recipient(self.customer, self.campaign, withheld_at, offers) if offers or withheld_at else None
+
     @property
     def is_control(self) -> bool:
         """Return True if the customer is in the control group."""
@@ -185,6 +206,20 @@ def _joined(mine: OfferLine, theirs: OfferLine) -> OfferLine:
     return OfferLine(first.at, first.channel, first.content, answers)
 
 
+class RefundLine(msgspec.Struct, array_like=True, order=True, gc=False):
+    """A refund that was not reversed.
+
+    Attributes:
+        at: Business time, UTC microseconds.
+        amount: Minor units.
+        cost: The part of the purchase's cost that it took back, minor units.
+    """
+
+    at: int
+    amount: int
+    cost: int = 0
+
+
 class AttributedPurchase(CustomerRow, gc=False):
     """A purchase that names the campaign to which it is attributed, or the partner through which it was made.
 
@@ -193,10 +228,10 @@ class AttributedPurchase(CustomerRow, gc=False):
         campaign: The campaign's id; empty if it names none.
         partner: The partner's id, likewise.
         amount: Minor units.
-        refunded: The amount refunded of it, minor units.
         currency: ISO 4217.
         at: Business time, UTC microseconds.
-        cost: Its cost less what refunds took back of it, minor units; None if it is not known.
+        cost: Its cost, minor units; None if it is not known.
+        refunds: Its refunds by id.
     """
 
     table: ClassVar[str] = "purchases"
@@ -205,17 +240,59 @@ class AttributedPurchase(CustomerRow, gc=False):
     purchase: str
     campaign: str = ""
     amount: int = 0
-    refunded: int = 0
     currency: str = ""
     at: int = 0
     partner: str = ""
     cost: int | None = None
+    refunds: dict[str, RefundLine] = msgspec.field(default_factory=dict)
 
     def absorb(self, other: AttributedPurchase) -> None:
         """Keep the earlier of two purchases that the host gave the same id under two ids of the customer."""
         kept = min(self, other, key=_rank)
         self.at, self.campaign, self.partner = kept.at, kept.campaign, kept.partner
-        self.amount, self.refunded, self.currency, self.cost = kept.amount, kept.refunded, kept.currency, kept.cost
+        self.amount, self.currency, self.cost, self.refunds = kept.amount, kept.currency, kept.cost, kept.refunds
+
+    def sold_by(self, moment: int | None) -> Sold | None:
+        """Return the purchase as of a moment; None if it was made later.
+
+        Args:
+            moment: The moment, UTC microseconds; None for everything recorded.
+        """
+        if moment is not None and self.at > moment:
+            return None
+        refunds = [each for each in self.refunds.values() if moment is None or each.at <= moment]
+        refunded = sum(each.amount for each in refunds)
+        cost = None if self.cost is None else self.cost - sum(each.cost for each in refunds)
+        return Sold(self.customer, self.purchase, self.campaign, self.partner, self.at, self.amount, refunded, cost)
+
+
+class Sold(NamedTuple):
+    """A purchase as of a moment.
+
+    Attributes:
+        customer: The customer.
+        purchase: Its id.
+        campaign: The campaign's id; empty if it names none.
+        partner: The partner's id, likewise.
+        at: Business time, UTC microseconds.
+        amount: Minor units.
+        refunded: The amount refunded of it, minor units.
+        cost: Its cost less what refunds took back of it, minor units; None if it is not known.
+    """
+
+    customer: str
+    purchase: str
+    campaign: str
+    partner: str
+    at: int
+    amount: int
+    refunded: int
+    cost: int | None
+
+    @property
+    def is_kept(self) -> bool:
+        """True if it was not refunded in full."""
+        return self.refunded < self.amount or not self.amount
 
 
 class Earned(NamedTuple):
@@ -234,7 +311,7 @@ class Earned(NamedTuple):
     is_complete: bool
 
 
-def earned(purchases: Collection[AttributedPurchase]) -> Earned:
+def earned(purchases: Collection[Sold]) -> Earned:
     """Return what purchases in one currency earned."""
     known = [each for each in purchases if each.cost is not None]
     costed = sum(each.amount - each.refunded for each in known)
@@ -246,14 +323,15 @@ def earned(purchases: Collection[AttributedPurchase]) -> Earned:
     )
 
 
-def _rank(purchase: AttributedPurchase) -> tuple[int, str, str, int, int, str, int]:
+def _rank(purchase: AttributedPurchase) -> tuple[int, str, str, int, str, int, list[RefundLine]]:
     cost = -1 if purchase.cost is None else purchase.cost
     return (
-        purchase.at, purchase.campaign, purchase.partner, purchase.amount, purchase.refunded, purchase.currency, cost,
+        purchase.at, purchase.campaign, purchase.partner, purchase.amount, purchase.currency, cost,
+        sorted(purchase.refunds.values()),
     )  # fmt: skip
 
 
-PROJECTION = Projection(name="campaigns", version=2, tables=(PlannedCampaign, Recipient, AttributedPurchase))
+PROJECTION = Projection(name="campaigns", version=3, tables=(PlannedCampaign, Recipient, AttributedPurchase))
 
 
 def _campaign(rows: Rows, envelope: Envelope) -> PlannedCampaign:
@@ -341,10 +419,11 @@ def purchase_recorded(rows: Rows, event: PurchaseRecorded, envelope: Envelope) -
 
 @PROJECTION.on(PurchaseRefunded, RefundReversed)
 def purchase_refunded(rows: Rows, event: PurchaseRefunded | RefundReversed, envelope: Envelope) -> None:
-    """Keep the running total refunded of a purchase that names a campaign or a partner."""
+    """Keep the refunds of a purchase that names a campaign or a partner, unless they are reversed."""
     row = rows.get(AttributedPurchase, envelope.customer, event.purchase)
-    if row is not None:
-        row.refunded = event.refunded
-        if row.cost is not None:
-            back = event.cost or 0
-            row.cost += back if isinstance(event, RefundReversed) else -back
+    if row is None:
+        return
+    if isinstance(event, PurchaseRefunded):
+        row.refunds[event.refund] = RefundLine(envelope.occurred_at, event.amount.amount, event.cost or 0)
+    else:
+        row.refunds.pop(event.refund, None)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar
 
+from relations.aggregates.campaign import wins_customers
 from relations.aggregates.customer import OFFER_ANSWERS
 from relations.analytics.intervals import share_difference
 from relations.errors import InvalidInput
-from relations.messages import minor_digits
+from relations.messages import minor_digits, to_micros
 from relations.months import month_of
 from relations.projections.arguments import Page, checked_choice
 from relations.projections.campaigns.partners import PartnerResult, partner_result
@@ -23,7 +24,14 @@ from relations.projections.campaigns.profiles import (
     profile_of,
     recipient_of,
 )
-from relations.projections.campaigns.rows import PROJECTION, AttributedPurchase, PlannedCampaign, Recipient, earned
+from relations.projections.campaigns.rows import (
+    PROJECTION,
+    AttributedPurchase,
+    PlannedCampaign,
+    Recipient,
+    Sold,
+    earned,
+)
 from relations.projections.projection import Projection
 from relations.projections.retention.acquisition import won_by
 from relations.projections.retention.patronage import Patronage
@@ -78,7 +86,7 @@ class CampaignsView(View):
         """
         return profile_of(self._planned(campaign), date.fromordinal(self.local.day(self.now)))
 
-    def results(self, campaign: str, *, currency: str | None = None) -> CampaignResult:
+    def results(self, campaign: str, *, currency: str | None = None, as_of: datetime | None = None) -> CampaignResult:
         """Return what came of a campaign.
 
         A purchase is attributed to the campaign that it names. The lift compares everybody who was sent an offer with
@@ -88,24 +96,29 @@ class CampaignsView(View):
         Args:
             campaign: Its id.
             currency: The currency of amounts; the policy's own by default.
+            as_of: The moment: offers, answers, purchases, refunds and costs by then. By default everything recorded.
 
         Raises:
             InvalidInput: There is no such campaign or currency.
         """
         plan, code = self._planned(campaign), currency or self.policy.currency
         minor_digits(code)
-        columns = self.table(Recipient).c
-        recipients = self.rows(Recipient, columns.campaign == campaign)
-        purchases = self._purchases(code, self.table(AttributedPurchase).c.campaign == campaign)
-        sent = [row for row in recipients if row.offers]
-        control = [row for row in recipients if row.is_control]
-        bounced = sum(row.bounced for row in sent)
+        moment, today = None if as_of is None else to_micros(as_of), self.day(as_of)
+        purchases = self._purchases(code, self.table(AttributedPurchase).c.campaign == campaign, until=moment)
+        standing = self._standing(campaign, moment)
+        sent = [name for name, each in standing.items() if each is not None]
+        control = [name for name, each in standing.items() if each is None]
+        marks: Counter[str] = Counter()
+        for found, count in Counter(standing.values()).items():
+            marks.update(dict.fromkeys(found or (), count))
+        bounced = marks.pop(_NO_REACTION, 0)
         money = earned(purchases)
-        cost = sum(line.amount for line in plan.costs if line.currency == code)
-        won = self._won(purchases)
+        cost = sum(
+            line.amount for line in plan.costs if line.currency == code and (moment is None or line.at <= moment)
+        )
+        won = self._won(purchases, today)
         is_known = money.profit is not None and cost > 0 and money.is_complete
-        answers = {name: sum(row.answered(name) for row in sent) for name in OFFER_ANSWERS if name != _NO_REACTION}
-        answers["seen"] = sum(any(row.answered(name) for name in answers) for row in sent)
+        answers = {name: marks[name] for name in OFFER_ANSWERS if name != _NO_REACTION}
         return CampaignResult(
             campaign=campaign,
             currency=code,
@@ -118,16 +131,32 @@ class CampaignsView(View):
             revenue=money.revenue,
             won=won,
             cost=cost,
-            cac=cost / won if won else None,
+            cac=cost / won if won and wins_customers(plan.kind) else None,
             roi=(money.revenue - cost) / cost if cost else None,
             costed=money.costed,
             profit=money.profit,
             profit_roi=((money.profit or 0) - cost) / cost if is_known else None,
-            lift=self._lift(plan, [row.customer for row in sent], [row.customer for row in control]),
+            lift=self._lift(plan, sent, control, today),
             **answers,
         )
 
-    def partners(self, *, currency: str | None = None) -> list[PartnerResult]:
+    def _standing(self, campaign: str, moment: int | None) -> Mapping[str, tuple[str, ...] | None]:
+        """Return what came back from each customer who was sent an offer; None for those of the control group.
+
+        A customer bounced if no offer arrived. Every other answer implies that they saw one.
+        """
+
+        def read(customers: Sequence[str] | None) -> dict[str, tuple[str, ...] | None]:
+            if customers is None:
+                rows = self.rows(Recipient, self.table(Recipient).c.campaign == campaign)
+            else:
+                rows = [row for row in self.rows_of_some(Recipient, customers) if row.campaign == campaign]
+            known = [each for row in rows if (each := row.by(moment)) is not None]
+            return {each.customer: _came_back(each) if each.offers else None for each in known}
+
+        return self.of_each(("standing", campaign, moment), read)
+
+    def partners(self, *, currency: str | None = None, as_of: datetime | None = None) -> list[PartnerResult]:
         """Return what came through each partner, the partner with the most revenue first.
 
         A partner is listed if a purchase or a campaign names it. Satisfaction is that of the customers who bought
@@ -135,14 +164,15 @@ class CampaignsView(View):
 
         Args:
             currency: The currency of amounts; the policy's own by default. Other purchases and costs are left out.
+            as_of: The moment: purchases, refunds, answers and costs by then. By default everything recorded.
 
         Raises:
             InvalidInput: The currency is unknown.
         """
-        code = currency or self.policy.currency
+        code, moment = currency or self.policy.currency, None if as_of is None else to_micros(as_of)
         minor_digits(code)
-        purchases: defaultdict[str, list[AttributedPurchase]] = defaultdict(list)
-        for purchase in self._purchases(code, self.table(AttributedPurchase).c.partner != ""):
+        purchases: defaultdict[str, list[Sold]] = defaultdict(list)
+        for purchase in self._purchases(code, self.table(AttributedPurchase).c.partner != "", until=moment):
             purchases[purchase.partner].append(purchase)
         plans: defaultdict[str, list[PlannedCampaign]] = defaultdict(list)
         for plan in self.rows(PlannedCampaign):
@@ -159,6 +189,7 @@ class CampaignsView(View):
                 plans[partner],
                 [patrons[name] for name in buyers.get(partner, ()) if name in patrons],
                 surveys=self.policy.surveys,
+                moment=moment,
             )
             for partner in sorted({*purchases, *plans})
         ]
@@ -167,10 +198,9 @@ class CampaignsView(View):
     def returns(self, *, as_of: datetime | None = None, currency: str | None = None) -> list[CampaignReturn]:
         """Return the revenue and cost of the campaigns by the month of their last planned day, the earliest first.
 
-        Refunds count whenever they were made.
-
         Args:
-            as_of: The moment asked about: only campaigns whose last day is over, and purchases and costs by then.
+            as_of: The moment asked about: only campaigns whose last day is over, and purchases, refunds and costs by
+                then.
             currency: The currency of amounts; the policy's own by default.
 
         Raises:
@@ -187,8 +217,8 @@ class CampaignsView(View):
                 months[plan.campaign] = month_of(date.fromisoformat(plan.ends).toordinal() - 1)
                 totals = sums.setdefault(months[plan.campaign], [0, 0, 0])
                 totals[0], totals[2] = totals[0] + 1, totals[2] + spent
-        for each in self._purchases(code, self.table(AttributedPurchase).c.campaign != ""):
-            if each.campaign in months and each.at <= until:
+        for each in self._purchases(code, self.table(AttributedPurchase).c.campaign != "", until=until):
+            if each.campaign in months:
                 sums[months[each.campaign]][1] += each.amount - each.refunded
         return [
             CampaignReturn(
@@ -198,13 +228,10 @@ class CampaignsView(View):
             for month, (count, revenue, cost) in sorted(sums.items())
         ]  # fmt: skip
 
-    def _purchases(self, currency: str, *wanted: Any) -> list[AttributedPurchase]:
-        """Return the purchases in a currency that were not refunded in full."""
-        return [
-            each
-            for each in self.rows(AttributedPurchase, *wanted)
-            if each.currency == currency and (each.refunded < each.amount or not each.amount)
-        ]
+    def _purchases(self, currency: str, *wanted: Any, until: int | None) -> list[Sold]:
+        """Return the purchases in a currency by a moment that were not refunded in full then."""
+        sold = (row.sold_by(until) for row in self.rows(AttributedPurchase, *wanted) if row.currency == currency)
+        return [each for each in sold if each is not None and each.is_kept]
 
     def recipients(
         self,
@@ -258,19 +285,18 @@ class CampaignsView(View):
             )
         return found[0]
 
-    def _won(self, purchases: Collection[AttributedPurchase]) -> int:
+    def _won(self, purchases: Collection[Sold], today: int) -> int:
         """Return the number of buyers that the campaign won, by the rule of the cost of winning customers."""
         names = sorted({each.customer for each in purchases})
         campaign = next((each.campaign for each in purchases), "")
-        today = self.local.day(self.now)
         patrons = self._others[0].rows_of_some(Patronage, names)
         firsts = ((row, row.purchase_days(today)[:1]) for row in patrons)
         return sum(won_by(row.named.items(), *first) == campaign for row, first in firsts if first)
 
-    def _lift(self, plan: PlannedCampaign, sent: list[str], control: list[str]) -> Lift | None:
+    def _lift(self, plan: PlannedCampaign, sent: list[str], control: list[str], today: int) -> Lift | None:
         if not sent or not control:
             return None
-        bought, others = self._buyers(plan, sent), self._buyers(plan, control)
+        bought, others = self._buyers(plan, sent, today), self._buyers(plan, control, today)
         confidence = self.policy.surveys.confidence
         interval = share_difference((bought, len(sent)), (others, len(control)), confidence)
         return Lift(
@@ -284,9 +310,15 @@ class CampaignsView(View):
             confidence=confidence,
         )
 
-    def _buyers(self, plan: PlannedCampaign, customers: list[str]) -> int:
+    def _buyers(self, plan: PlannedCampaign, customers: list[str], today: int) -> int:
         """Return the number of customers with a purchase on the campaign's days that was not refunded in full."""
         first, last = (date.fromisoformat(each).toordinal() for each in (plan.starts, plan.ends))
-        today = self.local.day(self.now)
         until = min(last - 1, today)
         return len(buyers_on(self._others[0], first, until, today=today).intersection(customers))
+
+
+def _came_back(row: Recipient) -> tuple[str, ...]:
+    """Return what came back from a customer who was sent offers: `bounced` if none arrived, and every other answer."""
+    found = {answer for offer in row.offers.values() for answer in offer.answers} - {_NO_REACTION}
+    marks = [*found, "seen"] if found else []
+    return tuple(sorted({*marks, _NO_REACTION} if row.bounced else {*marks}))

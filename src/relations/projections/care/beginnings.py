@@ -24,7 +24,7 @@ from relations.policies.in_force import Span
 from relations.projections.care.rows import CareSignals, PlanRound
 from relations.projections.retention.columns.joined import JOINED_FACTS, NOTHING_JOINED, Joined
 from relations.projections.retention.patronage import Patronage
-from relations.projections.retention.segments import customer_facts
+from relations.projections.retention.segments import customer_facts, needed_facts
 from relations.projections.retention.stages import Life, stage_of
 from relations.projections.retention.value_grades import customer_grade
 
@@ -121,7 +121,7 @@ def _overlaps(known: PlanRound, plan: CarePlan, at: int) -> bool:
 
 def is_meant(plan: CarePlan, row: Patronage, policy: Policy, day: int, local: LocalTime, joined: ReadJoined) -> bool:
     """Return True if the customer meets the plan's conditions on the evening of a day."""
-    asked = {condition.fact for condition in plan.meant_for}
+    asked = needed_facts(plan.meant_for, policy.lifecycle.ladder)
     if not asked:
         return True
     known = joined(asked, [row.customer], day) if asked & set(JOINED_FACTS) else NOTHING_JOINED

@@ -33,6 +33,7 @@ from relations.projections.customers.view import CustomersView
 from relations.projections.projection import Projection
 from relations.projections.retention.columns.joined import JOINED_FACTS
 from relations.projections.retention.patronage import Patronage
+from relations.projections.retention.segments import needed_facts
 from relations.projections.retention.view import RetentionView, joined_facts, joined_views
 from relations.projections.view import View, ViewContext
 
@@ -66,8 +67,12 @@ class CareView(View):
     def _parts(self) -> Iterator[View]:
         """Yield the views that answer together: loyalty and repair only if a plan's conditions ask for their facts."""
         yield from super()._parts()
-        plans = (plan for policy in self._rules().adopted for plan in policy.care.plans)
-        if {condition.fact for plan in plans for condition in plan.meant_for}.intersection(JOINED_FACTS):
+        asked = (
+            needed_facts(plan.meant_for, policy.lifecycle.ladder)
+            for policy in self._rules().adopted
+            for plan in policy.care.plans
+        )
+        if any(facts.intersection(JOINED_FACTS) for facts in asked):
             yield from joined_views(self._retention)
 
     def due(

@@ -42,6 +42,7 @@ __all__ = [
     "PipelineView",
     "RivalProfile",
     "StageFigure",
+    "contracts_of",
 ]
 
 _PRICE_MONTHS = 3
@@ -242,14 +243,11 @@ class PipelineView(View):
         """
         if ahead is not None and ahead < timedelta(0):
             raise InvalidInput(f"ahead must not be negative, but is {ahead}", code="invalid_range", field="ahead")
-        moment = self.moment(as_of)
-        today = date.fromordinal(self.local.day(moment))
         found = [
-            profile
-            for each in self._standings(moment, customer)
-            if (profile := contract_profile(each, today, moment)) is not None
-            and (ended or profile.status != "ended")
-            and (ahead is None or (profile.days_left is not None and profile.days_left <= ahead.days))
+            each
+            for each in contracts_of(self, customer, self.moment(as_of))
+            if (ended or each.status != "ended")
+            and (ahead is None or (each.days_left is not None and each.days_left <= ahead.days))
         ]
         return sorted(found, key=lambda each: (each.ends or date.max, each.contract, each.opportunity))
 
@@ -325,6 +323,19 @@ class PipelineView(View):
         code = currency or self.policy.currency
         minor_digits(code)
         return code
+
+
+def contracts_of(view: PipelineView, customer: str | None, moment: int) -> list[ContractProfile]:
+    """Return the contracts of a customer as of a moment, ended ones too.
+
+    Args:
+        view: The view.
+        customer: Any of their ids, recorded or not; None stands for all customers.
+        moment: The moment, UTC microseconds.
+    """
+    today = date.fromordinal(view.local.day(moment))
+    profiles = (contract_profile(each, today, moment) for each in view._standings(moment, customer))
+    return [each for each in profiles if each is not None]
 
 
 def _since(standing: OpportunityStanding) -> int:

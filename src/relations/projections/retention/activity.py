@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-__all__ = ["Activity", "Costed", "Departure", "Opinion"]
+__all__ = ["Activity", "Costed", "Departure", "Opinion", "RungLine", "stated_at"]
 
 
 class Activity(msgspec.Struct, array_like=True, gc=False):
@@ -120,3 +122,30 @@ class Departure(msgspec.Struct, array_like=True, order=True, gc=False):
     position: int
     back: bool
     why: str
+
+
+class RungLine(msgspec.Struct, array_like=True, order=True, gc=False):
+    """A statement about the rung on the ladder.
+
+    Attributes:
+        at: Since when, UTC microseconds.
+        position: The log position.
+        rung: The rung; empty if the policy's conditions count again.
+        by: The staff member who said so; empty if that was not recorded.
+    """
+
+    at: int
+    position: int
+    rung: str = ""
+    by: str = ""
+
+
+def stated_at(rungs: Sequence[RungLine], moment: int) -> RungLine | None:
+    """Return the statement about the rung that counts at a moment; None if the policy's conditions count.
+
+    Args:
+        rungs: The statements, in order of business time.
+        moment: The moment, UTC microseconds.
+    """
+    found = next((each for each in reversed(rungs) if each.at <= moment), None)
+    return found if found is not None and found.rung else None

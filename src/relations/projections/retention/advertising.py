@@ -1,4 +1,7 @@
-"""The costs of campaigns, as a part of the cost of winning customers. They are spent on nobody in particular."""
+"""The costs of campaigns, as a part of the cost of winning customers. They are spent on nobody in particular.
+
+The kind of a campaign is kept with them, because `win_back` wins no new customers.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import ClassVar
 
 import msgspec
 
-from relations.aggregates.campaign import CampaignCostCancelled, CampaignCostRecorded
+from relations.aggregates.campaign import CampaignCostCancelled, CampaignCostRecorded, CampaignPlanned
 from relations.messages import Envelope
 from relations.projections.projection import CustomerRow, Folds, Rows
 
@@ -39,16 +42,24 @@ class CampaignSpending(CustomerRow, gc=False):
     Attributes:
         campaign: Its id.
         lines: The costs, the earliest first.
+        kind: Its kind as last planned; empty before.
     """
 
     table: ClassVar[str] = "campaign_costs"
     key: ClassVar[tuple[str, ...]] = ("customer", "campaign")
     campaign: str
     lines: list[SpentLine] = msgspec.field(default_factory=list)
+    kind: str = ""
 
 
 def _row(rows: Rows, envelope: Envelope) -> CampaignSpending:
     return rows.need(CampaignSpending, "", envelope.stream.removeprefix("campaign-"))
+
+
+@FOLDS.on(CampaignPlanned)
+def campaign_planned(rows: Rows, event: CampaignPlanned, envelope: Envelope) -> None:
+    """Keep the kind."""
+    _row(rows, envelope).kind = event.kind
 
 
 @FOLDS.on(CampaignCostRecorded)

@@ -24,7 +24,6 @@ from relations.projections.explained_figures import (
     share_of,
 )
 from relations.projections.retention.acquisition import Acquired
-from relations.projections.retention.columns.patrons import acquired
 from relations.projections.retention.patronage import Patronage
 from relations.projections.retention.stages import Period, PeriodRates, Periods, counted_in, known_customers
 
@@ -101,7 +100,8 @@ def lifetime_value_of(view: Any, of: Mapping[str, str], as_of: datetime | None =
 
 def customers_acquired(view: Any, currency: str, as_of: datetime) -> list[Acquired]:
     """Return the customers on which something was spent up to a moment."""
-    return acquired(view._columns(), view._numbered(currency)[1], view.day(as_of))
+    found: list[Acquired] = view._acquired(currency, view.day(as_of))
+    return found
 
 
 def _end_of(view: Any, day: int) -> int:

@@ -33,6 +33,7 @@ from relations.aggregates.customer import (
     PurchaseRecorded,
     PurchaseRefunded,
     RefundReversed,
+    RungStated,
     TraitDropped,
     TraitNoted,
 )
@@ -46,7 +47,7 @@ from relations.projections.known import Known, newer
 from relations.projections.projection import CustomerRow, Folds, Projection, Rows
 from relations.projections.purchase_days import days_of, month_and_bit
 from relations.projections.retention import advertising
-from relations.projections.retention.activity import Activity, Costed, Departure, Opinion
+from relations.projections.retention.activity import Activity, Costed, Departure, Opinion, RungLine
 from relations.projections.retention.advertising import CampaignSpending
 from relations.projections.retention.clusters.rows import RecordedClusters, add_clusters
 from relations.projections.retention.worth.fits import RecordedFit, add_fit
@@ -122,6 +123,7 @@ class Patronage(CustomerRow, gc=False):
         costed: Purchases whose cost is known, less their refunds, by the local day from which they count and the
             currency: `2024-05-17EUR`.
         reached: The local days on which the business contacted them, as bits by month.
+        rungs: The statements about their rung on the ladder, in order of business time.
     """
 
     table: ClassVar[str] = "customer"
@@ -142,6 +144,7 @@ class Patronage(CustomerRow, gc=False):
     complaints: dict[str, int] = msgspec.field(default_factory=dict)
     reached: dict[str, int] = msgspec.field(default_factory=dict)
     costed: dict[str, Costed] = msgspec.field(default_factory=dict)
+    rungs: list[RungLine] = msgspec.field(default_factory=list)
 
     def absorb(self, other: Patronage) -> None:
         """Add the row of another id of the same customer."""
@@ -175,6 +178,7 @@ class Patronage(CustomerRow, gc=False):
             for name, day in more.items():
                 firsts[name] = min(firsts.get(name, day), day)
         self.departures = sorted([*self.departures, *other.departures])
+        self.rungs = sorted([*self.rungs, *other.rungs])
         for key, known in other.costed.items():
             self.costed.setdefault(key, Costed()).add(known.revenue, known.cost)
 
@@ -184,10 +188,11 @@ class Patronage(CustomerRow, gc=False):
         return sum(count for day, count in self.complaints.items() if day <= last)
 
     def campaigns(self, today: int, local: LocalTime) -> frozenset[str]:
-        """Return the campaigns that won them, or won them back, by the evening of `today`."""
+        """Return the campaigns that won them or won them back, or that they bought in, by the evening of `today`."""
         won = {campaign for _, _, campaign, _, _ in costs_until(self.acquisition.items(), today) if campaign}
         back = {each.why for each in self.departures if each.back and each.why and local.day(each.at) <= today}
-        return frozenset(won | back)
+        bought = {name for name, day in self.named.items() if day <= today}
+        return frozenset(won | back | bought)
 
     def first_day(self, today: int, local: LocalTime) -> int | None:
         """Return the ordinal of the day on which the business came to know them; None if that is after `today`."""
@@ -396,7 +401,7 @@ def _given_once(opinions: list[Opinion]) -> list[Opinion]:
 
 PROJECTION = Projection(
     name="retention",
-    version=15,
+    version=16,
     tables=(Patronage, RecordedFit, RecordedClusters, CampaignSpending),
     folds=Folds.of(advertising.FOLDS),
 )
@@ -522,6 +527,13 @@ def culture_noted(rows: Rows, event: CultureNoted, envelope: Envelope) -> None:
 def customer_assigned(rows: Rows, event: CustomerAssigned, envelope: Envelope) -> None:
     """Keep the owner as last known."""
     _profile(_contacted(rows, envelope), "owner", event.owner, envelope)
+
+
+@PROJECTION.on(RungStated)
+def rung_stated(rows: Rows, event: RungStated, envelope: Envelope) -> None:
+    """Add a statement about the rung."""
+    line = RungLine(event.at, envelope.position, event.rung or "", event.by or "")
+    insort(rows.need(Patronage, envelope.customer).rungs, line)
 
 
 @PROJECTION.on(AcquisitionCostRecorded)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,10 +12,10 @@ from relations.months import month_of
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime
 from relations.policies.facts import Fact
-from relations.policies.value import Segment, SegmentKind
+from relations.policies.value import Condition, Segment, SegmentKind
 from relations.projections.arguments import Page
 from relations.projections.purchase_days import days_of
-from relations.projections.retention.activity import Activity
+from relations.projections.retention.activity import Activity, RungLine, stated_at
 from relations.projections.retention.columns.joined import JOINED_FACTS, NOTHING_JOINED, Joined, Value
 from relations.projections.retention.loyalty_kinds import customer_kind
 from relations.projections.retention.patronage import Patronage
@@ -30,6 +31,8 @@ __all__ = [
     "customer_facts",
     "customer_segments",
     "members",
+    "needed_facts",
+    "rung_of",
     "segment_figures",
 ]
 
@@ -157,6 +160,32 @@ def _contact_days(one: _Customer) -> Value:
     return one.today - reached[-1] if reached else None
 
 
+def rung_of(
+    row: Patronage, ladder: Sequence[Segment], met: Collection[str], moment: int
+) -> tuple[str | None, RungLine | None]:
+    """Return the rung on which a customer stands, and the statement that says so; None twice for no rung.
+
+    They stand on the highest rung whose conditions they meet, unless an owner stated another that the ladder has.
+
+    Args:
+        row: The customer.
+        ladder: The rungs, the loosest first.
+        met: The names of the rungs whose conditions they meet.
+        moment: The moment by which statements count, UTC microseconds.
+    """
+    said = stated_at(row.rungs, moment)
+    if said is not None and any(rung.name == said.rung for rung in ladder):
+        return said.rung, said
+    return next((rung.name for rung in reversed(ladder) if rung.name in met), None), None
+
+
+def _rung(one: _Customer) -> Value:
+    ladder, evening = one.policy.lifecycle.ladder, one.local.start(date.fromordinal(one.today + 1)) - 1
+    facts = {fact: FACTS_OF_ONE[fact](one) for fact in asked_facts(ladder, ())}
+    found, _ = rung_of(one.row, ladder, customer_segments(facts, ladder), evening)
+    return frozenset() if found is None else frozenset((found,))
+
+
 def _joined(fact: Fact) -> Callable[[_Customer], Value]:
     return lambda one: one.joined[fact][one.row.customer]
 
@@ -182,6 +211,7 @@ FACTS_OF_ONE: dict[Fact, Callable[[_Customer], Value]] = {
     "preferred_channel": _word("preferred_channel"),
     "pace": _word("pace"),
     "owner": _word("owner"),
+    "rung": _rung,
     "purchase_channel": lambda one: _by_then(one.row.channels, one.today),
     "category": lambda one: _by_then(one.row.categories, one.today),
     "need": lambda one: one.row.traits_of("need"),
@@ -197,9 +227,17 @@ FACTS_OF_ONE: dict[Fact, Callable[[_Customer], Value]] = {
 }
 
 
-def asked_facts(segments: Iterable[Segment]) -> set[Fact]:
+def asked_facts(segments: Iterable[Segment], ladder: Sequence[Segment]) -> set[Fact]:
     """Return the facts that the conditions of these segments need."""
-    return {condition.fact for segment in segments for condition in segment.conditions}
+    return needed_facts((condition for segment in segments for condition in segment.conditions), ladder)
+
+
+def needed_facts(conditions: Iterable[Condition], ladder: Sequence[Segment]) -> set[Fact]:
+    """Return the facts that conditions need. The rung needs those of the ladder's conditions, which ask for no rung."""
+    asked = {condition.fact for condition in conditions}
+    if "rung" in asked:
+        asked |= {condition.fact for rung in ladder for condition in rung.conditions}
+    return asked
 
 
 def customer_facts(
@@ -255,7 +293,7 @@ def members(
         local: The business's days and months.
         joined: The facts that are read from other views or opened.
     """
-    asked = asked_facts(segments)
+    asked = asked_facts(segments, policy.lifecycle.ladder)
     rfm = rfm_segments(rows, policy.lifecycle.rfm, policy.currency, today=today) if "rfm" in asked else {}
     found: dict[str, list[Patronage]] = {segment.name: [] for segment in segments}
     for row in rows:

@@ -19,6 +19,7 @@ from typing import ClassVar, get_args
 
 import numpy as np
 
+from relations.aggregates.campaign import wins_customers
 from relations.analytics import SurvivalCurve, survival_curve
 from relations.analytics.buying import BuyingModelName
 from relations.errors import InvalidInput
@@ -34,7 +35,8 @@ from relations.projections.loyalty.standings import member_standings
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView, relation_states
-from relations.projections.retention.acquisition import AcquisitionFigure, acquisition_figures
+from relations.projections.retention.acquisition import Acquired, AcquisitionFigure, acquisition_figures
+from relations.projections.retention.activity import RungLine
 from relations.projections.retention.advertising import CampaignSpending
 from relations.projections.retention.churn import ChurnReport, churn_report
 from relations.projections.retention.clusters.figures import (
@@ -47,7 +49,7 @@ from relations.projections.retention.clusters.fits import ClusterFit, measures_o
 from relations.projections.retention.clusters.rows import RecordedClusters
 from relations.projections.retention.cohorts import Cohort
 from relations.projections.retention.columns.clusters import cluster_numbers, clustered, clusters_now
-from relations.projections.retention.columns.facts import Members, listed_segments
+from relations.projections.retention.columns.facts import Members, listed_segments, rungs_of_all
 from relations.projections.retention.columns.joined import JOINED_FACTS, JoinedFacts
 from relations.projections.retention.columns.kinds import listed_kinds
 from relations.projections.retention.columns.lives import lifecycle_counts, listed_stages, losses, rates_of
@@ -78,6 +80,7 @@ from relations.projections.retention.segments import (
     asked_facts,
     customer_facts,
     customer_segments,
+    rung_of,
 )
 from relations.projections.retention.stages import (
     PERIODS,
@@ -94,7 +97,7 @@ from relations.projections.retention.worth.lifetime_value import CustomerWorth, 
 from relations.projections.running.aliases import combined
 from relations.projections.view import View, ViewContext
 
-__all__ = ["RetentionView", "buyers_on", "customers_meeting", "found_clusters", "joined_facts", "joined_views"]
+__all__ = ["RetentionView", "buyers_on", "found_clusters", "joined_facts", "joined_views", "rungs_of"]
 
 
 class RetentionView(View):
@@ -125,7 +128,8 @@ class RetentionView(View):
     def _parts(self) -> Iterator[View]:
         """Yield the views that answer together: the others only if a segment of the policy asks for their facts."""
         yield from super()._parts()
-        if asked_facts(self.policy.lifecycle.segments).intersection(JOINED_FACTS):
+        lifecycle = self.policy.lifecycle
+        if asked_facts(lifecycle.segments, lifecycle.ladder).intersection(JOINED_FACTS):
             yield from self._joining
 
     # --- who stays --------------------------------------------------------------------------------------------------
@@ -584,14 +588,13 @@ class RetentionView(View):
 
     def _of_these(self, wanted: Segment, customers: Sequence[str], today: int) -> tuple[str, ...]:
         aliases = self.aliases
-        if _compares_customers(wanted):
+        if self._compares_customers(wanted):
             members = self.keep(("in segment", wanted, today), lambda: frozenset(self._members(today).names(wanted)))
             return tuple(sorted(members.intersection(customers)))
         ids = [name for each in customers for name in aliases.ids(each)]
         rows = combined(self.rows_as_recorded(Patronage, ids), aliases)
-        return tuple(
-            row.customer for row, facts in self._facts(rows, (wanted,), today) if customer_segments(facts, (wanted,))
-        )
+        facts_of = self._facts(rows, (wanted,), today)
+        return tuple(sorted(row.customer for row, facts in facts_of if customer_segments(facts, (wanted,))))
 
     def segments_of(self, customer: str, *, as_of: datetime | None = None) -> tuple[str, ...]:
         """Return the names of the segments that one customer belongs to, in the policy's order."""
@@ -600,7 +603,7 @@ class RetentionView(View):
             return ()
         policy, today = self.policy, self.day(as_of)
         segments = policy.lifecycle.segments
-        if any(map(_compares_customers, segments)):
+        if any(map(self._compares_customers, segments)):
             members = self._members(today)
             place = bisect_left(members.columns.names, found[0].customer)
             return tuple(segment.name for segment in segments if members.of(segment)[place])
@@ -717,7 +720,8 @@ class RetentionView(View):
 
         CAC is everything that was spent, on people who never bought too, divided by the customers won: those who
         bought. The costs of campaigns count too, such as an advertisement: they are divided among the customers whose
-        first purchase names the campaign.
+        first purchase names the campaign. Campaigns of the kind `win_back` win no new customers, so nothing that was
+        spent in their name counts.
 
         Args:
             as_of: The moment asked about.
@@ -731,17 +735,22 @@ class RetentionView(View):
         """
         code = self._currency(currency)
         return acquisition_figures(
-            acquired(self._columns(), self._numbered(code)[1], self.day(as_of)),
+            self._acquired(code, self.day(as_of)),
             currency=code,
             campaigns=campaigns,
             expected=expected,
             spent=self._advertised(self.day(as_of)),
         )
 
+    def _acquired(self, currency: str, until: int) -> list[Acquired]:
+        """Return the customers on which something was spent to win them, or that a campaign won."""
+        besides = {row.campaign for row in self.rows(CampaignSpending) if not wins_customers(row.kind)}
+        return acquired(self._columns(), self._numbered(currency)[1], until, besides=besides)
+
     def _advertised(self, until: int) -> Iterator[Cost]:
-        """Yield the costs of campaigns by the evening of a day."""
+        """Yield the costs of campaigns that are to win customers, by the evening of a day."""
         for row in self.rows(CampaignSpending):
-            for line in row.lines:
+            for line in row.lines if wins_customers(row.kind) else ():
                 day = self.local.day(line.at)
                 if day <= until:
                     spent_on = date.fromordinal(day).isoformat()
@@ -769,10 +778,33 @@ class RetentionView(View):
         self, rows: Sequence[Patronage], segments: Iterable[Segment], today: int
     ) -> Iterator[tuple[Patronage, Facts]]:
         """Yield customers with the facts that the conditions of segments ask for."""
-        asked, policy, local = asked_facts(segments), self.policy, self.local
+        policy, local = self.policy, self.local
+        asked = asked_facts(segments, policy.lifecycle.ladder)
         joined = self._joined.of(asked, [row.customer for row in rows], today)
         for row in rows:
             yield row, customer_facts(row, policy, asked, today=today, local=local, rfm={}, joined=joined)
+
+    def _compares_customers(self, segment: Segment) -> bool:
+        """Return True if membership depends on other customers."""
+        return "rfm" in asked_facts((segment,), self.policy.lifecycle.ladder)
+
+    def _rungs(self, customers: Sequence[str] | None, moment: int) -> dict[str, tuple[str, RungLine | None]]:
+        today, ladder = self.local.day(moment), self.policy.lifecycle.ladder
+        if customers is None or any(map(self._compares_customers, ladder)):
+            members = self._members(today)
+            places, stated = rungs_of_all(members, moment)
+            names, wanted = members.columns.names, None if customers is None else frozenset(customers)
+            return {
+                names[owner]: (ladder[place].name, stated.get(owner))
+                for owner, place in enumerate(places.tolist())
+                if place >= 0 and (wanted is None or names[owner] in wanted)
+            }
+        found: dict[str, tuple[str, RungLine | None]] = {}
+        for row, facts in self._facts(self.rows_of_some(Patronage, customers), ladder, today):
+            rung, said = rung_of(row, ladder, customer_segments(facts, ladder), moment)
+            if rung is not None:
+                found[row.customer] = rung, said
+        return found
 
     @property
     def _joined(self) -> JoinedFacts:
@@ -813,11 +845,6 @@ class RetentionView(View):
 
 def _kind(row: Patronage, policy: Policy, month: str) -> CustomerKind | None:
     return customer_kind(row, policy.lifecycle.loyalty, satisfied_from=policy.surveys.csat_satisfied_from, month=month)
-
-
-def _compares_customers(segment: Segment) -> bool:
-    """Return True if membership depends on other customers."""
-    return any(condition.fact == "rfm" for condition in segment.conditions)
 
 
 def found_clusters(
@@ -863,20 +890,17 @@ def buyers_on(view: RetentionView, first: int, last: int, *, today: int) -> froz
     return frozenset(columns.names[place] for place in owners.tolist())
 
 
-def customers_meeting(
-    view: RetentionView, segment: Segment, customers: Sequence[str] | None, *, today: int
-) -> tuple[str, ...]:
-    """Return the customers who meet all conditions of a segment, whether the policy has it or not, in order.
+def rungs_of(
+    view: RetentionView, customers: Sequence[str] | None, moment: int
+) -> dict[str, tuple[str, RungLine | None]]:
+    """Return the rung of customers at a moment, and the statement that says so, if any; those on no rung are left out.
 
     Args:
         view: The view.
-        segment: The conditions.
         customers: Surviving ids; None stands for all customers.
-        today: The ordinal of the day.
+        moment: The moment, UTC microseconds. Conditions are asked for as of the evening of its local day.
     """
-    if customers is None:
-        return tuple(view._members(today).names(segment))
-    return view._of_these(segment, customers, today)
+    return view._rungs(customers, moment)
 
 
 def joined_views(view: RetentionView) -> tuple[LoyaltyView, RepairView]:

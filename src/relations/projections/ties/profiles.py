@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict
 
@@ -100,6 +100,8 @@ class SwitchingCost(BaseModel):
         years: The years since their first purchase or contact.
         owner_years: The years with the present owner; None without one.
         preferences: The number of preferences, habits, needs and taboos that the business knows.
+        contracts: The number of their contracts that run now.
+        contracts_until: The local day after the last one ends; None if one of them has no end, and without any.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -112,6 +114,8 @@ class SwitchingCost(BaseModel):
     years: float
     owner_years: float | None
     preferences: int
+    contracts: int = 0
+    contracts_until: date | None = None
 
 
 class OrganisationContact(BaseModel):

@@ -1,10 +1,14 @@
-"""The row behind a customer's ties: owners, statements about the ladder, and the contacts of an organisation."""
+"""The row behind a customer's ties: owners, handovers, and the contacts of an organisation."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import chain
 from typing import ClassVar
 
 import msgspec
+import numpy as np
 
 from relations.aggregates.customer import (
     ContactDropped,
@@ -13,12 +17,13 @@ from relations.aggregates.customer import (
     CustomerErased,
     CustomerRegistered,
     HandoverAccepted,
-    RungStated,
 )
 from relations.messages import Envelope
+from relations.policies.calendars import LocalTime
+from relations.projections.columns import Codes, ColumnPart, FieldGroup, Parts, numbered
 from relations.projections.projection import CustomerRow, Projection, Rows
 
-__all__ = ["PROJECTION", "ContactLine", "OwnerLine", "RungLine", "TieRow"]
+__all__ = ["PROJECTION", "ContactLine", "OwnerLine", "TieRow", "owner_groups"]
 
 
 class OwnerLine(msgspec.Struct, array_like=True, order=True, gc=False):
@@ -35,22 +40,6 @@ class OwnerLine(msgspec.Struct, array_like=True, order=True, gc=False):
     position: int
     owner: str
     deputy: str = ""
-
-
-class RungLine(msgspec.Struct, array_like=True, order=True, gc=False):
-    """A statement about the rung on the ladder.
-
-    Attributes:
-        at: Since when, UTC microseconds.
-        position: The log position.
-        rung: The rung; empty if the policy's conditions count again.
-        by: The staff member who said so; empty if that was not recorded.
-    """
-
-    at: int
-    position: int
-    rung: str = ""
-    by: str = ""
 
 
 class ContactLine(msgspec.Struct, array_like=True, order=True, gc=False):
@@ -75,7 +64,6 @@ class TieRow(CustomerRow, gc=False):
         owners: Their owners, in order of business time.
         handover: The open handover to a new owner: its time and log position, and that owner; None if none is open.
         previous: The owner who has to hand over; empty if there is none.
-        rungs: The statements about their rung, in order of business time.
         contacts: The contacts of an organisation, by id.
     """
 
@@ -84,14 +72,12 @@ class TieRow(CustomerRow, gc=False):
     owners: list[OwnerLine] = msgspec.field(default_factory=list)
     handover: OwnerLine | None = None
     previous: str = ""
-    rungs: list[RungLine] = msgspec.field(default_factory=list)
     contacts: dict[str, ContactLine] = msgspec.field(default_factory=dict)
 
     def absorb(self, other: TieRow) -> None:
         """Add the ties of another id of the customer. The later of two open handovers counts."""
         self.kind = max(self.kind, other.kind)
         self.owners = sorted([*self.owners, *other.owners])
-        self.rungs = sorted([*self.rungs, *other.rungs])
         if other.handover is not None and (self.handover is None or self.handover < other.handover):
             self.handover, self.previous = other.handover, other.previous
         for name, theirs in other.contacts.items():
@@ -101,13 +87,23 @@ class TieRow(CustomerRow, gc=False):
         """Return the owner at a moment; None if there was none."""
         return next((each for each in reversed(self.owners) if each.at <= moment), None)
 
-    def stated_at(self, moment: int) -> RungLine | None:
-        """Return the statement about the rung that counts at a moment; None if the conditions count."""
-        found = next((each for each in reversed(self.rungs) if each.at <= moment), None)
-        return found if found is not None and found.rung else None
+
+def owner_groups(codes: Codes, _local: LocalTime) -> Iterable[tuple[tuple[str, ...], FieldGroup]]:
+    """Return the part `owners` of the columns: the time, the owner and the deputy of each assignment, in order."""
+    return ((("owners",), FieldGroup(("owners",), partial(_owners, codes))),)
 
 
-PROJECTION = Projection(name="ties", version=1, tables=(TieRow,))
+def _owners(codes: Codes, owners: Sequence[Sequence[OwnerLine]]) -> Parts:
+    lines = list(chain.from_iterable(owners))
+    values = {
+        "at": np.array([line.at for line in lines], np.int64),
+        "owner": codes.all_of(line.owner for line in lines),
+        "deputy": codes.all_of(line.deputy for line in lines),
+    }
+    return {"owners": ColumnPart(numbered(list(map(len, owners))), values)}
+
+
+PROJECTION = Projection(name="ties", version=2, tables=(TieRow,))
 
 
 def _tie(rows: Rows, at: Envelope) -> TieRow:
@@ -143,13 +139,6 @@ def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
     row = rows.get(TieRow, at.customer)
     if row is not None:
         row.handover, row.previous = None, ""
-
-
-@PROJECTION.on(RungStated)
-def rung_stated(rows: Rows, event: RungStated, at: Envelope) -> None:
-    """Add a statement about the rung."""
-    row = _tie(rows, at)
-    row.rungs = sorted([*row.rungs, RungLine(event.at, at.position, event.rung or "", event.by or "")])
 
 
 @PROJECTION.on(ContactNamed)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from operator import itemgetter
 from typing import ClassVar
+
+import numpy as np
 
 from relations.errors import InvalidInput
 from relations.messages import from_micros, minor_digits
 from relations.months import last_day, months_after
 from relations.projections.agenda.items import AgendaItem
+from relations.projections.agenda.rows import Item
 from relations.projections.agenda.view import AgendaView
 from relations.projections.arguments import Page, checked_choice
 from relations.projections.customers.portraits import PortraitRow
@@ -19,9 +23,10 @@ from relations.projections.customers.view import CustomersView
 from relations.projections.desk.tickets import Ticket
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.pipeline.view import PipelineView, contracts_of
 from relations.projections.projection import Projection
 from relations.projections.retention.patronage import WISHES, Patronage
-from relations.projections.retention.view import RetentionView, customers_meeting, joined_views
+from relations.projections.retention.view import RetentionView, joined_views, rungs_of
 from relations.projections.ties.profiles import (
     FileStanding,
     Handover,
@@ -33,7 +38,7 @@ from relations.projections.ties.profiles import (
     SwitchingCost,
     Tie,
 )
-from relations.projections.ties.rows import PROJECTION, OwnerLine, TieRow
+from relations.projections.ties.rows import PROJECTION, OwnerLine, TieRow, owner_groups
 from relations.projections.view import View
 
 __all__ = ["TiesView"]
@@ -55,9 +60,16 @@ class TiesView(View):
     """Ties with customers: the ladder, switching cost, owners and handovers, contacts, and files."""
 
     projection: ClassVar[Projection] = PROJECTION
-    reads: ClassVar[tuple[type[View], ...]] = (AgendaView, CustomersView, DeskView, LoyaltyView, RetentionView)
+    reads: ClassVar[tuple[type[View], ...]] = (
+        AgendaView,
+        CustomersView,
+        DeskView,
+        LoyaltyView,
+        RetentionView,
+        PipelineView,
+    )
 
-    _others: tuple[AgendaView, CustomersView, DeskView, LoyaltyView, RetentionView]
+    _others: tuple[AgendaView, CustomersView, DeskView, LoyaltyView, RetentionView, PipelineView]
 
     def _parts(self) -> Iterator[View]:
         """Yield the views that answer together, with those that the ladder's conditions may ask."""
@@ -138,19 +150,12 @@ class TiesView(View):
 
     def _standing(self, moment: int, customers: Sequence[str] | None = None) -> dict[str, RungCustomer]:
         """Return the rung of customers at a moment, by surviving id; those on no rung are left out."""
-        retention = self._others[4]
-        today, ladder = self.local.day(moment), self.policy.lifecycle.ladder
-        found: dict[str, RungCustomer] = {}
-        for rung in ladder:
-            for name in customers_meeting(retention, rung, customers, today=today):
-                found[name] = RungCustomer(customer=name, rung=rung.name)
-        known = {rung.name for rung in ladder}
-        for row in self.rows_of_some(TieRow, customers):
-            said = row.stated_at(moment)
-            if said is not None and said.rung in known:
-                by = said.by or None
-                found[row.customer] = RungCustomer(customer=row.customer, rung=said.rung, stated_by=by, stated=True)
-        return found
+        return {
+            name: RungCustomer(
+                customer=name, rung=rung, stated_by=None if said is None else said.by or None, stated=said is not None
+            )
+            for name, (rung, said) in rungs_of(self._others[4], customers, moment).items()
+        }
 
     # --- one customer -----------------------------------------------------------------------------------------------
 
@@ -186,7 +191,7 @@ class TiesView(View):
         return found[0] if found else TieRow(customer)
 
     def _switching_cost(self, customer: str, owner: OwnerLine | None) -> SwitchingCost:
-        _agenda, _customers, _desk, loyalty, retention = self._others
+        _agenda, _customers, _desk, loyalty, retention, pipeline = self._others
         account = loyalty.account(customer)
         is_member = account is not None and account.enrolled_at is not None and account.closed_at is None
         patrons = retention.rows_of_some(Patronage, [customer])
@@ -194,6 +199,8 @@ class TiesView(View):
         first = patrons[0].first_day(today, self.local) if patrons else None
         known = [word for row in patrons for sort in (*WISHES, "taboo") for word in row.traits_of(sort)]
         coupons = [each for each in loyalty.coupons(customer) if each.status == "open"] if is_member else []
+        contracts = [each for each in contracts_of(pipeline, customer, self.now) if each.status == "running"]
+        ends = [each.ends for each in contracts if each.ends is not None]
         return SwitchingCost(
             points=account.balance if account is not None and is_member else None,
             points_value=self._worth(account.balance) if account is not None and is_member else None,
@@ -203,6 +210,8 @@ class TiesView(View):
             years=0.0 if first is None else (today - first) / _YEAR_DAYS,
             owner_years=None if owner is None else (self.now - owner.at) / _DAY / _YEAR_DAYS,
             preferences=len(known),
+            contracts=len(contracts),
+            contracts_until=max(ends) if ends and len(ends) == len(contracts) else None,
         )
 
     def _worth(self, points: int) -> int | None:
@@ -226,11 +235,14 @@ class TiesView(View):
         Raises:
             InvalidInput: `limit` is negative.
         """
-        found = []
-        for row in self.rows(TieRow, order_by=(self.table(TieRow).c.customer,)):
-            line = row.owner_at(self.now)
-            if line is not None and (line.owner == owner or (deputy and line.deputy == owner)):
-                found.append(row.customer)
+        columns = self.columns(TieRow, owner_groups)
+        assigned, wanted = columns.part("owners"), self.codes(TieRow).of(owner)
+        assigned = assigned.where(assigned["at"] <= self.now)
+        is_last = np.append(assigned.owner[1:] != assigned.owner[:-1], np.ones(min(len(assigned), 1), np.bool_))
+        mine = assigned["owner"] == wanted
+        if deputy:
+            mine |= assigned["deputy"] == wanted
+        found = [columns.names[place] for place in assigned.owner[is_last & mine].tolist()]
         return Page(limit, after).of_names(found, str)
 
     def handovers(self, *, owner: str | None = None) -> list[Handover]:
@@ -242,10 +254,11 @@ class TiesView(View):
         Args:
             owner: Only those of this new owner.
         """
-        agenda, _customers, desk, _loyalty, retention = self._others
+        agenda, _customers, desk, _loyalty, retention, _pipeline = self._others
+        due = {row.customer for row in agenda.rows(Item, agenda.table(Item).c.kind == "handover")}
         open_ones = {
             row.customer: row
-            for row in self.rows(TieRow)
+            for row in self.rows_of_some(TieRow, sorted(due))
             if row.handover is not None and owner in (None, row.handover.owner)
         }
         names = sorted(open_ones)
@@ -276,28 +289,41 @@ class TiesView(View):
         Raises:
             InvalidInput: `limit` is negative, or `after` is not a customer of the list.
         """
-        customers = self._others[1]
-        agreed = {row.customer for row in customers.rows(Consent)}
-        known = [row for row in customers.rows(PortraitRow) if row.erased_at is None]
-        found = [self._file(row, row.customer in agreed) for row in known]
-        kept = [each for each in found if stale_days is None or each.days is None or each.days >= stale_days]
-        kept.sort(key=lambda each: (each.share, -(each.days or 0), each.customer))
-        return Page(limit, after).of_ranks(kept, lambda each: each.customer)
+        now, files = self.now, self._others[1].of_each("files", self._files)
+        days = {name: None if at is None else (now - at) // _DAY for name, (_, at) in files.items()}
+        kept = [
+            (len(known), -(days[name] or 0), name, known, touched)
+            for name, (known, touched) in files.items()
+            if stale_days is None or (age := days[name]) is None or age >= stale_days
+        ]
+        page = Page(limit, after).of_ranks(sorted(kept, key=itemgetter(0, 1, 2)), itemgetter(2))
+        return [
+            FileStanding(
+                customer=name,
+                known=tuple(part for part in _PARTS if part in known),
+                missing=tuple(part for part in _PARTS if part not in known),
+                share=count / len(_PARTS),
+                touched_at=None if touched is None else from_micros(touched),
+                days=days[name],
+            )
+            for count, _, name, known, touched in page
+        ]
 
-    def _file(self, row: PortraitRow, has_consent: bool) -> FileStanding:
-        held = {about for about, said in row.said.items() if said and said[-1].value is not None}
-        known = {part for part, subjects in _KNOWN_BY.items() if held.intersection(subjects)}
-        known |= {"consent"} if has_consent else set()
-        known |= {"preferences"} if any(about.startswith("trait ") for about in held) else set()
-        touched = max((each.at for said in row.said.values() for each in said), default=None)
-        return FileStanding(
-            customer=row.customer,
-            known=tuple(part for part in _PARTS if part in known),
-            missing=tuple(part for part in _PARTS if part not in known),
-            share=len(known) / len(_PARTS),
-            touched_at=None if touched is None else from_micros(touched),
-            days=None if touched is None else timedelta(microseconds=self.now - touched).days,
-        )
+    def _files(self, names: Sequence[str] | None) -> dict[str, tuple[frozenset[str], int | None]]:
+        """Return the parts of files that are known, and when they last changed; None stands for all customers."""
+        customers = self._others[1]
+        agreed = {row.customer for row in customers.rows_of_some(Consent, names)}
+        found: dict[str, tuple[frozenset[str], int | None]] = {}
+        for row in customers.rows_of_some(PortraitRow, names):
+            if row.erased_at is not None:
+                continue
+            held = {about for about, said in row.said.items() if said and said[-1].value is not None}
+            known = {part for part, subjects in _KNOWN_BY.items() if held.intersection(subjects)}
+            known |= {"consent"} if row.customer in agreed else set()
+            known |= {"preferences"} if any(about.startswith("trait ") for about in held) else set()
+            touched = max((each.at for said in row.said.values() for each in said), default=None)
+            found[row.customer] = frozenset(known), touched
+        return found
 
 
 _PROMISES = frozenset({"acknowledge", "next_response", "resolve", "follow_up", "answer"})

@@ -81,6 +81,8 @@ def show_tie(found: Tie) -> Iterator[RenderableType]:
     made.add_row("Owner", ABSENT if owner is None else owner.owner)
     made.add_row("Years with this owner", ABSENT if cost.owner_years is None else f"{cost.owner_years:.1f}")
     made.add_row("Preferences known", number(cost.preferences))
+    until = "" if cost.contracts_until is None else f" until {cost.contracts_until}"
+    made.add_row("Contracts", number(cost.contracts) + until)
     yield section(made)
     if found.contacts:
         made = table("Contact", "Level", "Role")

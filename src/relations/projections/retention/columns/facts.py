@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from math import ceil, floor
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from relations.policies.facts import NUMBER_FACTS, Fact
 from relations.policies.value import Condition, Segment
 from relations.projections.arguments import Page
 from relations.projections.columns import Array, Codes, Columns, Ints, grouped_sums
+from relations.projections.retention.activity import RungLine
 from relations.projections.retention.columns.joined import JOINED_FACTS, JoinedFacts
 from relations.projections.retention.columns.kinds import kinds_of
 from relations.projections.retention.columns.lives import known_stages
@@ -31,13 +33,14 @@ from relations.projections.retention.columns.patrons import (
     campaigns,
     first_days_known,
     net_amounts,
+    stated_rungs,
 )
 from relations.projections.retention.loyalty_kinds import KINDS
 from relations.projections.retention.patronage import trait_words
 from relations.projections.retention.segments import SegmentFigure
 from relations.projections.retention.stages import STAGES
 
-__all__ = ["FACTS_OF_ALL", "Members", "listed_segments"]
+__all__ = ["FACTS_OF_ALL", "Members", "listed_segments", "rungs_of_all"]
 
 
 class _Number(NamedTuple):
@@ -304,6 +307,32 @@ def _campaign(one: Members) -> _Words:
     return _named(owner, np.array([number[campaign] for _, campaign in found], np.int64), names)
 
 
+def rungs_of_all(one: Members, moment: int) -> tuple[Ints, dict[int, RungLine]]:
+    """Return the place of each customer's rung on the ladder, -1 for none, and the statements that decided it.
+
+    `rung_of` in `segments` says the same of one customer.
+
+    Args:
+        one: The customers.
+        moment: The moment by which statements count, UTC microseconds.
+    """
+    ladder = one.policy.lifecycle.ladder
+    found = np.full(len(one.columns), -1, np.int64)
+    for place, rung in enumerate(ladder):
+        found[one.of(rung)] = place
+    places = {rung.name: place for place, rung in enumerate(ladder)}
+    stated = {owner: said for owner, said in stated_rungs(one.columns, moment).items() if said.rung in places}
+    for owner, said in stated.items():
+        found[owner] = places[said.rung]
+    return found, stated
+
+
+def _rung(one: Members) -> _Words:
+    places, _ = rungs_of_all(one, one.local.start(date.fromordinal(one.today + 1)) - 1)
+    owner = np.flatnonzero(places >= 0)
+    return _named(owner, places[owner], [rung.name for rung in one.policy.lifecycle.ladder])
+
+
 def _joined(fact: Fact) -> Callable[[Members], _Number | _Words]:
     """Return a reader of a fact that is computed for one customer after the other."""
 
@@ -343,6 +372,7 @@ FACTS_OF_ALL: dict[Fact, Callable[[Members], _Number | _Words]] = {
     "preferred_channel": _profile("preferred_channel"),
     "pace": _profile("pace"),
     "owner": _profile("owner"),
+    "rung": _rung,
     "purchase_channel": _firsts("channels"),
     "category": _firsts("categories"),
     "need": _traits("need"),

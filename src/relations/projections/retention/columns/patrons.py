@@ -5,7 +5,7 @@ Days are ordinals, months are numbered from year 0, and texts have the numbers t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 from itertools import chain, groupby
@@ -34,7 +34,7 @@ from relations.projections.columns import (
 from relations.projections.known import Known
 from relations.projections.purchase_days import days_of
 from relations.projections.retention.acquisition import Acquired, won_by
-from relations.projections.retention.activity import Activity, Costed, Departure, Opinion
+from relations.projections.retention.activity import Activity, Costed, Departure, Opinion, RungLine, stated_at
 from relations.projections.retention.churn import Departing
 from relations.projections.retention.patronage import costed_key_parts, costs_until, refund_key_parts, turns_until
 
@@ -91,6 +91,7 @@ def patronage_groups(codes: Codes, local: LocalTime) -> Iterable[tuple[tuple[str
         (("complaints",), FieldGroup(("complaints",), _complaints)),
         (("reached",), FieldGroup(("reached",), _reached)),
         (("costed",), FieldGroup(("costed",), partial(_costed, codes))),
+        (("rungs",), FieldGroup(("rungs",), _rungs)),
     )
 
 
@@ -183,6 +184,10 @@ def _objects(name: str, entries: Sequence[Sequence[object]]) -> Parts:
 
 def _departures(departures: Sequence[Sequence[Departure]]) -> Parts:
     return _objects("departures", departures)
+
+
+def _rungs(rungs: Sequence[Sequence[RungLine]]) -> Parts:
+    return _objects("rungs", rungs)
 
 
 def _acquisition(acquisition: Sequence[Mapping[str, int]]) -> Parts:
@@ -296,8 +301,15 @@ def departing(columns: Columns, until: int, chosen: Array) -> list[Departing]:
     ]
 
 
-def acquired(columns: Columns, currency: int, until: int) -> list[Acquired]:
-    """Return the customers on which something was spent up to a day, or whose first purchase names a campaign."""
+def acquired(columns: Columns, currency: int, until: int, *, besides: Collection[str] = ()) -> list[Acquired]:
+    """Return the customers on which something was spent up to a day, or whose first purchase names a campaign.
+
+    Args:
+        columns: The customers.
+        currency: The number of the currency of their amounts.
+        until: The ordinal of the day.
+        besides: Campaigns that win no customers, so that what was spent in their name does not count.
+    """
     bought, net = buyers(columns, until), net_amounts(columns, currency, until)
     costs = dict(_by_owner(columns.part("acquisition")))
     named = {
@@ -308,7 +320,7 @@ def acquired(columns: Columns, currency: int, until: int) -> list[Acquired]:
     return [
         Acquired(
             columns.names[owner],
-            list(costs_until(costs.get(owner, ()), until)),
+            [cost for cost in costs_until(costs.get(owner, ()), until) if cost[2] not in besides],
             bool(bought.days[owner]),
             int(net[owner]),
             named.get(owner, ""),
@@ -324,7 +336,7 @@ def _by_owner(part: ColumnPart) -> Iterator[tuple[int, list[Any]]]:
 
 
 def campaigns(columns: Columns, until: int, local: LocalTime) -> list[tuple[int, str]]:
-    """Return each customer's number with a campaign that won them, or won them back, up to a day."""
+    """Return each customer's number with a campaign that won them or won them back, or that they bought in."""
     won = [
         (owner, campaign)
         for owner, entries in _by_owner(columns.part("acquisition"))
@@ -337,7 +349,19 @@ def campaigns(columns: Columns, until: int, local: LocalTime) -> list[tuple[int,
         for each in entries
         if each.back and each.why and local.day(each.at) <= until
     ]
-    return sorted({*won, *back})
+    bought = [
+        (owner, campaign)
+        for owner, entries in _by_owner(columns.part("named"))
+        for campaign, day in entries
+        if day <= until
+    ]
+    return sorted({*won, *back, *bought})
+
+
+def stated_rungs(columns: Columns, moment: int) -> dict[int, RungLine]:
+    """Return the statement about the rung that counts at a moment, by the customer's number."""
+    found = ((owner, stated_at(entries, moment)) for owner, entries in _by_owner(columns.part("rungs")))
+    return {owner: said for owner, said in found if said is not None}
 
 
 def first_days_known(columns: Columns, until: int) -> Ints:

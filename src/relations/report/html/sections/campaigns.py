@@ -15,8 +15,8 @@ def section(asked: Asked) -> Section:
     """Return the figures of the latest campaigns that had started by the day asked about."""
     say, view = asked.say, asked.engine.views.campaigns
     plans = [plan for plan in view.calendar() if plan.started_at is not None and plan.started_at <= asked.at]
-    latest = [] if asked.is_past else sorted(plans, key=lambda plan: (plan.starts, plan.campaign))[-_SHOWN:]
-    results = [view.results(plan.campaign, currency=asked.currency) for plan in latest]
+    latest = sorted(plans, key=lambda plan: (plan.starts, plan.campaign))[-_SHOWN:]
+    results = [view.results(plan.campaign, currency=asked.currency, as_of=asked.at) for plan in latest]
     figures = [_returns(asked, results), _partners(asked)]
     return Section("campaigns", say("campaigns.title"), say("campaigns.note"), figures)
 
@@ -24,8 +24,6 @@ def section(asked: Asked) -> Section:
 def _returns(asked: Asked, results: list[CampaignResult]) -> Figure:
     say, currency = asked.say, asked.currency
     title = say("campaigns.returns")
-    if asked.is_past:
-        return asked.empty("campaigns", title, "present_only")
     if not any(found.revenue for found in results):
         return asked.empty("campaigns", title, "no_campaigns")
     chart = asked.bars(
@@ -60,9 +58,10 @@ def _lift(asked: Asked, found: CampaignResult, lift: Lift) -> str:
 def _partners(asked: Asked) -> Figure:
     say, currency = asked.say, asked.currency
     title = say("campaigns.partners")
-    found = [each for each in asked.engine.views.campaigns.partners(currency=currency) if each.revenue > 0]
-    if not found or asked.is_past:
-        return asked.empty("partners", title, "no_partners" if not asked.is_past else "present_only")
+    partners = asked.engine.views.campaigns.partners(currency=currency, as_of=asked.at)
+    found = [each for each in partners if each.revenue > 0]
+    if not found:
+        return asked.empty("partners", title, "no_partners")
     chart = asked.bars(
         [(each.partner, each.revenue) for each in found[:_SHOWN]], said=lambda value: say.money(value, currency)
     )

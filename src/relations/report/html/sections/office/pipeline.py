@@ -1,7 +1,8 @@
-"""The section of the pipeline: open opportunities by stage, losses by reason, and contracts that end."""
+"""The section of the pipeline: open opportunities by stage, losses by reason, rivals, and contracts that end."""
 
 from __future__ import annotations
 
+from relations.projections.pipeline import RivalObservation, RivalProfile
 from relations.report.html.asked import Asked
 from relations.report.html.figures import Bar, BarPiece, Bars, Figure, Section
 
@@ -14,9 +15,8 @@ _ABSENT = "\u2013"
 def section(asked: Asked) -> Section:
     """Return the opportunities and contracts as of the moment."""
     say = asked.say
-    return Section(
-        "pipeline", say("pipeline.title"), say("pipeline.note"), [_stages(asked), _losses(asked), _contracts(asked)]
-    )
+    figures = [_stages(asked), _losses(asked), _rivals(asked), _contracts(asked)]
+    return Section("pipeline", say("pipeline.title"), say("pipeline.note"), figures)
 
 
 def _stages(asked: Asked) -> Figure:
@@ -73,6 +73,45 @@ def _losses(asked: Asked) -> Figure:
         for each in found
     ]
     return Figure("losses", title, Bars(bars))
+
+
+def _rivals(asked: Asked) -> Figure:
+    """List the rivals with what was lost to each, and the last that was seen of them next to our own prices."""
+    title = asked.say("pipeline.rivals")
+    found = asked.engine.views.pipeline.rivals(currency=asked.currency, as_of=asked.at)[:_LISTED]
+    if not found:
+        return asked.empty("rivals", title, "no_rivals")
+    rows = [
+        [*_lost_to(asked, rival if place == 0 else None), *_seen(asked, each)]
+        for rival in found
+        for place, each in enumerate(rival.observations or (None,))
+    ]
+    columns = ("rival", "lost", "about", "theirs", "ours", "gap")
+    return Figure("rivals", title, listing=asked.table(*columns, rows=rows[:_LISTED], numbers=len(columns)))
+
+
+def _lost_to(asked: Asked, rival: RivalProfile | None) -> tuple[str, str]:
+    """Return the name of a rival and what was lost to it; nothing for another line of the same rival."""
+    if rival is None:
+        return "", ""
+    if not rival.lost:
+        return rival.rival, _ABSENT
+    lost = asked.say.number(rival.lost)
+    return rival.rival, f"{lost} · {asked.say.short_money(rival.value, rival.currency)}" if rival.value else lost
+
+
+def _seen(asked: Asked, each: RivalObservation | None) -> tuple[str, str, str, str]:
+    say = asked.say
+    if each is None:
+        return _ABSENT, _ABSENT, _ABSENT, _ABSENT
+    ours, theirs = _ABSENT, each.words or _ABSENT
+    if each.price is not None:
+        theirs = say.money(each.price.amount, each.price.currency)
+        ours = _ABSENT if each.own_price is None else say.money(round(each.own_price), each.price.currency)
+    elif each.value is not None:
+        theirs = say.percent(each.value) if each.kind == "share" else f"{each.value:g}"
+    about = f"{say.name('rival_kind', each.kind)}: {each.about}"
+    return about, theirs, ours, _ABSENT if each.gap is None else say.percent(each.gap)
 
 
 def _contracts(asked: Asked) -> Figure:
