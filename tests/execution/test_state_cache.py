@@ -37,6 +37,25 @@ def test_the_bounds_hold_and_the_states_used_last_stay(steps: list[tuple[str, st
     assert cache.bytes == len(cache) == 0
 
 
+def test_only_long_streams_are_measured_and_again_when_they_have_grown_by_half() -> None:
+    measured: list[int] = []
+
+    def size_of(_stream: str, state: int) -> int:
+        measured.append(state)
+        return state * 300
+
+    cache = StateCache(size_of)
+    sizes = []
+    for version in range(1, 101):
+        cache["s"] = (version, version)
+        sizes.append(cache.bytes)
+    assert measured == [32, 49, 74]
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == 1_000 + 6 * 74 * 300
+    cache["t"] = (20, 20)
+    assert cache.bytes > sizes[-1] + 20_000
+
+
 def test_an_engine_that_forgets_decides_alike(database_url: str) -> None:
     with Relations.open(database_url) as engine:
         # given room for three streams, where each command needs that many

@@ -14,15 +14,19 @@ _BYTES_PER_ENCODED = 6
 """Python's objects take about this many bytes for each byte of a state's stored form."""
 _SMALLEST = 1_000
 """The bytes that a state takes at least, with its key and what refers to it."""
-_MEASURED_FROM = 8
-"""Shorter streams are taken to be small; a longer one is measured each time its version has grown by half."""
+_BYTES_PER_EVENT = 1_200
+"""The bytes that an event adds to a state, by estimate."""
+_SHORT = 8
+"""A stream with fewer events is taken to be small."""
+_LONG = 32
+"""A stream with as many events is measured, and again each time that its version has grown by half."""
+_NOT_COUNTED = (0, -1)
 
 
 class StateCache(MutableMapping[str, State]):
     """States by stream. What was used longest ago is forgotten first.
 
-    Sizes are estimates. To measure a state costs as much as to store it, so that is done seldom. In between, a state is
-    taken to grow with its version.
+    Sizes are estimates. To measure a state costs as much as to store it, so only long streams are measured, and seldom.
 
     Args:
         size_of: Returns the bytes of a state's stored form.
@@ -40,7 +44,7 @@ class StateCache(MutableMapping[str, State]):
         self._most_streams = most_streams
         self._most_bytes = most_bytes
         self._states: dict[str, State] = {}
-        self._sizes: dict[str, tuple[int, int]] = {}  # the version that was measured, and the bytes counted
+        self._sizes: dict[str, tuple[int, int]] = {}  # the bytes counted, and the last version that they hold for
         self.bytes = 0
 
     def __getitem__(self, stream: str) -> State:
@@ -59,20 +63,21 @@ class StateCache(MutableMapping[str, State]):
     def __setitem__(self, stream: str, state: State) -> None:
         self._states.pop(stream, None)  # so that it comes last
         self._states[stream] = state
-        measured, counted = self._sizes.get(stream, (0, 0))
-        version = state[0]
-        if version < _MEASURED_FROM:
-            measured, size = version, _SMALLEST
-        elif not _MEASURED_FROM <= measured <= version <= measured * 1.5:
-            measured, size = version, _SMALLEST + _BYTES_PER_ENCODED * self._size_of(stream, state[1])
-        else:
-            return
-        self._sizes[stream] = measured, size
-        self.bytes += size - counted
+        version, (counted, last) = state[0], self._sizes.get(stream, _NOT_COUNTED)
+        if version > last:
+            size, last = _SMALLEST, version + version // 2
+            if version < _SHORT:
+                last = _SHORT - 1
+            elif version < _LONG:
+                size, last = size + _BYTES_PER_EVENT * version, min(last, _LONG - 1)
+            else:
+                size += _BYTES_PER_ENCODED * self._size_of(stream, state[1])
+            self._sizes[stream] = size, last
+            self.bytes += size - counted
 
     def __delitem__(self, stream: str) -> None:
         del self._states[stream]
-        self.bytes -= self._sizes.pop(stream)[1]
+        self.bytes -= self._sizes.pop(stream)[0]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._states)

@@ -159,7 +159,7 @@ class States:
         try:
             for version, topic, schema, body in rows:  # noqa: B007 - the last one is the version
                 known = topics.get(topic)
-                if known is not None and known.schema == schema:
+                if known is not None and schema in known.readable:
                     event = known.decode(body)
                 else:
                     event = self._codec.decode(topic, schema, body)
