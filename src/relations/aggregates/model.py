@@ -319,7 +319,7 @@ class ClusterParameters(Checked):
         features: The features.
         tried: The numbers of clusters that were tried, each with its silhouette.
         silhouette: The mean silhouette of the clusters that were kept.
-        silhouette_customers: The number of customers of whom this is the mean.
+        silhouette_customers: The number of customers whose silhouettes are averaged.
         clusters: The clusters. A customer belongs to the one with the nearest centre, the first of equally near ones.
     """
 

@@ -95,8 +95,8 @@ def nearest_centres(values: Floats, centres: Floats) -> Labels:
 def silhouettes(values: Floats, labelings: Sequence[Labels], *, seed: int, most: int = 5_000) -> list[float]:
     """Return the mean silhouette of each labeling, from -1 to 1.
 
-    For a customer, let a be the mean distance to the others of the same cluster, and b the smallest mean distance to
-    those of another one. The silhouette is (b - a) / max(a, b), and 0 for a cluster of one.
+    For a customer, let a be the mean distance to the others of the same cluster. Let b be the smallest mean distance to
+    those of another cluster. The silhouette is (b - a) / max(a, b), and 0 for a cluster of one.
 
     Args:
         values: A row for each customer.

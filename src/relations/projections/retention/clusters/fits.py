@@ -58,7 +58,7 @@ class ClustersInUse(BaseModel):
         customers: The number of customers in the fit.
         tried: The numbers of clusters that were tried, each with its silhouette.
         silhouette: The mean silhouette of the clusters in use, from -1 to 1.
-        silhouette_customers: The number of customers of whom this is the mean.
+        silhouette_customers: The number of customers whose silhouettes are averaged.
     """
 
     model_config = ConfigDict(frozen=True)

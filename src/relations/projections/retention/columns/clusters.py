@@ -174,7 +174,7 @@ def _measure(members: Members, fact: ClusterFact, word: str | None) -> Array:
 def _features(
     members: Members, facts: Sequence[ClusterFact], chosen: Ints, smallest: int
 ) -> tuple[list[ClusterFeature], Array]:
-    """Return the features that tell customers apart, and their standardised values."""
+    """Return the features in which customers differ, and their standardised values."""
     features: list[ClusterFeature] = []
     columns: list[Array] = []
     for fact in facts:
