@@ -21,8 +21,10 @@ import msgspec
 from rich.console import Console
 
 from benchmarks import (
+    advancing,
     as_of,
     campaign,
+    care,
     complaints,
     customer,
     importing,
@@ -40,6 +42,7 @@ from benchmarks import (
     sealing,
     service,
     single,
+    storage,
     threads,
     verifying,
 )
@@ -64,11 +67,14 @@ MEASUREMENTS: dict[str, ModuleType] = {
         live,
         complaints,
         campaign,
+        care,
         members,
         scaling,
         as_of,
         lifetime_value,
         memory,
+        storage,
+        advancing,
         sealing,
         people,
         questions,

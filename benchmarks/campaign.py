@@ -63,7 +63,7 @@ def measure(workspace: Workspace) -> list[Line]:
             highest=max(asked),
             direction="at most",
             turns=len(asked),
-            note="computed from the rows of all recipients each time",
+            note="asked five times; what was computed the first time is kept until something new is recorded",
         ),
     ]  # fmt: skip
 

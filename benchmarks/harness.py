@@ -45,6 +45,10 @@ class Scale:
         customers: Customers in the logs on which memory is measured.
         purchases: Purchases of each of them, in the shorter log.
         histories: The number of customers whose histories are read.
+        recorded: Purchases of different customers that one process records.
+        stored: Purchases in the logs whose size is compared.
+        expiring: Lots of points that expire at once.
+        baskets: Purchases of members that are recorded before the first question is asked.
     """
 
     events: int = 1_000_000
@@ -61,10 +65,14 @@ class Scale:
     customers: int = 3_000
     purchases: int = 40
     histories: int = 2_000
+    recorded: int = 200_000
+    stored: int = 80_000
+    expiring: int = 150_000
+    baskets: int = 160_000
 
 
 NORMAL = Scale()
-FULL = Scale(events=10_000_000, fewer_events=1_000_000, rounds=3)
+FULL = Scale(events=10_000_000, fewer_events=1_000_000, rounds=3, recorded=1_000_000)
 SMALL = Scale(
     events=600,
     fewer_events=300,
@@ -80,6 +88,10 @@ SMALL = Scale(
     customers=20,
     purchases=5,
     histories=10,
+    recorded=40,
+    stored=40,
+    expiring=40,
+    baskets=40,
 )
 
 

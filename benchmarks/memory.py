@@ -1,6 +1,8 @@
-"""Measurement of a rebuild's memory: for five times the customers, and for a longer log of the same customers.
+"""Measurement of memory: of rebuilds, and of processes that record purchases.
 
-Each rebuild runs in its own process, which reports its peak memory at the end, including the interpreter and the
+A rebuild is measured for five times the customers, and for a longer log of the same customers. A process that records
+is measured with a new customer for each purchase, and with few customers who buy often; and at a quarter of the work.
+Each runs in its own process, which reports its peak memory at the end, including the interpreter and the
 libraries. SQLite's memory map and cache are kept small there, because they use as much as they are allowed.
 """
 
@@ -19,9 +21,12 @@ from benchmarks.purchases import clock, purchases
 from relations.log.tables import log
 
 NAME = "memory"
-ABOUT = "peak memory of a rebuild, by customers and by events"
+ABOUT = "peak memory of a rebuild, by customers and by events, and of a process that records purchases"
 
 _TURNS = 3
+_REGULARS = 2_500
+_RECORDING_MB = 600.0
+_FLAT = 1.25
 
 
 def measure(workspace: Workspace) -> list[Line]:
@@ -40,6 +45,38 @@ def measure(workspace: Workspace) -> list[Line]:
     return [
         _line(events, fewer, peaks["large"], peaks["small"]),
         _line(regulars, f"itself: {often} purchases each", peaks["many"], peaks["few"]),
+        *_recording(workspace, scale.recorded, scale.recorded),
+        *_recording(workspace, _REGULARS, scale.recorded * 3 // 2),
+    ]
+
+
+def _recording(workspace: Workspace, customers: int, purchases: int) -> list[Line]:
+    """Return the peak of a process that records purchases, by itself and against a quarter of them."""
+    workspace.say(f"measuring the memory of recording {purchases:,} purchases of {customers:,} customers")
+    fewer = purchases // 4
+    peaks = [
+        [_peak(workspace.path("recording"), customers, count) for count in (purchases, fewer)]
+        for _ in range(min(_TURNS - 1, workspace.scale.rounds))
+    ]
+    most, less = ([each[place] for each in peaks] for place in (0, 1))
+    what = f"peak memory, recording {purchases:,} purchases of {customers:,} customers"
+    return [
+        Line(
+            measurement=NAME,
+            what=what,
+            against="the budget itself",
+            unit="MB",
+            ours=median(most),
+            theirs=None,
+            value=median(most),
+            lowest=min(most),
+            highest=max(most),
+            budget=_RECORDING_MB,
+            direction="at most",
+            turns=len(most),
+            note="`execute_many`, 1,000 commands a transaction; the whole process",
+        ),
+        _line(f"{what}, while it goes on", f"itself: the first {fewer:,} purchases", most, less),
     ]
 
 
@@ -65,7 +102,7 @@ def _line(what: str, against: str, ours: list[float], theirs: list[float]) -> Li
         value=median(ratios),
         lowest=min(ratios),
         highest=max(ratios),
-        budget=1.25,
+        budget=_FLAT,
         direction="at most",
         turns=len(ratios),
         note="the whole process; SQLite's caches held small",
@@ -83,8 +120,8 @@ def _customers(path: Path) -> int:
         return found
 
 
-def _peak(path: Path) -> float:
-    """Return the peak memory of a process that rebuilds, in megabytes."""
+def _peak(path: Path, *numbers: int) -> float:
+    """Return the peak memory of a process that rebuilds, or records purchases, in megabytes; see `benchmarks.peak`."""
     root = Path(__file__).parent.parent
-    command = [sys.executable, "-m", "benchmarks.peak", str(path)]
+    command = [sys.executable, "-m", "benchmarks.peak", str(path), *map(str, numbers)]
     return float(subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout)

@@ -1,11 +1,13 @@
-"""Rebuild a log and print the peak memory of the process, in megabytes: `python -m benchmarks.peak FILE`.
+"""Rebuild a log, or fill one, and print the peak memory of the process, in megabytes.
 
-It imports only the engine, because everything that is imported counts in the peak.
+`python -m benchmarks.peak FILE` rebuilds. `python -m benchmarks.peak FILE CUSTOMERS PURCHASES` records this many
+purchases of this many customers. It imports only the engine, because everything that is imported counts in the peak.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
@@ -13,7 +15,9 @@ from typing import Any
 
 from sqlalchemy import event
 
+from benchmarks.purchases import clock, facts
 from relations import Relations
+from relations.commands import RecordPurchase
 
 
 def _own_peak() -> float:
@@ -33,14 +37,28 @@ def _small_caches(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _rebuild(path: str) -> None:
-    with Relations.open(f"sqlite:///{path}") as engine:
+def _measure(path: str, work: Callable[[Relations], object]) -> None:
+    with Relations.open(f"sqlite:///{path}", clock=clock, durability="off") as engine:
         pool = engine.log.database.engine
         event.listen(pool, "connect", _small_caches)
         pool.dispose()
-        engine.rebuild()
+        work(engine)
     sys.stdout.write(f"{_own_peak():.3f}\n")
 
 
+def _fill(engine: Relations, customers: int, count: int) -> None:
+    """Record purchases: everybody's first, then everybody's second, and so on."""
+    report = engine.execute_many(
+        RecordPurchase(**facts(number % customers, number // customers, "shop", step_days=0.5))
+        for number in range(count)
+    )
+    assert report.accepted == count, report.rejections[:1]
+
+
 if __name__ == "__main__":
-    _rebuild(sys.argv[1])
+    _path, *_numbers = sys.argv[1:]
+    if _numbers:
+        _customers, _count = map(int, _numbers)
+        _measure(_path, lambda engine: _fill(engine, _customers, _count))
+    else:
+        _measure(_path, lambda engine: engine.rebuild())

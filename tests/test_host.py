@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relations.aggregates import AGGREGATES
@@ -94,7 +94,6 @@ def test_a_hosts_own_projection_keeps_the_laws() -> None:
     assert report.folded == 18
 
 
-@settings(max_examples=20)
 @given(histories(host.AGGREGATE, commands_min=2, commands_max=8, fields={"guests": st.integers(1, 9)}))
 def test_a_history_of_a_hosts_own_aggregate_is_of_one_stream(history: History[host.Table]) -> None:
     assert len({command.stream for command in history.commands}) == 1

@@ -340,7 +340,7 @@ class Relations(Doors, Commanding, Following):
     def _commands_due(self, to: datetime) -> Iterator[Command]:
         has_care = any(policy.care.plans for policy in self.rules.adopted)
         not_renewed = self.views.care.not_renewed(until=to) if has_care else ()
-        yield from commands_due(self.views.agenda.due(until=to), not_renewed=not_renewed)
+        yield from commands_due(self.views.agenda.automatic(until=to), not_renewed=not_renewed)
         if has_care:
             yield from beginning_commands(self.views.care.beginnings(until=to))
 

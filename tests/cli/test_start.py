@@ -64,6 +64,22 @@ def program(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "relations", *arguments], stderr=subprocess.PIPE, **options)
 
 
+def test_hardly_any_garbage_is_searched_for_while_the_program_loads() -> None:
+    code = """
+import atexit, gc, sys
+found = []
+gc.callbacks.append(lambda phase, info: found.append(phase))
+sys.argv = ["relations", "schema", "commands", "RecordPurchase"]
+from relations.cli import main
+found.clear()
+atexit.register(lambda: print(found.count("start"), file=sys.stderr))
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "amount" in done.stdout
+    assert int(done.stderr) < 5
+
+
 def test_an_interrupt_that_python_ignores_comes_again() -> None:
     """Python drops a KeyboardInterrupt that it raises in the callback of a weak reference."""
     script = """

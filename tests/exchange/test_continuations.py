@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relations.engine import Relations
 from relations.errors import SourceError
 from relations.exchange import Mapping, import_commands, import_file
+from tests.support.effort import part
 
 Rows = Sequence[tuple[str, str]]
 JANUARY = [("2026-01-01", "4.50"), ("2026-01-03", "3.00"), ("2026-01-03", "3.00"), ("2026-01-05", "3.50")]
@@ -96,7 +97,7 @@ def test_an_export_in_another_order_is_no_continuation(sqlite_url: str, tmp_path
         assert spent(engine) == Decimal("22.00")
 
 
-@settings(max_examples=10, deadline=None)
+@part(80)
 @given(form=st.sampled_from(list(WRITERS)), more=st.integers(0, 2), data=st.data())
 def test_any_file_under_the_same_name_counts_each_row_once_or_records_nothing(
     tmp_path_factory: pytest.TempPathFactory, form: str, more: int, data: st.DataObject

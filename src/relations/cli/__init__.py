@@ -5,6 +5,7 @@ The application itself is `relations.cli.app.app`.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _INTERRUPTED = 130
+_COLLECT_AFTER = 200_000, 30, 30
+"""Objects after which Python searches for garbage. Loading makes many that stay; mypy uses the same figures."""
 
 
 def main() -> NoReturn:
@@ -25,6 +28,7 @@ def main() -> NoReturn:
     An interrupt or a closed pipe never causes a traceback, even while the program is still loading.
     """
     sys.unraisablehook = _interrupt_again
+    gc.set_threshold(*_COLLECT_AFTER)
     try:
         from relations.cli.app import run_app
 

@@ -198,10 +198,13 @@ class Executor:
     def _decide_group(self, unit: Unit, group: list[Pending], join: Callable[[], None]) -> None:
         for pending in group:
             pending.reset()
-        for pending in group:  # which grows while it is gone through
+        looked_up, new = 0, frozenset[str]()
+        for number, pending in enumerate(group):  # which grows while it is gone through
+            if number == looked_up:
+                looked_up, new = len(group), self._new_ids(unit, group[number:])
             try:
                 if not pending.has_failed:
-                    self._decide_pending(unit, pending)
+                    self._decide_pending(unit, pending, is_new=pending.command_id in new)
             except RelationsError as error:
                 if isinstance(error, StoreError) or (isinstance(error, ConcurrencyConflict) and _may_try_again(error)):
                     raise  # the transaction failed, and not only this command
@@ -228,10 +231,23 @@ class Executor:
                         raise  # the transaction is lost, and not only this command
                     raise _HostFailed(pending, error) from error
 
-    def _decide_pending(self, unit: Unit, pending: Pending) -> None:
-        """Decide a command within a unit, or find what it led to when it was executed before."""
+    def _new_ids(self, unit: Unit, group: Sequence[Pending]) -> frozenset[str]:
+        """Look several commands' ids up at once, and return those that the log does not have."""
+        ids = [pending.command_id for pending in group if pending.command.command_id]
+        if len(ids) < 2:
+            return frozenset()  # to be looked up together with its rows
+        return frozenset(ids) - self.repeats.known(unit.writer.connection, ids).keys()
+
+    def _decide_pending(self, unit: Unit, pending: Pending, *, is_new: bool = False) -> None:
+        """Decide a command within a unit, or find what it led to when it was executed before.
+
+        Args:
+            unit: The unit.
+            pending: The command.
+            is_new: True if the log is known not to have its id.
+        """
         command, connection = pending.command, unit.writer.connection
-        rows = self.repeats.rows(unit.writer, command) if command.command_id else []
+        rows = [] if is_new or not command.command_id else self.repeats.rows(unit.writer, command)
         if rows:
             pending.rows = tuple(self._reader.recorded(connection, rows))
             return

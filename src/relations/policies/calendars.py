@@ -55,13 +55,14 @@ class LocalTime:
         zone: An IANA name, such as `Europe/Vienna`.
     """
 
-    __slots__ = ("_cuts", "_zone", "zone")
+    __slots__ = ("_cuts", "_starts", "_zone", "zone")
 
     def __init__(self, zone: str) -> None:
         self.zone = zone
         self._zone = time_zone(zone)
         # Two years have some 700 of these: few enough to stay in the processor's cache.
         self._cuts: dict[int, tuple[int, int, int]] = {}
+        self._starts: dict[int, int] = {}
 
     def moment(self, micros: int) -> datetime:
         """Return the local datetime of UTC microseconds."""
@@ -99,6 +100,12 @@ class LocalTime:
         Where clocks skip midnight, the day begins at the instant of the change: 2024-04-26 in Cairo at one o'clock. A
         day that is skipped altogether begins together with the next day.
         """
+        found = self._starts.get(day.toordinal())
+        if found is None:
+            found = self._starts[day.toordinal()] = self._start(day)
+        return found
+
+    def _start(self, day: date) -> int:
         midnight = datetime(day.year, day.month, day.day, tzinfo=self._zone).astimezone(UTC)
         found = round(midnight.timestamp())
         if self.moment(found * _SECOND).replace(tzinfo=None) == datetime(day.year, day.month, day.day):  # noqa: DTZ001

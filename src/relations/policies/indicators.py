@@ -93,6 +93,17 @@ INDICATORS: Mapping[str, Indicator] = {
         ),
         Indicator("acquisition_cost", "money", "lower", "What it costs to win a buyer", standing=True),
         Indicator("campaign_roi", "ratio", "higher", "Revenue of the campaigns that ended less cost, by cost"),
+        Indicator("win_rate", "share", "higher", "The share of decided opportunities that were won"),
+        Indicator(
+            "weighted_pipeline", "money", "higher", "Open opportunities by the chances of their stages", standing=True
+        ),
+        Indicator(
+            "contracts_to_renew",
+            "count",
+            "lower",
+            "Contracts within the time of renewal, or over and neither renewed nor ended",
+            standing=True,
+        ),
         Indicator("care_kept", "share", "higher", "The share of the steps of care plans that were done in time"),
         Indicator("complaint_rate", "share", "lower", "Complaints filed, divided by purchases"),
         Indicator("complaints", "count", "lower", "Complaints filed"),

@@ -53,7 +53,7 @@ from relations.policies.calendars import local_time
 from relations.policies.complaints.service_levels import Severity
 from relations.policies.in_force import InForce
 from relations.policies.loyalty.programme import CalendarYear, Lifetime, RollingMonths, Tier
-from relations.projections.agenda.items import open_item, tier_review
+from relations.projections.agenda.items import FOR_PEOPLE, open_item, tier_review
 from relations.projections.agenda.rows import Item, Member
 from relations.projections.agenda.view import PROJECTION, AgendaItem, commands_due
 from relations.projections.projection import Rows
@@ -634,6 +634,8 @@ def test_the_view_pages_through_everything_in_order(relations: Relations) -> Non
 def test_what_is_due_becomes_commands_once(relations: Relations) -> None:
     agenda = relations.views.agenda
     horizon = after(2_000)
+    assert [*commands_due(agenda.automatic(until=horizon))] == [*commands_due(agenda.due(until=horizon))]
+    assert {item.kind for item in agenda.automatic(until=horizon)}.isdisjoint(FOR_PEOPLE)
     first = relations.execute_many(commands_due(agenda.due(until=horizon)))
     assert first.accepted > 20
     assert first.rejections == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from relations import Policy, Relations
@@ -105,7 +105,6 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=10)
 @given(st.lists(steps, min_size=4, max_size=14), st.integers(10, 120))
 def test_every_reminder_that_is_listed_can_be_sent(history: list[Command], until: int) -> None:
     with opened(history) as engine:

@@ -69,6 +69,12 @@ def test_a_figure_of_the_board_equals_that_of_its_view(engine: Relations) -> Non
         each for each in views.repair.steps(since=MONTH, until=following, as_of=LAST) if each.step == "resolved"
     )
     assert board["resolution_on_time"].month.value == resolved.on_time
+    (decided,) = views.pipeline.results(since=MONTH, until=following)
+    assert (board["win_rate"].month.value, board["win_rate"].month.interval) == (decided.win_rate, decided.interval)
+    weighted = sum(each.weighted for each in views.pipeline.stages(as_of=as_of)) / 100
+    assert board["weighted_pipeline"].month.value == pytest.approx(weighted)
+    ahead = timedelta(days=engine.policy.pipeline.renewal_days)
+    assert board["contracts_to_renew"].month.value == len(views.pipeline.contracts(ahead=ahead, as_of=as_of))
     assert len(board) == len(INDICATORS)
     assert sum(figure.month.value is not None for figure in board.values()) > 12
 

@@ -22,6 +22,7 @@ from relations.aggregates.opportunity import (
 from relations.analytics.intervals import wilson
 from relations.errors import InvalidInput
 from relations.messages import Command
+from relations.months import months_after
 from relations.policies import Pipeline, PipelineStage
 from tests.support.making import recorded_by
 
@@ -196,3 +197,27 @@ def test_merged_customers_keep_their_opportunities() -> None:
         engine.execute(EraseCustomer(customer="c2", occurred_at=at))
         # It holds no personal words, so the figures stay.
         assert (engine.views.pipeline.results(), engine.views.pipeline.stages()) == before
+
+
+def test_the_pipeline_is_on_the_board(engine: Relations) -> None:
+    view, board = engine.views.pipeline, engine.views.board
+    months = [each.month for each in board.series("win_rate")]
+    seen = dict.fromkeys(("win_rate", "weighted_pipeline", "contracts_to_renew"), 0)
+    for month in months:
+        end = min(datetime.fromisoformat(f"{months_after(month)}-01T00:00:00+00:00") - timedelta(microseconds=1), NOW)
+        found = {each.indicator: each.month.value for each in board.figures(month=month, indicators=list(seen))}
+        (whole,) = view.results(since=month, until=months_after(month))
+        assert found["win_rate"] == whole.win_rate
+        stages = view.stages(as_of=end)
+        if any(each.opportunities - each.unvalued for each in stages):
+            assert found["weighted_pipeline"] == pytest.approx(sum(each.weighted for each in stages) / 100)
+        days = timedelta(days=engine.policy.pipeline.renewal_days)
+        if view.contracts(as_of=end):
+            assert found["contracts_to_renew"] == len(view.contracts(ahead=days, as_of=end))
+        for name, value in found.items():
+            if value:
+                seen[name] += 1
+                explained = engine.explain_figure("board", name, {"month": month})
+                assert explained.value == pytest.approx(value)
+                assert sum(len(each.events) for each in explained.contributions) >= len(explained.contributions)
+    assert all(seen.values()), seen

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -60,6 +60,7 @@ from relations.projections.retention.stages import (
     period_rates,
     stage_of,
 )
+from tests.support.effort import part
 
 LOCAL = local_time("UTC")
 START = date(2024, 1, 1).toordinal()
@@ -573,7 +574,7 @@ def test_quintiles_use_every_grade_from_the_lowest_value_to_the_highest(values: 
 
 
 @given(st.integers(30, 95), st.integers(2, 6), st.integers(0, 2**32))
-@settings(max_examples=30)
+@part(40)
 def test_every_default_segment_can_be_reached_however_many_bought_once(share: int, most: int, seed: int) -> None:
     """Recency is independent of frequency, and fewer customers buy more often."""
     draw = random.Random(seed)

@@ -230,10 +230,10 @@ def open_care(
     birthday: str | None,
     care: Care,
     local: LocalTime,
-    moment: int,
+    until: int,
     lapsed: int,
 ) -> list[AgendaItem]:
-    """Return the items of a round.
+    """Return the items of a round that are due by a time.
 
     Args:
         row: The round.
@@ -242,7 +242,7 @@ def open_care(
         birthday: The customer's birthday, if it is known and needed.
         care: The rules of contact.
         local: The business's days.
-        moment: The time at which due contacts would be made, UTC microseconds; later ones are made when they are due.
+        until: The latest due time, UTC microseconds; contacts that are due would be made then.
         lapsed: Contacts that could be made until this time have lapsed, UTC microseconds.
     """
 
@@ -251,14 +251,14 @@ def open_care(
             due_at=from_micros(due_at), kind=kind, customer=row.customer, stream=row.stream, detail=detail
         )
 
-    found = [item("renewal", row.ends_at, row.round)] if "renewal" in kinds else []
+    found = [item("renewal", row.ends_at, row.round)] if "renewal" in kinds and row.ends_at <= until else []
     for step in row.steps:
         name = f"{row.round} {step.step}"
-        if "lapse" in kinds:
+        if "lapse" in kinds and step.until <= until:
             found.append(item("lapse", step.until, name))
         window = due_window(row, step, birthday, local) if "contact" in kinds else None
-        if window is None or window[1] <= lapsed:
+        if window is None or window[0] > until or window[1] <= lapsed:
             continue
-        if permitted_channels(step, asked, care, max(moment, window[0])):
+        if permitted_channels(step, asked, care, until):
             found.append(item("contact", window[0], name))
     return found

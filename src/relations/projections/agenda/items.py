@@ -21,6 +21,7 @@ from relations.projections.agenda.rows import AskedRow, Item, Kind, Lapse, Membe
 
 __all__ = [
     "AUTOMATIC",
+    "FOR_PEOPLE",
     "AgendaItem",
     "commands_due",
     "open_asked",
@@ -34,6 +35,8 @@ _DAY = 86_400_000_000
 _COMMAND_ID_MAX = 200
 _SLASHED = ("activation", "reward", "handover")
 """The kinds whose row names what it is about after a slash."""
+FOR_PEOPLE: frozenset[Kind] = frozenset({"follow_up", "reminder", "answer", "contact", "handover", "contract"})
+"""The kinds of items that are work for people. No command of the engine ends them."""
 AUTOMATIC = "automatic"
 """The detail of an erasure that needs no person."""
 _NAMED = ("activation", "reward", "reminder", "answer", "contact", "lapse", "renewal", "handover")
@@ -193,10 +196,9 @@ def tier_review(member: Member, rules: InForce, until: int | None = None) -> Age
 def commands_due(items: Iterable[AgendaItem], *, not_renewed: Iterable[AgendaItem] = ()) -> Iterator[Command]:
     """Return the commands that these items require, each dated at its due time.
 
-    Follow-ups, reminders, replies, contacts of care plans and renewals of contracts are work for people and require no
-    command. So are erasures, unless the policy leaves them to the engine. One command ends all items of its kind that
-    are due at the same time in one complaint, or in one programme of an account. The command ids are derived from the
-    items, so the same items give commands that are recorded only once.
+    What is work for people requires none. So do erasures, unless the policy leaves them to the engine. One command ends
+    all items of its kind that are due at the same time in one complaint, or in one programme of an account. The command
+    ids are derived from the items, so the same items give commands that are recorded only once.
     """
     ended: dict[tuple[str, datetime], list[str]] = {}
     for item in not_renewed:
@@ -237,7 +239,7 @@ def _command(item: AgendaItem) -> Command | None:
             return EraseCustomer(customer=name, reason=RETENTION, **common)
         case "lapse" | "renewal":
             return AdvancePlan(customer=name, **common)
-        case "follow_up" | "reminder" | "answer" | "erasure" | "contact" | "handover" | "contract":
+        case _:
             return None
 
 

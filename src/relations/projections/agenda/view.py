@@ -34,6 +34,8 @@ from relations.projections.agenda.care import birthdays, open_care, rounds_where
 from relations.projections.agenda.erasures import due_erasures
 from relations.projections.agenda.handovers import with_one_handover
 from relations.projections.agenda.items import (
+    AUTOMATIC,
+    FOR_PEOPLE,
     AgendaItem,
     commands_due,
     open_asked,
@@ -115,8 +117,29 @@ class AgendaView(View):
             raise InvalidInput(
                 f"limit must be 1 or more, not {limit}", code="invalid_limit", field="limit", hint="Give 1 or more"
             )
-        policy, end = self.policy, to_micros(until)
-        kinds = KINDS if kind is None else (kind,)
+        return self._due(KINDS if kind is None else (kind,), to_micros(until), limit, after, as_of)
+
+    def automatic(self, *, until: datetime) -> list[AgendaItem]:
+        """Return the items due at `until` or before that the engine ends itself, without a person.
+
+        Args:
+            until: The latest due time, an aware datetime.
+
+        Raises:
+            InvalidInput: The datetime is naive.
+        """
+        found = self._due([kind for kind in KINDS if kind not in FOR_PEOPLE], to_micros(until))
+        return [item for item in found if item.kind != "erasure" or item.detail == AUTOMATIC]
+
+    def _due(
+        self,
+        kinds: Collection[Kind],
+        end: int,
+        limit: int | None = None,
+        after: AgendaItem | None = None,
+        as_of: datetime | None = None,
+    ) -> list[AgendaItem]:
+        policy = self.policy
         reviews, asked = {"tier", "tier_warning"}, {"reminder", "answer"}
         computed = {*reviews, *asked, *_CARE, "erasure", "handover"}
         found = [self._open(each, end, policy, limit, after) for each in kinds if each not in computed]
@@ -224,15 +247,14 @@ class AgendaView(View):
         if "lapse" in kinds or "renewal" in kinds:
             where.append(columns.over_at <= end)
         items = self._care_items(rounds_where(self, or_(*where)), kinds, end, lapsed)
-        found = [item for item in items if to_micros(item.due_at) <= end]
-        return sorted((item for item in found if after is None or item.key > after.key), key=_key)[:limit]
+        return sorted((item for item in items if after is None or item.key > after.key), key=_key)[:limit]
 
     def _care_items(
-        self, rows: Sequence[CareRound], kinds: Collection[Kind], moment: int, lapsed: int
+        self, rows: Sequence[CareRound], kinds: Collection[Kind], until: int, lapsed: int
     ) -> list[AgendaItem]:
         customers = sorted({row.customer for row in rows}) if "contact" in kinds else []
         asked = {row.customer: row for row in self.rows_of_some(AskedRow, customers)}
-        known = birthdays(self, rows, moment, self._open_words) if customers else {}
+        known = birthdays(self, rows, until, self._open_words) if customers else {}
         care, local = self.policy.care, self.local
         return [
             item
@@ -244,7 +266,7 @@ class AgendaView(View):
                 birthday=known.get(row.customer),
                 care=care,
                 local=local,
-                moment=moment,
+                until=until,
                 lapsed=lapsed,
             )
         ]

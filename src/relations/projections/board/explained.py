@@ -25,6 +25,14 @@ from relations.aggregates.customer import (
     StepsAdded,
     StepSkipped,
 )
+from relations.aggregates.opportunity import (
+    ContractEnded,
+    ContractRenewed,
+    OpportunityAdvanced,
+    OpportunityLost,
+    OpportunityOpened,
+    OpportunityWon,
+)
 from relations.currencies import minor_digits
 from relations.errors import InvalidInput
 from relations.messages import Event, RecordedEvent, from_micros, to_micros
@@ -44,6 +52,7 @@ from relations.projections.explained_figures import (
 )
 from relations.projections.loyalty.projection import PROJECTION as LOYALTY
 from relations.projections.loyalty.rows import Movement
+from relations.projections.pipeline.view import contracts_of, is_to_renew
 from relations.projections.projection import Projection, Tally
 from relations.projections.repair.explained import (
     EVIDENCE,
@@ -94,7 +103,7 @@ class _Asked:
 
     @property
     def others(self) -> Sequence[Any]:
-        """The views that the board reads: satisfaction, retention, repair, loyalty, care and campaigns."""
+        """The views that the board reads, in the order of its `reads`."""
         found: Sequence[Any] = self.view._others
         return found
 
@@ -242,6 +251,40 @@ def _campaigns(asked: _Asked) -> FigureAnswer:
     return FigureAnswer(None, parts, until=now)
 
 
+def _decided(asked: _Asked) -> FigureAnswer:
+    view, now = asked.others[6], asked.view.now
+    parts = [
+        FigurePart(each.row.customer, {"won": int(each.status == "won"), "decided": 1}, each.row.opportunity)
+        for each in view._decided(now, asked.month, months_after(asked.month))
+    ]
+    return FigureAnswer(None, parts, until=now)
+
+
+def _expected(asked: _Asked) -> FigureAnswer:
+    view, policy, moment = asked.others[6], asked.view.policy, to_micros(asked.until)
+    chances = {stage.name: stage.chance_percent / 100 for stage in policy.pipeline.stages}
+    parts = [
+        FigurePart(
+            each.row.customer,
+            {"weighted": each.expected.value.amount * chances.get(each.expected.stage, 0.0) / asked.unit},
+            each.row.opportunity,
+        )
+        for each in view._standings(moment)
+        if each.status == "open" and each.expected.value and each.expected.value.currency == policy.currency
+    ]
+    return FigureAnswer(None, parts, until=moment)
+
+
+def _to_renew(asked: _Asked) -> FigureAnswer:
+    view, moment = asked.others[6], to_micros(asked.until)
+    parts = [
+        FigurePart(each.customer, {"contracts": 1}, each.opportunity)
+        for each in contracts_of(view, None, moment)
+        if each.status != "ended" and is_to_renew(each, asked.view.policy.pipeline)
+    ]
+    return FigureAnswer(None, parts, until=moment)
+
+
 def _liability(asked: _Asked) -> FigureAnswer:
     view, until = asked.others[3], to_micros(asked.until)
     programme = view.policy.programme.id
@@ -360,6 +403,27 @@ _WAYS: Mapping[str, _Way] = {
             **dict.fromkeys((PurchaseRecorded, PurchaseRefunded, RefundReversed), "purchase"),
         },
         ("currency",),
+    ),
+    "win_rate": _Way(
+        "Opportunities won in the month / opportunities won or lost in it.",
+        share_of("won", "decided"),
+        _decided,
+        dict.fromkeys((OpportunityWon, OpportunityLost), BY_STREAM),
+    ),
+    "weighted_pipeline": _Way(
+        "The expected values of open opportunities, each times the chance of its stage, at the end of the month.",
+        lambda sums: sums.get("weighted", 0),
+        _expected,
+        dict.fromkeys((OpportunityOpened, OpportunityAdvanced), BY_STREAM),
+        ("currency", "pipeline.stages"),
+    ),
+    "contracts_to_renew": _Way(
+        "The number of contracts at the end of the month that end within the policy's days of renewal. Those that are "
+        "over and were neither renewed nor ended count, too.",
+        lambda sums: sums.get("contracts", 0),
+        _to_renew,
+        dict.fromkeys((OpportunityWon, ContractRenewed, ContractEnded), BY_STREAM),
+        ("pipeline.renewal_days",),
     ),
     "care_kept": _Way(
         "Steps of care plans that were due in the month and done in time / those done or lapsed.",

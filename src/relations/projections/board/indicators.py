@@ -18,6 +18,7 @@ from relations.projections.board.rows import CaseMonth, TradeMonth
 from relations.projections.campaigns.view import CampaignsView
 from relations.projections.care.view import CareView
 from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.pipeline.view import PipelineView, is_to_renew
 from relations.projections.repair.view import CasesStanding, RepairView
 from relations.projections.retention.view import RetentionView
 from relations.projections.satisfaction.view import SatisfactionView
@@ -62,6 +63,7 @@ class IndicatorQuestion:
         loyalty: The view.
         care: The view.
         campaigns: The view.
+        pipeline: The view.
         pooled: True to take all months together; only `overall` asks for that.
         known: The values that were computed for this question already; several goals may have one indicator.
     """
@@ -79,6 +81,7 @@ class IndicatorQuestion:
     loyalty: LoyaltyView
     care: CareView
     campaigns: CampaignsView
+    pipeline: PipelineView
     pooled: bool = False
     known: dict[tuple[Any, ...], dict[str, MonthValue]] = field(default_factory=dict)
 
@@ -121,14 +124,13 @@ def _answers(question: str, value_of: str, **fixed: Any) -> Computed:
 
 def _rates(share: str, hits: Callable[[Any], int], of: str) -> Computed:
     def compute(asked: IndicatorQuestion) -> dict[str, MonthValue]:
-        since, until = asked.span
-        segment = asked.scope.get("segment")
-        rates = asked.retention.rates(as_of=asked.as_of, segment=segment, since=since, until=until)
+        # Of all months: no month depends on the first one asked for, and so all spans of a board have one answer.
+        rates = asked.retention.rates(as_of=asked.as_of, segment=asked.scope.get("segment"))
         confidence = asked.policy.surveys.confidence
         return {
             each.period: MonthValue(getattr(each, share), n, wilson(hits(each), n, confidence) if n else None)
             for each in rates
-            if (n := getattr(each, of)) is not None
+            if each.period in asked.months and (n := getattr(each, of)) is not None
         }
 
     return compute
@@ -202,6 +204,30 @@ def _campaign_roi(asked: IndicatorQuestion) -> dict[str, MonthValue]:
     }
 
 
+def _win_rate(asked: IndicatorQuestion) -> dict[str, MonthValue]:
+    found = {}
+    for month in asked.months:
+        (whole,) = asked.pipeline.results(
+            since=month, until=months_after(month), currency=asked.policy.currency, as_of=asked.as_of
+        )
+        if whole.win_rate is not None:
+            found[month] = MonthValue(whole.win_rate, whole.won + whole.lost, whole.interval)
+    return found
+
+
+def _weighted_pipeline(asked: IndicatorQuestion, at: datetime) -> MonthValue:
+    stages = asked.pipeline.stages(currency=asked.policy.currency, as_of=at)
+    n = sum(each.opportunities - each.unvalued for each in stages)
+    unit = 10 ** minor_digits(asked.policy.currency)
+    return MonthValue(sum(each.weighted for each in stages) / unit, n) if n else NOTHING
+
+
+def _contracts_to_renew(asked: IndicatorQuestion, at: datetime) -> MonthValue:
+    known = asked.pipeline.contracts(as_of=at)
+    found = sum(is_to_renew(each, asked.policy.pipeline) for each in known)
+    return MonthValue(float(found), found) if known else NOTHING
+
+
 def _lifetime_value(asked: IndicatorQuestion, at: datetime) -> MonthValue:
     report = asked.retention.lifetime_values(as_of=at, currency=asked.policy.currency, limit=0)
     if not report.buyers:
@@ -254,6 +280,9 @@ COMPUTED: Mapping[str, Computed] = {
     "lifetime_value": _standing(_lifetime_value),
     "acquisition_cost": _standing(_acquisition_cost),
     "campaign_roi": _campaign_roi,
+    "win_rate": _win_rate,
+    "weighted_pipeline": _standing(_weighted_pipeline),
+    "contracts_to_renew": _standing(_contracts_to_renew),
     "care_kept": _care_kept,
     "complaint_rate": _complaint_rate,
     "complaints": _complaints,
@@ -275,6 +304,7 @@ _BY_SIZE = frozenset(
         "repeat_rate",
         "average_order_value",
         "complaint_rate",
+        "win_rate",
         "care_kept",
         "first_response_on_time",
         "resolution_on_time",

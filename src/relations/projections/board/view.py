@@ -44,6 +44,7 @@ from relations.projections.campaigns.view import CampaignsView
 from relations.projections.care.view import CareView
 from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.pipeline.view import PipelineView
 from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
@@ -84,9 +85,10 @@ class BoardView(View):
         LoyaltyView,
         CareView,
         CampaignsView,
+        PipelineView,
     )
 
-    _others: tuple[SatisfactionView, RetentionView, RepairView, LoyaltyView, CareView, CampaignsView]
+    _others: tuple[SatisfactionView, RetentionView, RepairView, LoyaltyView, CareView, CampaignsView, PipelineView]
 
     def figures(
         self, *, month: str | None = None, as_of: datetime | None = None, indicators: Iterable[str] | None = None
@@ -236,7 +238,7 @@ class BoardView(View):
     def _asked(self, moment: int) -> IndicatorQuestion:
         """Return what all indicators of one question are computed from, read once."""
         currency = self.policy.currency
-        satisfaction, retention, repair, loyalty, care, campaigns = self._others
+        satisfaction, retention, repair, loyalty, care, campaigns, pipeline = self._others
         return IndicatorQuestion(
             months=(),
             as_of=from_micros(moment),
@@ -251,6 +253,7 @@ class BoardView(View):
             loyalty=loyalty,
             care=care,
             campaigns=campaigns,
+            pipeline=pipeline,
         )
 
     def _series(

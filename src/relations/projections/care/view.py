@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import ColumnElement, func, or_, select
 
@@ -40,6 +40,8 @@ from relations.projections.view import View, ViewContext
 __all__ = ["CareView", "CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "OwnerKept", "PlanStep"]
 
 _TABOO = "trait taboo "
+_CHUNK = 500
+"""The words of this many contacts are opened together. A list with a limit opens no more than it needs."""
 _COUNTS = ("done", "lapsed", "skipped")
 
 
@@ -112,25 +114,30 @@ class CareView(View):
             for row in rounds_where(self._agenda, or_(columns.due_at <= moment, columns.on_birthday))
             if owner in (None, row.owner) and plan in (None, row.plan)
         ]
-        found = [
-            _contact(row, step, window, way, standing, text_for(row, step, standing, care))
-            for row, step, window, permitted, standing in self._possible(rounds, role, moment)
-            if speaks(language_of(standing), language)
-            and (way := channel_to_use(permitted, standing, channel)) is not None
-        ]
-        return page.of_ranks(sorted(found, key=_urgency), lambda each: each.customer)
+        possible, found = sorted(self._possible(rounds, role, moment), key=_urgency), list[DueContact]()
+        for part in range(0, len(possible), _CHUNK):
+            some = possible[part : part + _CHUNK]
+            words = self._words(sorted({each.row.customer for each in some}), moment)
+            found += [
+                _contact(each, way, standing, text_for(each.row, each.step, standing, care))
+                for each in some
+                if (standing := words.get(each.row.customer)) is not None
+                and speaks(language_of(standing), language)
+                and (way := channel_to_use(each.channels, standing, channel)) is not None
+            ]
+            if limit is not None and len(found) >= limit:
+                break
+        return page.of_ranks(found, lambda each: each.customer)
 
-    def _possible(
-        self, rounds: Sequence[CareRound], role: str | None, moment: int
-    ) -> list[tuple[CareRound, OpenStep, tuple[int, int], list[str], Mapping[str, SaidTrait]]]:
-        """Return the steps that are due and allowed: round, step, its times, the channels, and the customer's words."""
+    def _possible(self, rounds: Sequence[CareRound], role: str | None, moment: int) -> Iterator[_Possible]:
+        """Yield the steps that are due, through the channels that the customers allow."""
         names = sorted({row.customer for row in rounds})
         aliases = self.aliases
         ids = sorted(name for each in names for name in aliases.ids(each))
         born = birthdays(self._agenda, rounds, moment, self._open_words)
         asked = {row.customer: row for row in self._agenda.rows_of_some(AskedRow, names)}
         quiet = quiet_times(self._contacts, ids)
-        care, local, due = self.policy.care, self.local, []
+        care, local = self.policy.care, self.local
         for row in rounds:
             for step in row.steps:
                 window = due_window(row, step, born.get(row.customer), local)
@@ -142,9 +149,7 @@ class CareView(View):
                     if channel in care.present_channels or quiet.get(row.customer, 0) <= moment
                 ]
                 if permitted:
-                    due.append((row, step, window, permitted))
-        words = self._words(sorted({row.customer for row, *_ in due}), moment)
-        return [(*each, words[each[0].customer]) for each in due if each[0].customer in words]
+                    yield _Possible(row, step, window, permitted)
 
     def _words(self, customers: Sequence[str], moment: int) -> dict[str, Mapping[str, SaidTrait]]:
         """Return the words of customers who were not erased, opened together."""
@@ -281,6 +286,8 @@ class CareView(View):
         if not spans:
             return []
 
+        joined = joined_facts(self._retention).of
+
         def read(customers: Sequence[str] | None) -> Mapping[str, list[PlanBeginning]]:
             rounds = defaultdict[str, list[PlanRound]](list)
             for each in self.rows_of_some(PlanRound, customers):
@@ -296,7 +303,7 @@ class CareView(View):
                     spans,
                     last=last,
                     local=local,
-                    joined=joined_facts(self._retention).of,
+                    joined=joined,
                 )
             return {name: begun for name, begun in found.items() if begun}
 
@@ -324,14 +331,19 @@ class CareView(View):
         return found
 
 
+class _Possible(NamedTuple):
+    """A step that is due: its round, its times, and the channels that the customer allows."""
+
+    row: CareRound
+    step: OpenStep
+    window: tuple[int, int]
+    channels: list[str]
+
+
 def _contact(
-    row: CareRound,
-    step: OpenStep,
-    window: tuple[int, int],
-    way: tuple[str, str | None],
-    standing: Mapping[str, SaidTrait],
-    text: str | None,
+    possible: _Possible, way: tuple[str, str | None], standing: Mapping[str, SaidTrait], text: str | None
 ) -> DueContact:
+    row, step, window, _ = possible
     name = standing.get("name")
     return DueContact(
         customer=row.customer,
@@ -354,8 +366,8 @@ def _contact(
     )
 
 
-def _urgency(contact: DueContact) -> tuple[datetime, str, str, str]:
-    return contact.until, contact.customer, contact.round, contact.step
+def _urgency(possible: _Possible) -> tuple[int, str, str, str]:
+    return possible.window[1], possible.row.customer, possible.row.round, possible.step.step
 
 
 def _counts(counts: Sequence[int]) -> dict[str, Any]:

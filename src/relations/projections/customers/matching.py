@@ -62,10 +62,12 @@ def same_phone(number: str, region: str | None = None) -> str | None:
     if stripped.startswith(_ABROAD):
         stripped = "+" + stripped.removeprefix(_ABROAD)
         read.append(_parsed(stripped, None))
-    valid = [each for each in read if each is not None and phonenumbers.is_valid_number(each)]
-    # A number dialled like a call abroad is one, if it is not a valid number in the region.
-    possible = [each for each in reversed(read) if each is not None and phonenumbers.is_possible_number(each)]
-    for found in (*valid, *possible):
+    dialled = [each for each in read if each is not None]
+    found = next(filter(phonenumbers.is_valid_number, dialled), None)
+    if found is None:
+        # A number dialled like a call abroad is one, if it is not a valid number in the region.
+        found = next(filter(phonenumbers.is_possible_number, reversed(dialled)), None)
+    if found is not None:
         extension = f";ext={found.extension}" if found.extension else ""
         return phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164) + extension
     digits = "".join(character for character in stripped if character.isdecimal())
@@ -78,10 +80,11 @@ def _parsed(number: str, region: str | None) -> phonenumbers.PhoneNumber | None:
         found = phonenumbers.parse(number, region)
     except phonenumbers.NumberParseException:
         return None
-    mobile = _MEXICAN_MOBILE.fullmatch(phonenumbers.national_significant_number(found))
-    if found.country_code == _MEXICO and mobile is not None:
-        found.national_number = int(mobile[1])
-        found.italian_leading_zero = None
+    if found.country_code == _MEXICO:
+        mobile = _MEXICAN_MOBILE.fullmatch(phonenumbers.national_significant_number(found))
+        if mobile is not None:
+            found.national_number = int(mobile[1])
+            found.italian_leading_zero = None
     return found
 
 

@@ -14,6 +14,7 @@ from relations.analytics.intervals import wilson
 from relations.errors import InvalidInput
 from relations.messages import Money, from_micros, minor_digits
 from relations.months import months_after
+from relations.policies.sales.pipeline import Pipeline
 from relations.projections.arguments import Page, checked_choice, checked_month
 from relations.projections.pipeline.profiles import (
     OPPORTUNITY_STATUSES,
@@ -43,6 +44,7 @@ __all__ = [
     "RivalProfile",
     "StageFigure",
     "contracts_of",
+    "is_to_renew",
 ]
 
 _PRICE_MONTHS = 3
@@ -336,6 +338,16 @@ def contracts_of(view: PipelineView, customer: str | None, moment: int) -> list[
     today = date.fromordinal(view.local.day(moment))
     profiles = (contract_profile(each, today, moment) for each in view._standings(moment, customer))
     return [each for each in profiles if each is not None]
+
+
+def is_to_renew(contract: ContractProfile, rules: Pipeline) -> bool:
+    """Return True if a contract ends within the policy's time of renewal, or is over and was neither renewed nor ended.
+
+    Args:
+        contract: The contract.
+        rules: The policy's rules.
+    """
+    return contract.days_left is not None and contract.days_left <= rules.renewal_days
 
 
 def _since(standing: OpportunityStanding) -> int:

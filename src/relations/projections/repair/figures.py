@@ -472,8 +472,12 @@ def repair_summary(relations: Sequence[Named], *, customers: int, as_of: int) ->
         complaints += len(relation.histories)
         relapsed += _relapses(relation) > 0
         deviations.update(deviation.kind for deviation in relation.deviations)
-        cost += spent_on(relation)
-        points += sum(step.points or 0 for history in relation.histories for step in history.taken)
+        for history in relation.histories:
+            for step in history.taken:
+                points += step.points or 0
+                if step.cost is not None:
+                    cost[step.cost.currency] += step.cost.amount
+    cost = +cost
     damaged, restored = len(relations), sum(states[state] for state in RESTORED)
     states["healthy"] = customers - damaged
     return RepairSummary(

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.projections.retention.patronage import Cost
 
-__all__ = ["Acquired", "AcquisitionFigure", "acquisition_figures", "won_by"]
+__all__ = ["Acquired", "AcquisitionFigure", "Way", "Won", "acquisition_figures", "won_by"]
 
 
 Way: TypeAlias = tuple[str, str]
@@ -67,6 +67,22 @@ class Acquired(NamedTuple):
     won_by: str = ""
 
 
+class Won(NamedTuple):
+    """The customers with no other cost than one in some way, and the sums over them.
+
+    Attributes:
+        customers: The number of customers.
+        buyers: The number of them who have bought.
+        cost: What was spent on them.
+        net_amount: Their purchases less refunds.
+    """
+
+    customers: int
+    buyers: int
+    cost: int
+    net_amount: int
+
+
 def won_by(named: Iterable[tuple[str, int]], first: int) -> str:
     """Return the campaign that won a customer: the one that a purchase on their first day names; empty if none does.
 
@@ -105,6 +121,7 @@ def acquisition_figures(
     campaigns: bool,
     expected: Mapping[str, float] | None = None,
     spent: Iterable[Cost] = (),
+    once: Iterable[tuple[Way, Won]] = (),
 ) -> list[AcquisitionFigure]:
     """Return costs and value by channel, or by channel and campaign.
 
@@ -118,6 +135,8 @@ def acquisition_figures(
         campaigns: Give each campaign on its own.
         expected: The expected value of each customer, in minor units.
         spent: The costs of campaigns that were spent on no customer in particular.
+        once: What came of other customers, each with one cost in the currency, by its channel and campaign. They can
+            only be given without `expected`.
     """
     sums: dict[tuple[str, str], list[float]] = {}
     advertised: dict[str, Counter[str]] = {}
@@ -125,6 +144,10 @@ def acquisition_figures(
         if code == currency:
             advertised.setdefault(campaign, Counter())[channel] += cost
             sums.setdefault((channel, campaign if campaigns else ""), [0, 0, 0, 0, 0.0])[2] += cost
+    for (channel, campaign), won in once:
+        into = sums.setdefault((channel, campaign if campaigns else ""), [0, 0, 0, 0, 0.0])
+        for place, more in zip((0, 1, 2, 3), (won.customers, won.buyers, won.cost, won.net_amount), strict=True):
+            into[place] += more
     for one in customers:
         ways, credited = _ways(one.costs, currency, campaigns=campaigns)
         if credited is None and (through := advertised.get(one.won_by)):

@@ -424,8 +424,9 @@ def _key_and_bit(day: int, currency: str) -> tuple[str, int]:
 def _contacted(rows: Rows, envelope: Envelope) -> Patronage:
     """Return the customer's row, with this event as a contact. An author of posts is no prospect before they buy."""
     row: Patronage = rows.tables[Patronage][envelope.customer,]
-    if not row.author:
-        row.contact_at = _earlier(row.contact_at, envelope.occurred_at)
+    first = row.contact_at
+    if (first is None or envelope.occurred_at < first) and not row.author:
+        row.contact_at = envelope.occurred_at
     return row
 
 

@@ -35,7 +35,13 @@ from relations.projections.loyalty.standings import member_standings
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView, relation_states
-from relations.projections.retention.acquisition import Acquired, AcquisitionFigure, acquisition_figures
+from relations.projections.retention.acquisition import (
+    Acquired,
+    AcquisitionFigure,
+    Way,
+    Won,
+    acquisition_figures,
+)
 from relations.projections.retention.activity import RungLine
 from relations.projections.retention.advertising import CampaignSpending
 from relations.projections.retention.churn import ChurnReport, churn_report
@@ -61,7 +67,14 @@ from relations.projections.retention.columns.money import (
     revenue_of,
     rfm_score,
 )
-from relations.projections.retention.columns.patrons import acquired, buyers, departing, kept_amounts, patronage_groups
+from relations.projections.retention.columns.patrons import (
+    acquired,
+    acquired_once,
+    buyers,
+    departing,
+    kept_amounts,
+    patronage_groups,
+)
 from relations.projections.retention.explained import FIGURES
 from relations.projections.retention.loyalty_kinds import (
     KINDS,
@@ -733,19 +746,28 @@ class RetentionView(View):
         Raises:
             InvalidInput: The currency is unknown.
         """
-        code = self._currency(currency)
+        code, until = self._currency(currency), self.day(as_of)
+        once, counted = list[tuple[Way, Won]](), None
+        if expected is None:
+            numbers, besides = self._codes().texts, self._winning_nobody()
+            once, counted = acquired_once(self._columns(), numbers, self._numbered(code), until, besides=besides)
         return acquisition_figures(
-            self._acquired(code, self.day(as_of)),
+            self._acquired(code, until, but=counted),
             currency=code,
             campaigns=campaigns,
             expected=expected,
-            spent=self._advertised(self.day(as_of)),
+            spent=self._advertised(until),
+            once=once,
         )
 
-    def _acquired(self, currency: str, until: int) -> list[Acquired]:
+    def _acquired(self, currency: str, until: int, *, but: Array | None = None) -> list[Acquired]:
         """Return the customers on which something was spent to win them, or that a campaign won."""
-        besides = {row.campaign for row in self.rows(CampaignSpending) if not wins_customers(row.kind)}
-        return acquired(self._columns(), self._numbered(currency)[1], until, besides=besides)
+        number = self._numbered(currency)[1]
+        return acquired(self._columns(), number, until, besides=self._winning_nobody(), but=but)
+
+    def _winning_nobody(self) -> set[str]:
+        """Return the campaigns that are not to win customers."""
+        return {row.campaign for row in self.rows(CampaignSpending) if not wins_customers(row.kind)}
 
     def _advertised(self, until: int) -> Iterator[Cost]:
         """Yield the costs of campaigns that are to win customers, by the evening of a day."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain, islice
 from typing import Any, ClassVar, get_type_hints
 
@@ -28,11 +28,11 @@ _json = msgspec.json.Encoder(order="deterministic")
 
 
 class _Field:
-    """One field of a row as a column."""
+    """One field of a row, and what it is as a column."""
 
-    __slots__ = ("adds_up", "column", "decode", "is_json", "name")
+    __slots__ = ("_is_key", "_is_nullable", "_sql", "adds_up", "decode", "is_json", "name")
 
-    def __init__(self, row: type[Row], field: msgspec.inspect.Field, *, key: bool) -> None:
+    def __init__(self, row: type[Row], field: msgspec.inspect.Field, hint: Any) -> None:
         self.name = field.name
         self.is_json = False
         self.decode: Callable[[Any], Any] | None = None
@@ -55,9 +55,23 @@ class _Field:
             case _:
                 sql, nullable = Text(), False
                 self.is_json = True
-                self.decode = msgspec.json.Decoder(get_type_hints(row, include_extras=True)[field.name]).decode
+                self.decode = msgspec.json.Decoder(hint).decode
         self.adds_up = not nullable and isinstance(sql, BigInteger)
-        self.column = Column(field.name, sql, primary_key=key, nullable=nullable and not key, autoincrement=False)
+        self._sql, self._is_key = sql, field.name in row.key
+        self._is_nullable = nullable and not self._is_key
+
+    def column(self) -> Column[Any]:
+        """Return a new column; each table needs its own."""
+        return Column(self.name, self._sql, primary_key=self._is_key, nullable=self._is_nullable, autoincrement=False)
+
+
+@cache
+def _fields(row: type[Row]) -> tuple[_Field, ...]:
+    """Return the fields of a class of rows. Finding their types takes longer than making a table of them."""
+    info = msgspec.inspect.type_info(row)
+    assert isinstance(info, msgspec.inspect.StructType)  # noqa: S101 - rows are structs
+    hints = get_type_hints(row, include_extras=True)
+    return tuple(_Field(row, field, hints[field.name]) for field in info.fields)
 
 
 def _holds_floats(kind: Any) -> bool:
@@ -104,9 +118,7 @@ class RowTable:
         self._dialect = database.engine.dialect
         self.row = row
         self.is_tally = issubclass(row, Tally)
-        info = msgspec.inspect.type_info(row)
-        assert isinstance(info, msgspec.inspect.StructType)  # noqa: S101 - rows are structs
-        fields = [_Field(row, field, key=field.name in row.key) for field in info.fields]
+        fields = _fields(row)
         self.names = tuple(field.name for field in fields)
         if self.names[: len(row.key)] != row.key:
             msg = f"{row.__name__}: the key's fields {row.key} must come first, in order"
@@ -125,7 +137,7 @@ class RowTable:
         self.table = Table(
             self.base_name + suffix,
             MetaData(),
-            *(field.column for field in fields),
+            *(field.column() for field in fields),
             *(
                 Index(f"ix_{self.label}_{number}{edition_suffix(projection)}{suffix}", *columns)
                 for number, columns in enumerate(row.indexes, start=1)

@@ -32,6 +32,7 @@ class HandledCase(NamedTuple):
         filed_at: The time of filing, UTC microseconds.
         owner: Its present or last owner; None without one.
         department: Its present or last department, or else that of its owner; None without one.
+        kind: Its kind.
         cause: The root cause as last named; None if nobody named one or the case was merged.
         is_open: True if it is open.
         is_resolved: True if it is resolved or closed.
@@ -48,6 +49,7 @@ class HandledCase(NamedTuple):
     filed_at: int
     owner: str | None
     department: str | None
+    kind: str
     cause: str | None
     is_open: bool
     is_resolved: bool
@@ -68,15 +70,12 @@ class OtherWork(NamedTuple):
     minutes: int = 0
 
 
-def handled_case(
-    ticket: Ticket, history: ComplaintHistory, department: str | None, month: str, as_of: int
-) -> HandledCase:
+def handled_case(ticket: Ticket, history: ComplaintHistory, month: str, as_of: int) -> HandledCase:
     """Return what counts for the owner of a case. Rounds that an import resumed have no promise to the customer.
 
     Args:
         ticket: The case on the desk.
         history: Its rounds.
-        department: The department of its owner, for a case without one.
         month: The local month in which it was filed.
         as_of: The moment, UTC microseconds.
     """
@@ -87,7 +86,8 @@ def handled_case(
         month=month,
         filed_at=ticket.filed_at,
         owner=ticket.owner,
-        department=ticket.department or department,
+        department=ticket.department,
+        kind=ticket.kind,
         cause=None if history.is_merged else history.cause,
         is_open=ticket.is_open,
         is_resolved=ticket.status in _RESOLVED,

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import ClassVar, get_args
 
 from sqlalchemy import func, select
@@ -334,20 +335,26 @@ class TeamView(View):
         return self.rows(StaffMember, order_by=(self.table(StaffMember).c.staff,))
 
     def _cases(self, staff: Mapping[str, StaffMember], kind: CaseKind | None, now: int) -> list[HandledCase]:
-        """Return the cases filed by a moment, in the order of customers."""
+        """Return the cases filed by a moment, by customer. A case without a department has that of its owner."""
+        departments = {name: member.department for name, member in staff.items()}
+        return [
+            each if each.department else each._replace(department=departments.get(each.owner or ""))
+            for cases in self.of_each(("handled", now), partial(self._handled, now)).values()
+            for each in cases
+            if kind in (None, each.kind)
+        ]
+
+    def _handled(self, now: int, customers: Sequence[str] | None) -> dict[str, list[HandledCase]]:
+        """Return the cases of some customers that were filed by a moment; None stands for all customers."""
         desk, repair = self._others[:2]
         local, rules = self.local, self.policy.repair
-        cases = {(case.customer, case.complaint): case for case in repair.rows(Case)}
-        found = []
-        for ticket in desk.rows(Ticket):
+        cases = {(case.customer, case.complaint): case for case in repair.rows_of_some(Case, customers)}
+        found: defaultdict[str, list[HandledCase]] = defaultdict(list)
+        for ticket in desk.rows_of_some(Ticket, customers):
             case = cases.get((ticket.customer, ticket.complaint))
-            if case is None or kind not in (None, ticket.kind):
-                continue
-            history = case_history(case, (), rules, now, local)
+            history = None if case is None else case_history(case, (), rules, now, local)
             if history is not None:
-                owner = staff.get(ticket.owner or "")
-                department = None if owner is None else owner.department
-                found.append(handled_case(ticket, history, department, local.month(ticket.filed_at), now))
+                found[ticket.customer].append(handled_case(ticket, history, local.month(ticket.filed_at), now))
         return found
 
     def _work(self, since: str | None, until: str | None) -> dict[str | None, OtherWork]:

@@ -33,7 +33,7 @@ from relations.projections.columns import (
 )
 from relations.projections.known import Known
 from relations.projections.purchase_days import days_of
-from relations.projections.retention.acquisition import Acquired, won_by
+from relations.projections.retention.acquisition import Acquired, Way, Won, won_by
 from relations.projections.retention.activity import Activity, Costed, Departure, Opinion, RungLine, stated_at
 from relations.projections.retention.churn import Departing
 from relations.projections.retention.patronage import costed_key_parts, costs_until, refund_key_parts, turns_until
@@ -42,6 +42,7 @@ __all__ = [
     "KINDS_OF_SCORE",
     "Buyers",
     "acquired",
+    "acquired_once",
     "bought_in",
     "buyers",
     "campaigns",
@@ -56,7 +57,7 @@ __all__ = [
     "patronage_groups",
 ]
 
-_MONTH = 7
+_MONTH, _DAY = 7, 10
 KINDS_OF_SCORE = {"csat": 0, "nps": 1}
 _COUNTS = ("days", "purchases", "bought", "refunds", "refunded", "discounted")
 _BITS = np.arange(31, dtype=np.int64)
@@ -86,7 +87,7 @@ def patronage_groups(codes: Codes, local: LocalTime) -> Iterable[tuple[tuple[str
         (("traits",), FieldGroup(("traits",), partial(_known, codes, "traits"))),
         (("channels",), FieldGroup(("channels",), partial(_firsts, codes, "channels"))),
         (("categories",), FieldGroup(("categories",), partial(_firsts, codes, "categories"))),
-        (("acquisition",), FieldGroup(("acquisition",), _acquisition)),
+        (("acquisition", "costs"), FieldGroup(("acquisition",), partial(_acquisition, codes))),
         (("named",), FieldGroup(("named",), _named)),
         (("complaints",), FieldGroup(("complaints",), _complaints)),
         (("reached",), FieldGroup(("reached",), _reached)),
@@ -190,8 +191,18 @@ def _rungs(rungs: Sequence[Sequence[RungLine]]) -> Parts:
     return _objects("rungs", rungs)
 
 
-def _acquisition(acquisition: Sequence[Mapping[str, int]]) -> Parts:
-    return _objects("acquisition", [list(each.items()) for each in acquisition])
+def _acquisition(codes: Codes, acquisition: Sequence[Mapping[str, int]]) -> Parts:
+    ways = [way for each in acquisition for way in each]
+    days = {day: date.fromisoformat(day).toordinal() for day in {way[:_DAY] for way in ways}}
+    values = {
+        "day": np.array([days[way[:_DAY]] for way in ways], np.int64),
+        "way": codes.all_of(way[_DAY:] for way in ways),
+        "cost": ints([cost for each in acquisition for cost in each.values()]),
+    }
+    return {
+        **_objects("acquisition", [list(each.items()) for each in acquisition]),
+        "costs": ColumnPart(numbered(list(map(len, acquisition))), values),
+    }
 
 
 def _named(named: Sequence[Mapping[str, int]]) -> Parts:
@@ -301,7 +312,47 @@ def departing(columns: Columns, until: int, chosen: Array) -> list[Departing]:
     ]
 
 
-def acquired(columns: Columns, currency: int, until: int, *, besides: Collection[str] = ()) -> list[Acquired]:
+def acquired_once(
+    columns: Columns, texts: Sequence[str], currency: tuple[str, int], until: int, *, besides: Collection[str] = ()
+) -> tuple[list[tuple[Way, Won]], Array]:
+    """Return what was spent on, and came of, customers with exactly one cost up to a day, in a currency, by its way.
+
+    Also returns whether each customer is one of them. For most customers there is one cost.
+
+    Args:
+        columns: The customers.
+        texts: The texts of the columns' numbers.
+        currency: The currency's code and its number.
+        until: The ordinal of the last day that counts.
+        besides: Campaigns that win no customers, so that what was spent in their name does not count.
+    """
+    code, number = currency
+    bought, net = buyers(columns, until), net_amounts(columns, number, until)
+    costs = columns.part("costs")
+    costs = costs.where(costs["day"] <= until)
+    ways = {way: tuple(texts[way].split("|", 2)) for way in distinct(costs["way"]).tolist()}
+    mine = np.array([way for way, (paid_in, _, _) in ways.items() if paid_in == code], np.int64)
+    costs = costs.where(~np.isin(costs["way"], [way for way, (_, _, named) in ways.items() if named in besides]))
+    single = np.bincount(costs.owner, minlength=len(columns)) == 1
+    costs = costs.where(single[costs.owner] & np.isin(costs["way"], mine))
+    is_counted = np.zeros(len(columns), np.bool_)
+    is_counted[costs.owner] = True
+    order = np.argsort(costs["way"], kind="stable")
+    found, which = np.unique(costs["way"][order], return_inverse=True)
+    owner = costs.owner[order]
+    counts = (
+        np.bincount(which, minlength=len(found)),
+        np.bincount(which[bought.days[owner] > 0], minlength=len(found)),
+        grouped_sums(costs["cost"][order], which, len(found)),
+        grouped_sums(net[owner], which, len(found)),
+    )
+    listed = zip(found.tolist(), *(each.tolist() for each in counts), strict=True)
+    return [((ways[way][1], ways[way][2]), Won(*sums)) for way, *sums in listed], is_counted
+
+
+def acquired(
+    columns: Columns, currency: int, until: int, *, besides: Collection[str] = (), but: Array | None = None
+) -> list[Acquired]:
     """Return the customers on which something was spent up to a day, or whose first purchase names a campaign.
 
     Args:
@@ -309,12 +360,16 @@ def acquired(columns: Columns, currency: int, until: int, *, besides: Collection
         currency: The number of the currency of their amounts.
         until: The ordinal of the day.
         besides: Campaigns that win no customers, so that what was spent in their name does not count.
+        but: True for each customer who is left out.
     """
     bought, net = buyers(columns, until), net_amounts(columns, currency, until)
-    costs = dict(_by_owner(columns.part("acquisition")))
+    spent, first = columns.part("acquisition"), columns.part("named")
+    if but is not None:
+        spent, first = spent.where(~but[spent.owner]), first.where(~but[first.owner])
+    costs = dict(_by_owner(spent))
     named = {
         owner: won
-        for owner, entries in _by_owner(columns.part("named"))
+        for owner, entries in _by_owner(first)
         if bought.days[owner] and (won := won_by(entries, int(bought.first[owner])))
     }
     return [
