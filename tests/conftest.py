@@ -36,7 +36,7 @@ SOAK_EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "500"))
 _MEMORY = Path("/dev/shm")
 if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 2_000_000_000:
     tempfile.tempdir = str(_MEMORY)
-pytest_plugins = ("tests.support.soak",)
+pytest_plugins = ("tests.support.scheduling", "tests.support.soak")
 # A shell starts what runs in the background with interrupts ignored, and so would be the programs that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,8 +1,11 @@
-"""The suite itself: what `make test` leaves to `make soak`."""
+"""The suite itself: its share of `make test` and of `make soak`, and the worker of each file."""
 
 from __future__ import annotations
 
 import pytest
+
+from tests.conftest import ROOT
+from tests.support.scheduling import SHARED, ByFile
 
 
 def test_a_rule_of_the_business_is_tested_on_one_kind_of_database(
@@ -11,3 +14,14 @@ def test_a_rule_of_the_business_is_tested_on_one_kind_of_database(
     mine = [item for item in request.session.items if getattr(item, "function", None) is request.function]
     assert len([item for item in mine if item.get_closest_marker("soak") is None]) <= 1
     assert either_url.startswith(request.node.callspec.params["either_url"])
+
+
+def test_a_folder_with_costly_fixtures_is_sent_to_one_worker() -> None:
+    scope = object.__new__(ByFile)._split_scope
+    assert (
+        scope("tests/log/test_log.py::test_a[1]") == scope("tests/log/test_log.py::test_b") == "tests/log/test_log.py"
+    )
+    for folder in SHARED:
+        files = [file.relative_to(ROOT).as_posix() for file in (ROOT / folder).rglob("test_*.py")]
+        assert len(files) > 1
+        assert {scope(f"{file}::test_it") for file in files} == {folder}

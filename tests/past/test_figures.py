@@ -13,6 +13,7 @@ import pytest
 
 from relations import GiveFeedback, RecordPurchase, Relations
 from relations.aggregates.customer import FeedbackGiven, ItemAnswer
+from relations.aggregates.staff import CompleteStaffTraining, JoinStaff, PlanStaffTraining
 from relations.commands import (
     DeclineInvitation,
     FileComplaint,
@@ -203,6 +204,12 @@ def surveyed() -> Iterator[Relations]:
         RecordPurchase(
             customer="c1", purchase="p1", amount=Money(12_000, "EUR"), campaign="spring", occurred_at=day(6)
         ),
+    ]
+    course = {"staff": "olga", "training": "tone"}
+    commands += [
+        JoinStaff(staff="olga", role="concierge", occurred_at=day(0)),
+        PlanStaffTraining(**course, due_at=day(20), occurred_at=day(1)),
+        CompleteStaffTraining(**course, occurred_at=day(9)),
     ]
     policy = Policy(
         surveys=Surveys(minimum_answers=1, consent_purpose=None, quarantine_days=0), care=Care(plans=(plan,))

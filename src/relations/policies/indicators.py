@@ -104,6 +104,8 @@ INDICATORS: Mapping[str, Indicator] = {
             "Contracts within the time of renewal, or over and neither renewed nor ended",
             standing=True,
         ),
+        Indicator("trainings_on_time", "share", "higher", "The share of the staff's trainings due that were completed"),
+        Indicator("reopened_cases", "share", "lower", "The share of resolved cases that were reopened"),
         Indicator("care_kept", "share", "higher", "The share of the steps of care plans that were done in time"),
         Indicator("complaint_rate", "share", "lower", "Complaints filed, divided by purchases"),
         Indicator("complaints", "count", "lower", "Complaints filed"),

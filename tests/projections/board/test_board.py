@@ -75,6 +75,9 @@ def test_a_figure_of_the_board_equals_that_of_its_view(engine: Relations) -> Non
     assert board["weighted_pipeline"].month.value == pytest.approx(weighted)
     ahead = timedelta(days=engine.policy.pipeline.renewal_days)
     assert board["contracts_to_renew"].month.value == len(views.pipeline.contracts(ahead=ahead, as_of=as_of))
+    handled = views.team.figures(since=MONTH, until=following, as_of=LAST)
+    again, month_of_cases = sum(each.reopened for each in handled), board["reopened_cases"].month
+    assert month_of_cases.value == (pytest.approx(again / month_of_cases.n) if month_of_cases.n else None)
     assert len(board) == len(INDICATORS)
     assert sum(figure.month.value is not None for figure in board.values()) > 12
 

@@ -335,3 +335,28 @@ def test_the_cases_of_all_staff_are_those_of_the_desk() -> None:
                 assert {each.name: each.resolved for each in figures if each.resolved} == desk
         scores = engine.views.satisfaction.csat(instrument="complaint_csat")[0].n
         assert sum(each.answers for each in engine.views.team.figures(kind="complaint")) == scores > 0
+
+
+def test_trainings_and_reopened_cases_are_on_the_board() -> None:
+    def planned(staff: str, training: str, day: float, due: float, done: float | None) -> Iterator[Command]:
+        yield PlanStaffTraining(**on(day), staff=staff, training=training, due_at=MONDAY + timedelta(days=due))
+        if done is not None:
+            yield CompleteStaffTraining(**on(done), staff=staff, training=training)
+
+    with Relations.open("sqlite://", clock=lambda: NOW) as engine:
+        engine.execute_many([*staff(), *planned("ann", "t1", 1, 10, 9), *planned("ann", "t2", 1, 10, 12)])
+        engine.execute_many([*planned("bob", "t1", 1, 11, None), *planned("bob", "t3", 1, 900, None)])
+        month = f"{MONDAY + timedelta(days=10):%Y-%m}"
+        (figure,) = engine.views.board.figures(month=month, indicators=["trainings_on_time"])
+        assert figure.month.value == pytest.approx(1 / 3)
+        assert figure.month.n == 3
+        found = engine.explain_figure("board", "trainings_on_time", {"month": month})
+        assert found.sums == {"completed": 1, "due": 3}
+        assert {each.about for each in found.contributions} == {"ann", "bob"}
+        engine.execute_many(history())
+        cases = [each for each in engine.views.team.figures() if each.cases]
+        shown = engine.views.board.series("reopened_cases")
+        assert sum(round((each.value or 0) * each.n) for each in shown) == sum(each.reopened for each in cases) > 0
+        busy = next(each.month for each in shown if each.value)
+        explained = engine.explain_figure("board", "reopened_cases", {"month": busy})
+        assert explained.value == pytest.approx(explained.sums["reopened"] / explained.sums["resolved"])

@@ -33,6 +33,7 @@ from relations.aggregates.opportunity import (
     OpportunityOpened,
     OpportunityWon,
 )
+from relations.aggregates.staff import StaffTrainingCompleted, StaffTrainingPlanned
 from relations.currencies import minor_digits
 from relations.errors import InvalidInput
 from relations.messages import Event, RecordedEvent, from_micros, to_micros
@@ -67,6 +68,7 @@ from relations.projections.repair.figures import CaseCounts
 from relations.projections.retention.explained import FIGURES as OF_RETENTION
 from relations.projections.retention.explained import customers_acquired, lifetime_value_of
 from relations.projections.satisfaction.explained import FIGURES as OF_SATISFACTION
+from relations.projections.team.view import courses_due, handled_in
 
 __all__ = ["FIGURES"]
 
@@ -275,6 +277,24 @@ def _expected(asked: _Asked) -> FigureAnswer:
     return FigureAnswer(None, parts, until=moment)
 
 
+def _trained(asked: _Asked) -> FigureAnswer:
+    view, now = asked.others[7], asked.view.now
+    added: dict[str, Counter[str]] = {}
+    for each in courses_due(view, asked.month, now):
+        added.setdefault(each.staff, Counter()).update({"completed": int(each.is_kept), "due": 1})
+    return FigureAnswer(None, [FigurePart("", dict(sums), staff) for staff, sums in added.items()], until=now)
+
+
+def _reopened(asked: _Asked) -> FigureAnswer:
+    view, now = asked.others[7], asked.view.now
+    parts = [
+        FigurePart(each.customer, {"reopened": int(each.was_reopened), "resolved": 1}, each.complaint)
+        for each in handled_in(view, asked.month, now)
+        if each.was_resolved
+    ]
+    return FigureAnswer(None, parts, until=now)
+
+
 def _to_renew(asked: _Asked) -> FigureAnswer:
     view, moment = asked.others[6], to_micros(asked.until)
     parts = [
@@ -409,6 +429,18 @@ _WAYS: Mapping[str, _Way] = {
         share_of("won", "decided"),
         _decided,
         dict.fromkeys((OpportunityWon, OpportunityLost), BY_STREAM),
+    ),
+    "trainings_on_time": _Way(
+        "Trainings of staff that were due in the month and completed by then / all that were due in it.",
+        share_of("completed", "due"),
+        _trained,
+        dict.fromkeys((StaffTrainingPlanned, StaffTrainingCompleted), BY_STREAM),
+    ),
+    "reopened_cases": _Way(
+        "Cases filed in the month that were resolved and reopened since / those that were resolved since.",
+        share_of("reopened", "resolved"),
+        _reopened,
+        OF_COMPLAINTS,
     ),
     "weighted_pipeline": _Way(
         "The expected values of open opportunities, each times the chance of its stage, at the end of the month.",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from relations.analytics.intervals import Interval, wilson
 from relations.currencies import minor_digits
-from relations.messages import from_micros
+from relations.messages import from_micros, to_micros
 from relations.months import last_day, months_after
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime
@@ -22,6 +22,7 @@ from relations.projections.pipeline.view import PipelineView, is_to_renew
 from relations.projections.repair.view import CasesStanding, RepairView
 from relations.projections.retention.view import RetentionView
 from relations.projections.satisfaction.view import SatisfactionView
+from relations.projections.team.view import TeamView, courses_due, handled_in
 
 __all__ = ["COMPUTED", "NOTHING", "IndicatorQuestion", "MonthValue", "overall"]
 
@@ -64,6 +65,7 @@ class IndicatorQuestion:
         care: The view.
         campaigns: The view.
         pipeline: The view.
+        team: The view.
         pooled: True to take all months together; only `overall` asks for that.
         known: The values that were computed for this question already; several goals may have one indicator.
     """
@@ -82,6 +84,7 @@ class IndicatorQuestion:
     care: CareView
     campaigns: CampaignsView
     pipeline: PipelineView
+    team: TeamView
     pooled: bool = False
     known: dict[tuple[Any, ...], dict[str, MonthValue]] = field(default_factory=dict)
 
@@ -228,6 +231,27 @@ def _contracts_to_renew(asked: IndicatorQuestion, at: datetime) -> MonthValue:
     return MonthValue(float(found), found) if known else NOTHING
 
 
+def _trainings_on_time(asked: IndicatorQuestion) -> dict[str, MonthValue]:
+    found = {}
+    for month in asked.months:
+        kept = [each.is_kept for each in courses_due(asked.team, month, to_micros(asked.as_of))]
+        if kept:
+            interval = wilson(sum(kept), len(kept), asked.policy.surveys.confidence)
+            found[month] = MonthValue(sum(kept) / len(kept), len(kept), interval)
+    return found
+
+
+def _reopened_cases(asked: IndicatorQuestion) -> dict[str, MonthValue]:
+    found = {}
+    for month in asked.months:
+        cases = handled_in(asked.team, month, to_micros(asked.as_of))
+        again = [each.was_reopened for each in cases if each.was_resolved]
+        if again:
+            interval = wilson(sum(again), len(again), asked.policy.surveys.confidence)
+            found[month] = MonthValue(sum(again) / len(again), len(again), interval)
+    return found
+
+
 def _lifetime_value(asked: IndicatorQuestion, at: datetime) -> MonthValue:
     report = asked.retention.lifetime_values(as_of=at, currency=asked.policy.currency, limit=0)
     if not report.buyers:
@@ -283,6 +307,8 @@ COMPUTED: Mapping[str, Computed] = {
     "win_rate": _win_rate,
     "weighted_pipeline": _standing(_weighted_pipeline),
     "contracts_to_renew": _standing(_contracts_to_renew),
+    "trainings_on_time": _trainings_on_time,
+    "reopened_cases": _reopened_cases,
     "care_kept": _care_kept,
     "complaint_rate": _complaint_rate,
     "complaints": _complaints,
@@ -305,6 +331,8 @@ _BY_SIZE = frozenset(
         "average_order_value",
         "complaint_rate",
         "win_rate",
+        "trainings_on_time",
+        "reopened_cases",
         "care_kept",
         "first_response_on_time",
         "resolution_on_time",

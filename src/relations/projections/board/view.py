@@ -49,6 +49,7 @@ from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
 from relations.projections.satisfaction.view import SatisfactionView
+from relations.projections.team.view import TeamView
 from relations.projections.view import View
 
 __all__ = [
@@ -86,9 +87,12 @@ class BoardView(View):
         CareView,
         CampaignsView,
         PipelineView,
+        TeamView,
     )
 
-    _others: tuple[SatisfactionView, RetentionView, RepairView, LoyaltyView, CareView, CampaignsView, PipelineView]
+    _others: tuple[
+        SatisfactionView, RetentionView, RepairView, LoyaltyView, CareView, CampaignsView, PipelineView, TeamView
+    ]
 
     def figures(
         self, *, month: str | None = None, as_of: datetime | None = None, indicators: Iterable[str] | None = None
@@ -238,7 +242,7 @@ class BoardView(View):
     def _asked(self, moment: int) -> IndicatorQuestion:
         """Return what all indicators of one question are computed from, read once."""
         currency = self.policy.currency
-        satisfaction, retention, repair, loyalty, care, campaigns, pipeline = self._others
+        satisfaction, retention, repair, loyalty, care, campaigns, pipeline, team = self._others
         return IndicatorQuestion(
             months=(),
             as_of=from_micros(moment),
@@ -254,6 +258,7 @@ class BoardView(View):
             care=care,
             campaigns=campaigns,
             pipeline=pipeline,
+            team=team,
         )
 
     def _series(

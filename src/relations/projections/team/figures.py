@@ -28,6 +28,7 @@ class HandledCase(NamedTuple):
 
     Attributes:
         customer: The customer who filed it.
+        complaint: Its id.
         month: The local month in which it was filed.
         filed_at: The time of filing, UTC microseconds.
         owner: Its present or last owner; None without one.
@@ -45,6 +46,7 @@ class HandledCase(NamedTuple):
     """
 
     customer: str
+    complaint: str
     month: str
     filed_at: int
     owner: str | None
@@ -83,6 +85,7 @@ def handled_case(ticket: Ticket, history: ComplaintHistory, month: str, as_of: i
     ended = Counter(was_met(opened, "acknowledge", as_of) for opened in rounds)
     return HandledCase(
         customer=ticket.customer,
+        complaint=ticket.complaint,
         month=month,
         filed_at=ticket.filed_at,
         owner=ticket.owner,

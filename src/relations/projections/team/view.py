@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import ClassVar, get_args
+from typing import ClassVar, NamedTuple, get_args
 
 from sqlalchemy import func, select
 
@@ -59,6 +59,8 @@ __all__ = [
     "TenureFigure",
     "TrainingEffect",
     "TrainingNeed",
+    "courses_due",
+    "handled_in",
 ]
 
 _DAY = 86_400_000_000
@@ -399,6 +401,47 @@ class TeamView(View):
             if word == "trait" and trait in WISHES:
                 terms.add(subject)
         return list(dict.fromkeys(each for each in languages if each)), terms
+
+
+class CourseDue(NamedTuple):
+    """A training of a staff member that was due.
+
+    Attributes:
+        staff: The staff member.
+        training: Its id.
+        is_kept: True if it was completed by then.
+    """
+
+    staff: str
+    training: str
+    is_kept: bool
+
+
+def courses_due(view: TeamView, month: str, now: int) -> list[CourseDue]:
+    """Return the trainings that were due in a month, as far as that time has come, by staff member.
+
+    Args:
+        view: The view.
+        month: The local month, such as `2024-05`.
+        now: The moment, UTC microseconds.
+    """
+    return [
+        CourseDue(row.staff, name, course.completed_at is not None and course.completed_at <= course.due_at)
+        for row in view._staff()
+        for name, course in sorted(row.trainings.items())
+        if course.due_at is not None and course.due_at <= now and view.local.month(course.due_at) == month
+    ]
+
+
+def handled_in(view: TeamView, month: str, now: int) -> list[HandledCase]:
+    """Return the cases of every kind that were filed in a month, by a moment.
+
+    Args:
+        view: The view.
+        month: The local month, such as `2024-05`.
+        now: The moment, UTC microseconds.
+    """
+    return [case for case in view._cases({}, None, now) if case.month == month]
 
 
 def _need(

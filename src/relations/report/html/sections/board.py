@@ -47,6 +47,8 @@ _SECTIONS = {
     "win_rate": "pipeline",
     "weighted_pipeline": "pipeline",
     "contracts_to_renew": "pipeline",
+    "trainings_on_time": "team",
+    "reopened_cases": "team",
     "care_kept": "care",
     "complaint_rate": "repair",
     "complaints": "repair",
