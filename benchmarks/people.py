@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
-from time import perf_counter
 from typing import Any
 
-from benchmarks.harness import Line, Workspace
+from benchmarks.harness import Line, Timing, Workspace, timed
 from benchmarks.histories import open_log
 from relations import Relations
 from relations.commands import GiveConsent, RecordPurchase, RegisterCustomer
@@ -80,29 +80,25 @@ def _found(relations: Relations, customers: int) -> Iterator[Line]:
         ("the last four digits of a number, the first 50", [{"phone": phone[-4:]} for _, _, phone in people]),
     )
     for what, asked in questions:
-        times = []
-        for words in asked:
-            begun = perf_counter()
-            found = find(**words)
-            times.append((perf_counter() - begun) * 1_000)
-            assert found
+        times = [timed(partial(find, **words)) for words in asked]
+        assert all(find(**words) for words in asked)
         yield _line(f"find by {what}, {customers:,} customers", "ms", times, 50, "the slowest counts")
 
 
 def _audience(relations: Relations, customers: int) -> Line:
-    times = []
-    for _turn in range(2):
-        begun = perf_counter()
-        count = 0
-        for addressee in relations.views.customers.audience(segment="buyers", channel="email", purpose="marketing"):
-            assert addressee.address
-            count += 1
-        times.append(perf_counter() - begun)
-        assert count == -(-customers // _EVERY)
+    count = -(-customers // _EVERY)
+
+    def address() -> None:
+        found = relations.views.customers.audience(segment="buyers", channel="email", purpose="marketing")
+        assert sum(bool(each.address) for each in found) == count
+
+    times = [timed(address) for _turn in range(2)]
     return _line(f"an audience of {count:,} of {customers:,} customers", "s", times, 10, "with opened words")
 
 
-def _line(what: str, unit: str, times: list[float], budget: float, note: str) -> Line:
+def _line(what: str, unit: str, turns: list[Timing], budget: float, note: str) -> Line:
+    scale = 1_000 if unit == "ms" else 1
+    times = [turn.wall * scale for turn in turns]
     return Line(
         measurement=NAME,
         what=what,
@@ -113,6 +109,7 @@ def _line(what: str, unit: str, times: list[float], budget: float, note: str) ->
         value=max(times),
         lowest=min(times),
         highest=max(times),
+        value_cpu=max(turn.cpu for turn in turns) * scale,
         budget=budget,
         direction="at most",
         turns=len(times),

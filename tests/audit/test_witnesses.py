@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import shutil
 import subprocess
 import threading
@@ -223,6 +224,7 @@ class Authority:
         (folder / "tsa.conf").write_text(
             f"[tsa]\ndefault_tsa = it\n[it]\nserial = {folder / 'serial'}\nsigner_digest = sha256\n"
             "default_policy = 1.2.3.4\ndigests = sha256, sha384, sha512\nordering = no\ness_cert_id_alg = sha256\n"
+            "clock_precision_digits = 6\n"
         )
 
     def answer(self, query: bytes) -> Answer:
@@ -256,13 +258,27 @@ def test_an_authority_says_when_a_checkpoint_existed(engine: Relations, authorit
     stamped = ("--timestamp", tmp_path / "t.tsr", "--authority-certificate", tmp_path / "root.pem")
     ran = invoke("audit", "check", tmp_path / "seal", "--policy", tmp_path / "policy", *stamped)
     assert ran.code == 0, ran.err
-    assert "which existed by" in ran.out
+    assert f"which existed by {moment.date()}" in ran.out
     (tmp_path / "body").write_bytes(checkpoint.body)
     done = subprocess.run(
         ["openssl", "ts", "-verify", "-data", "body", "-in", "t.tsr", "-CAfile", "root.pem"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "Verification: OK" in done.stdout, done.stderr
+
+
+def test_a_time_stamp_keeps_the_fraction_of_the_second(engine: Relations, authority: Authority, tmp_path: Path) -> None:
+    checkpoint = Checkpoint.parse(Seals(engine.log).all()[-1].checkpoint)
+    with serving(authority.answer) as url:
+        token = request_timestamp(checkpoint, url)
+    (tmp_path / "t.tsr").write_bytes(token)
+    shown = subprocess.run(
+        ["openssl", "ts", "-reply", "-in", tmp_path / "t.tsr", "-text"], capture_output=True, text=True, check=True
+    ).stdout
+    written = re.search(r"Time stamp: (.+) GMT", shown)
+    assert written is not None
+    said = dt.datetime.strptime(f"{written[1]} +0000", "%b %d %H:%M:%S.%f %Y %z")
+    assert check_timestamp(token, checkpoint, authority.root) == said
 
 
 def test_a_time_stamp_of_something_else_or_by_somebody_else_does_not_hold(

@@ -320,7 +320,7 @@ def check(
         try:
             said, signers = _checked(file, policy, database, leaf, old)
             if token is not None:
-                said += f", which existed by {_stamped(file, token, authority):%Y-%m-%d %H:%M:%S} UTC"
+                said += f", which existed by {_stamped(file, token, authority).replace(tzinfo=None).isoformat(' ')} UTC"
         except Invalid as error:
             raise LogError(f"not valid: {error}", code="proof_invalid") from None
         document = {"valid": True, "said": said, "signed_by": signers}

@@ -86,32 +86,28 @@ def _rivals(asked: Asked) -> Figure:
         for rival in found
         for place, each in enumerate(rival.observations or (None,))
     ]
-    columns = ("rival", "lost", "about", "theirs", "ours", "gap")
+    columns = ("rival", "lost", "about", "theirs", "ours")
     return Figure("rivals", title, listing=asked.table(*columns, rows=rows[:_LISTED], numbers=len(columns)))
 
 
 def _lost_to(asked: Asked, rival: RivalProfile | None) -> tuple[str, str]:
-    """Return the name of a rival and what was lost to it; nothing for another line of the same rival."""
-    if rival is None:
-        return "", ""
-    if not rival.lost:
-        return rival.rival, _ABSENT
-    lost = asked.say.number(rival.lost)
-    return rival.rival, f"{lost} · {asked.say.short_money(rival.value, rival.currency)}" if rival.value else lost
+    """Return the name of a rival and how much was lost to it; nothing for another line of the same rival."""
+    return ("", "") if rival is None else (rival.rival, asked.say.number(rival.lost))
 
 
-def _seen(asked: Asked, each: RivalObservation | None) -> tuple[str, str, str, str]:
+def _seen(asked: Asked, each: RivalObservation | None) -> tuple[str, str, str]:
     say = asked.say
     if each is None:
-        return _ABSENT, _ABSENT, _ABSENT, _ABSENT
+        return _ABSENT, _ABSENT, _ABSENT
     ours, theirs = _ABSENT, each.words or _ABSENT
     if each.price is not None:
         theirs = say.money(each.price.amount, each.price.currency)
         ours = _ABSENT if each.own_price is None else say.money(round(each.own_price), each.price.currency)
+        ours += "" if each.gap is None else f" · {say.percent(each.gap)}"
     elif each.value is not None:
         theirs = say.percent(each.value) if each.kind == "share" else f"{each.value:g}"
     about = f"{say.name('rival_kind', each.kind)}: {each.about}"
-    return about, theirs, ours, _ABSENT if each.gap is None else say.percent(each.gap)
+    return about, theirs, ours
 
 
 def _contracts(asked: Asked) -> Figure:
