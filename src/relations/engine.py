@@ -15,7 +15,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, bindparam, literal, select
 
 from relations.aggregates import AGGREGATES
-from relations.aggregates.model import RecordFit, RuleParameters
+from relations.aggregates.model import ClusterParameters, FittedModel, RecordFit, RuleParameters
 from relations.aggregates.policy import AdoptPolicy
 from relations.analytics.buying import BuyingModelName
 from relations.decider import Aggregate
@@ -36,6 +36,7 @@ from relations.past.questions import Status
 from relations.past.states import CustomerTables, KeptStates
 from relations.policies import Policy
 from relations.policies.calendars import local_time
+from relations.policies.facts import DEFAULT_CLUSTER_FACTS, ClusterFact
 from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS, VIEWS, View, ViewContext
 from relations.projections.agenda.view import commands_due
@@ -43,6 +44,7 @@ from relations.projections.care.beginnings import beginning_commands
 from relations.projections.customers.lookup import words_of
 from relations.projections.projection import Projection
 from relations.projections.recommendations.figures import rules_command
+from relations.projections.retention.view import found_clusters
 from relations.projections.retention.worth.lifetime_value import fit_command
 from relations.projections.running.last_events import last_events
 from relations.projections.running.resolving import AliasReader
@@ -371,9 +373,7 @@ class Relations(Doors, Commanding, Following):
             None if the newest fit is newer, or if no fit is possible.
         """
         policy = self.policy
-        known = self.load("model", f"bg_nbd-{policy.currency}").through
-        today = local_time(policy.zone).day(to_micros(moment))
-        if known and today - date.fromisoformat(known).toordinal() < policy.lifecycle.refit_days:
+        if self._is_new(self.load("model", f"bg_nbd-{policy.currency}"), moment):
             return None
         try:
             return self.execute(self._fit(moment, policy.currency, "bg_nbd"))
@@ -421,18 +421,78 @@ class Relations(Doors, Commanding, Following):
         Returns:
             None if the newest fit is newer, or if there are no rules.
         """
-        policy, known = self.policy, self.load("model", "association_rules")
+        known = self.load("model", "association_rules")
+        if self._is_new(known, moment):
+            return None
         limits: dict[str, Any] = {}
-        if known.through:
-            today = local_time(policy.zone).day(to_micros(moment))
-            if today - date.fromisoformat(known.through).toordinal() < policy.lifecycle.refit_days:
-                return None
+        if known.rules:
             newest = RuleParameters.model_validate_json(known.rules)
             limits = newest.model_dump(include={"min_support", "min_confidence", "most"})
         try:
             return self.fit_rules(as_of=moment, **limits)
         except (NoFit, MissingExtra):
             return None
+
+    def fit_clusters(
+        self,
+        *,
+        as_of: datetime | None = None,
+        facts: Sequence[ClusterFact] = DEFAULT_CLUSTER_FACTS,
+        clusters: int | None = None,
+        most: int = 8,
+        seed: int = 1,
+    ) -> Receipt:
+        """Find clusters of customers who are alike, and record them.
+
+        From then on, `views.retention.clusters` and the fact `cluster` of segments use this fit, and a replay gives the
+        same clusters. Customers who bought in the policy's currency are compared. No cluster has fewer customers than
+        the policy's `surveys.minimum_answers`.
+
+        Args:
+            as_of: The moment, in business time; now by default.
+            facts: The facts by which customers are compared.
+            clusters: The number of clusters, from 2 to 50; by default the number with the best silhouette.
+            most: The most clusters to try, if their number is not given.
+            seed: The seed of the starts.
+
+        Raises:
+            NoFit: There are too few customers, or they are too much alike.
+            MissingExtra: The extra `analytics` is not installed.
+            InvalidInput: An argument makes no sense.
+        """
+        moment, view = self.clock() if as_of is None else as_of, self.views.retention
+        with view.answering():
+            fit = found_clusters(view, view.day(moment), facts=facts, clusters=clusters, most=most, seed=seed)
+            command = fit.command(moment, view.position or 0)
+        return self.execute(command)
+
+    def refit_clusters(self, moment: datetime) -> Receipt | None:
+        """Find clusters again if the newest fit is as old as the policy allows, with its facts, number and seed.
+
+        Unlike the other models, clusters are only found again if somebody has asked for them once.
+
+        Args:
+            moment: The present in business time.
+
+        Returns:
+            None if there is no fit, or a newer one, or if no clusters are found.
+        """
+        known = self.load("model", "clusters")
+        if not known.clusters or self._is_new(known, moment):
+            return None
+        newest = ClusterParameters.model_validate_json(known.clusters)
+        wanted = {"clusters": len(newest.clusters)} if newest.most is None else {"most": newest.most}
+        try:
+            return self.fit_clusters(as_of=moment, facts=newest.facts, seed=newest.seed, **wanted)
+        except (NoFit, MissingExtra):
+            return None
+
+    def _is_new(self, known: FittedModel, moment: datetime) -> bool:
+        """Return True if a fit is not yet as old as the policy allows."""
+        policy = self.policy
+        today = local_time(policy.zone).day(to_micros(moment))
+        through = known.through
+        return bool(through) and today - date.fromisoformat(through).toordinal() < policy.lifecycle.refit_days
 
     def _fit(self, moment: datetime, currency: str | None, model: BuyingModelName) -> RecordFit:
         view = self.views.retention

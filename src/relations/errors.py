@@ -141,6 +141,7 @@ class NoFit(InvalidInput):
     The code says why: `no_customers`, `no_repeat_customers` (nobody came back) or `no_repeat_spending` (they did, and
     spent nothing). Two further codes are `fit_not_converged` (the likelihood has no summit) and `infinite_mean` (there
     is a fit, and what it expects is infinite). `no_rules`: no association rule meets the limits.
+    `no_clusters`: the customers are too few or too much alike to be divided.
     """
 
     code = "no_fit"

@@ -172,7 +172,7 @@ from relations.aggregates.loyalty import (
     TierWarned,
     VoidedReward,
 )
-from relations.aggregates.model import ModelFitted, RulesFitted
+from relations.aggregates.model import ClustersFitted, ModelFitted, RulesFitted
 from relations.aggregates.opportunity import (
     ContractEnded,
     ContractRenewed,
@@ -218,6 +218,7 @@ __all__ = [
     "ClockStarted",
     "ClubJoined",
     "ClubLeft",
+    "ClustersFitted",
     "ComplaintAcknowledged",
     "ComplaintAssessed",
     "ComplaintAssigned",

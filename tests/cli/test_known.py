@@ -21,6 +21,7 @@ REPORTS: dict[str, tuple[str, ...]] = {
     "audit explain": ("loyalty", "c1"),
     "campaigns": (),
     "care": (),
+    "clusters": (),
     "complaint": ("k1",),
     "complaints": (),
     "contacts": (),

@@ -137,6 +137,8 @@ BY_TOPIC: dict[tuple[str, str], Kind] = {
     ("model.fitted", "model"): "code",
     ("model.fitted", "spending"): "form",
     ("model.fitted", "through"): "form",
+    ("model.clusters_fitted", "clusters"): "form",
+    ("model.clusters_fitted", "through"): "form",
     ("model.rules_fitted", "rules"): "form",
     ("model.rules_fitted", "through"): "form",
     ("campaign.ended", "reason"): "note",

@@ -158,7 +158,7 @@ from relations.aggregates.loyalty import (
     TierWarned,
     VoidedReward,
 )
-from relations.aggregates.model import ModelFitted, RulesFitted
+from relations.aggregates.model import ClustersFitted, ModelFitted, RulesFitted
 from relations.aggregates.opportunity import (
     ContractEnded,
     ContractRenewed,
@@ -1034,6 +1034,16 @@ GOALS: dict[str, Event] = {
         '"unit_days":7.0,"customers":3367,"repeat_customers":2518}',
         spending='{"p":1.107,"q":2.915,"v":69722.9,"standard_errors":{"p":0.074},"log_likelihood":-17.25,'
         '"unit_amount":100.0,"customers":2518,"left_out":0}',
+    ),
+    "model.clusters_fitted.1.full": ClustersFitted(
+        through="2024-05-31",
+        position=96_758,
+        version=1,
+        clusters='{"currency":"EUR","facts":["silent_days","region"],"most":null,"seed":1,"smallest":5,"customers":30,'
+        '"features":[{"fact":"silent_days","word":null,"mean":2.5,"deviation":0.5},{"fact":"region","word":"Bern",'
+        '"mean":0.4,"deviation":0.49}],"tried":[{"clusters":2,"silhouette":0.41}],"silhouette":0.41,'
+        '"silhouette_customers":30,"clusters":[{"customers":10,"centre":[1.5,-0.25]},'
+        '{"customers":20,"centre":[-0.75,0.125]}]}',
     ),
     "model.rules_fitted.1.full": RulesFitted(
         through="2024-05-31",

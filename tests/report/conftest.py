@@ -20,6 +20,7 @@ def group() -> Iterator[Relations]:
     with Relations.open("sqlite://", durability="off", clock=lambda: AS_OF) as engine:
         assert engine.execute_many(list(simulate(seed=3, customers=400, months=18, stories=True))).events > 3_000
         engine.advance_time(AS_OF)
+        engine.fit_clusters(as_of=AS_OF, clusters=3)
         yield engine
 
 

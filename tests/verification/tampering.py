@@ -22,14 +22,19 @@ from relations.commands import (
     AdvancePlan,
     BeginPlan,
     BuyingParameters,
+    ClusterFeature,
+    ClusterParameters,
     EraseCustomer,
+    FittedCluster,
     FittedRule,
     LinkIdentity,
     MergeCustomer,
+    RecordClusters,
     RecordFit,
     RecordRules,
     RuleParameters,
     SpendingParameters,
+    TriedClusters,
     UnmergeCustomer,
 )
 from relations.errors import LogError
@@ -41,6 +46,7 @@ from relations.log.tables import TRIGGERS, keys, log, meta, snapshots
 from relations.policies import CARE_PLANS
 from relations.policies.loyalty.windows import Inactivity
 from relations.projections.recommendations.figures import RULES_VERSION
+from relations.projections.retention.clusters.fits import CLUSTERS_VERSION
 from relations.projections.retention.worth.fits import FIT_VERSION
 from relations.projections.running.checkpoints import checkpoints
 from relations.testing import simulate
@@ -90,7 +96,7 @@ def fill(url: str) -> None:
         for other in (ids[1], ids[3]):
             engine.execute(UnmergeCustomer(customer=other, occurred_at=LAST_DAY))
         engine.execute(LinkIdentity(customer=ids[8], source="crm", external_id="a-17", occurred_at=LAST_DAY))
-        for command in (*filling(LAST_DAY, ids[10], ids[11]), *_care(ids[12], ids[13]), _fit(), _rules()):
+        for command in (*filling(LAST_DAY, ids[10], ids[11]), *_care(ids[12], ids[13]), _fit(), _rules(), _clusters()):
             engine.execute(command)
         Seals(engine.log).seal(KEY, at=NOON)
         engine.execute(EraseCustomer(customer=ids[9], occurred_at=LAST_DAY))
@@ -135,6 +141,19 @@ def _rules() -> RecordRules:
     return RecordRules(
         through=LAST_DAY.date(), position=1, version=RULES_VERSION, occurred_at=LAST_DAY,
         rules=RuleParameters(baskets=25, min_support=0.1, min_confidence=0.5, most=10, rules=(rule,)),
+    )  # fmt: skip
+
+
+def _clusters() -> RecordClusters:
+    """Return clusters with figures of their own: so few customers give none."""
+    return RecordClusters(
+        through=LAST_DAY.date(), position=1, version=CLUSTERS_VERSION, occurred_at=LAST_DAY,
+        clusters=ClusterParameters(
+            currency="EUR", facts=("net_amount",), most=None, seed=1, smallest=5, customers=25, silhouette=0.5,
+            silhouette_customers=25, tried=(TriedClusters(clusters=2, silhouette=0.5),),
+            features=(ClusterFeature(fact="net_amount", mean=12.0, deviation=3.0),),
+            clusters=(FittedCluster(customers=10, centre=(1.0,)), FittedCluster(customers=15, centre=(-0.5,))),
+        ),
     )  # fmt: skip
 
 

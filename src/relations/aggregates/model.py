@@ -1,7 +1,7 @@
 """Fitted models: parameters that were estimated from the log, recorded so that every replay uses the same.
 
-Streams `model-<model>-<currency>` and `model-association_rules`. Order of this module: events, commands, state, evolve,
-decide. Fitting itself is not done here: it needs the data of all customers.
+Streams `model-<model>-<currency>`, `model-association_rules` and `model-clusters`. Order of this module: events,
+commands, state, evolve, decide. Fitting itself is not done here: it needs the data of all customers.
 """
 
 from __future__ import annotations
@@ -17,19 +17,26 @@ from relations.currencies import minor_digits
 from relations.decider import Aggregate, Decider
 from relations.messages import Checked, Command, Event, Label
 from relations.policies import Policy
+from relations.policies.facts import NUMBER_FACTS, ClusterFact
 
 __all__ = [
     "AGGREGATE",
     "REFUSALS",
     "BuyingParameters",
+    "ClusterFeature",
+    "ClusterParameters",
+    "ClustersFitted",
+    "FittedCluster",
     "FittedModel",
     "FittedRule",
     "ModelFitted",
+    "RecordClusters",
     "RecordFit",
     "RecordRules",
     "RuleParameters",
     "RulesFitted",
     "SpendingParameters",
+    "TriedClusters",
 ]
 
 # --- events ---------------------------------------------------------------------------------------------------------
@@ -73,6 +80,23 @@ class RulesFitted(Event, frozen=True):
     position: int
     version: int
     rules: str
+
+
+class ClustersFitted(Event, frozen=True):
+    """Clusters were found among the customers who bought.
+
+    Attributes:
+        through: The last local day observed, such as `2024-05-31`.
+        position: The last position of the log that was read.
+        version: The version of the method of finding them.
+        clusters: The features, the centres and the quality of the fit, as a JSON object.
+    """
+
+    topic: ClassVar[str] = "model.clusters_fitted"
+    through: str
+    position: int
+    version: int
+    clusters: str
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
@@ -226,6 +250,117 @@ class RecordRules(Command):
         return "model-association_rules"
 
 
+class ClusterFeature(Checked):
+    """A feature by which customers are compared: a number, or whether a word is true of them.
+
+    Amounts, counts and days are taken by their fourth root. Then the mean is subtracted, and the rest is divided by the
+    deviation. A customer whose number is unknown counts as the mean.
+
+    Attributes:
+        fact: The name of the fact; `relations.policies.FACTS` says what each means.
+        word: The word; None for a number.
+        mean: The mean over all customers in the fit.
+        deviation: The standard deviation over them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    fact: ClusterFact
+    word: Label | None = None
+    mean: float
+    deviation: Parameter
+
+    @model_validator(mode="after")
+    def _has_a_word_if_it_is_one(self) -> Self:
+        if (self.word is None) != (self.fact in NUMBER_FACTS):
+            msg = f"{self.fact} is a number" if self.fact in NUMBER_FACTS else f"{self.fact} needs a word"
+            raise ValueError(msg)
+        return self
+
+
+class FittedCluster(Checked):
+    """A cluster.
+
+    Attributes:
+        customers: The number of customers in it when it was fitted.
+        centre: The mean of their features, in the order of the features.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    customers: Annotated[int, Field(strict=True, ge=1)]
+    centre: Annotated[tuple[float, ...], Field(max_length=200)]
+
+
+class TriedClusters(Checked):
+    """A number of clusters that was tried.
+
+    Attributes:
+        clusters: The number of clusters.
+        silhouette: The mean silhouette, from -1 to 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    clusters: Annotated[int, Field(strict=True, ge=2, le=50)]
+    silhouette: Annotated[float, Field(ge=-1, le=1)]
+
+
+class ClusterParameters(Checked):
+    """Clusters by k-means, and how they were found.
+
+    Attributes:
+        currency: The currency of amounts.
+        facts: The facts by which customers are compared.
+        most: The most clusters to try; None if their number was given.
+        seed: The seed of the starts.
+        smallest: No cluster has fewer customers.
+        customers: The number of customers in the fit.
+        features: The features.
+        tried: The numbers of clusters that were tried, each with its silhouette.
+        silhouette: The mean silhouette of the clusters that were kept.
+        silhouette_customers: The number of customers whose silhouettes are averaged.
+        clusters: The clusters. A customer belongs to the one with the nearest centre, the first of equally near ones.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    currency: Annotated[str, Field(min_length=3, max_length=3), AfterValidator(_known_currency)]
+    facts: Annotated[tuple[ClusterFact, ...], Field(min_length=1)]
+    most: Annotated[int, Field(strict=True, ge=2, le=50)] | None
+    seed: Count
+    smallest: Annotated[int, Field(strict=True, ge=1)]
+    customers: Count
+    features: Annotated[tuple[ClusterFeature, ...], Field(min_length=1, max_length=200)]
+    tried: tuple[TriedClusters, ...]
+    silhouette: Annotated[float, Field(ge=-1, le=1)]
+    silhouette_customers: Count
+    clusters: Annotated[tuple[FittedCluster, ...], Field(min_length=2, max_length=50)]
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if any(len(cluster.centre) != len(self.features) for cluster in self.clusters):
+            msg = "a centre needs one number for each feature"
+            raise ValueError(msg)
+        if sum(cluster.customers for cluster in self.clusters) != self.customers:
+            msg = "the clusters together must have all customers of the fit"
+            raise ValueError(msg)
+        return self
+
+
+class RecordClusters(Command):
+    """Record clusters of customers. `Relations.fit_clusters` finds them and sends this command."""
+
+    through: date
+    position: Annotated[int, Field(strict=True, ge=0)]
+    version: Annotated[int, Field(strict=True, ge=1)]
+    clusters: ClusterParameters
+
+    @property
+    def stream(self) -> str:
+        return "model-clusters"
+
+
 # --- state ----------------------------------------------------------------------------------------------------------
 
 
@@ -238,6 +373,7 @@ class FittedModel(msgspec.Struct, frozen=True):
     buying: str = ""
     spending: str = ""
     rules: str = ""
+    clusters: str = ""
 
 
 def evolve(state: FittedModel, event: Event) -> FittedModel:
@@ -246,6 +382,8 @@ def evolve(state: FittedModel, event: Event) -> FittedModel:
             return FittedModel(event.through, event.position, event.version, event.buying, event.spending)
         case RulesFitted():
             return FittedModel(event.through, event.position, event.version, rules=event.rules)
+        case ClustersFitted():
+            return FittedModel(event.through, event.position, event.version, clusters=event.clusters)
         case _:
             return state
 
@@ -261,7 +399,7 @@ def decide(state: FittedModel, command: Command, _policy: Policy) -> list[Event]
     """
     match command:
         case RecordFit():
-            event: ModelFitted | RulesFitted = ModelFitted(
+            event: ModelFitted | RulesFitted | ClustersFitted = ModelFitted(
                 model=command.model,
                 currency=command.currency,
                 buying=command.buying.model_dump_json(),
@@ -270,21 +408,23 @@ def decide(state: FittedModel, command: Command, _policy: Policy) -> list[Event]
             )
         case RecordRules():
             event = RulesFitted(rules=command.rules.model_dump_json(), **_read(command))
+        case RecordClusters():
+            event = ClustersFitted(clusters=command.clusters.model_dump_json(), **_read(command))
         case _:  # pragma: no cover - the engine routes by class
             raise AssertionError(command)
     return [] if evolve(state, msgspec.structs.replace(event, position=state.position)) == state else [event]
 
 
-def _read(command: RecordFit | RecordRules) -> dict[str, Any]:
+def _read(command: RecordFit | RecordRules | RecordClusters) -> dict[str, Any]:
     return {"through": command.through.isoformat(), "position": command.position, "version": command.version}
 
 
 AGGREGATE = Aggregate(
     name="model",
     decider=Decider(FittedModel(), decide, evolve),
-    events=(ModelFitted, RulesFitted),
-    commands=(RecordFit, RecordRules),
+    events=(ModelFitted, RulesFitted, ClustersFitted),
+    commands=(RecordFit, RecordRules, RecordClusters),
     customer=lambda _state, _command: "",
     state=FittedModel,
-    state_version=2,
+    state_version=3,
 )

@@ -231,6 +231,8 @@ class AsyncRelations:
     refit_models = writing(Relations.refit_models)
     fit_rules = writing(Relations.fit_rules)
     refit_rules = writing(Relations.refit_rules)
+    fit_clusters = writing(Relations.fit_clusters)
+    refit_clusters = writing(Relations.refit_clusters)
 
     # --- what is known ----------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ those of a view or others.
 * `fit_spending`: how much they spend when they buy (Gamma-Gamma).
 * `lifetime_values`: both together, discounted.
 * `association_rules`: which product is often in the same basket as another one.
+* `fit_centres`: clusters of customers who are alike (k-means), and `silhouettes`: how well they are apart.
 * `survival_curve`: Kaplan and Meier's curve.
 * `spells`: the days on which a customer was active.
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from relations.analytics.association import AssociationRule, association_rules
 from relations.analytics.buying import BuyingModel, fit_buying
+from relations.analytics.clustering import fit_centres, nearest_centres, scaled_roots, silhouettes
 from relations.analytics.lifetime_value import LifetimeValue, lifetime_values
 from relations.analytics.repeat_statistics import RepeatStatistics, repeat_statistics
 from relations.analytics.spells import Spell, Turn, spells
@@ -36,9 +38,13 @@ __all__ = [
     "Turn",
     "association_rules",
     "fit_buying",
+    "fit_centres",
     "fit_spending",
     "lifetime_values",
+    "nearest_centres",
     "repeat_statistics",
+    "scaled_roots",
+    "silhouettes",
     "spells",
     "survival_curve",
     "time_to_loss",

@@ -18,6 +18,7 @@ from relations.cli.commands.complaints import complaint_command, complaints_comm
 from relations.cli.commands.customers import (
     audience_command,
     care_command,
+    clusters_command,
     contacts_command,
     customer_command,
     duplicates_command,
@@ -85,6 +86,7 @@ for _name, _command in (
     ("duplicates", duplicates_command),
     ("history", history_command),
     ("recommend", recommend_command),
+    ("clusters", clusters_command),
     ("loyalty", loyalty),
     ("liability", liability),
     ("campaigns", campaigns_command),

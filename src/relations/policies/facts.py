@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, TypeAlias, get_args
 
-__all__ = ["FACTS", "NUMBER_FACTS", "Fact", "NumberFact", "WordFact"]
+__all__ = [
+    "CLUSTER_FACTS",
+    "DEFAULT_CLUSTER_FACTS",
+    "FACTS",
+    "NUMBER_FACTS",
+    "ClusterFact",
+    "Fact",
+    "NumberFact",
+    "WordFact",
+]
 
 NumberFact: TypeAlias = Literal[
     "purchases",
@@ -29,6 +38,7 @@ WordFact: TypeAlias = Literal[
     "kind",
     "rfm",
     "tier",
+    "cluster",
     "relation",
     "campaign",
     "gender",
@@ -49,6 +59,41 @@ WordFact: TypeAlias = Literal[
     "attribute",
 ]
 Fact: TypeAlias = Literal[NumberFact, WordFact]
+
+ClusterFact: TypeAlias = Literal[
+    "silent_days",
+    "purchase_days",
+    "net_amount",
+    "purchases",
+    "mean_amount",
+    "discount_share",
+    "known_days",
+    "mean_gap_days",
+    "contact_days",
+    "complaints",
+    "satisfaction",
+    "recommendation",
+    "age",
+    "gender",
+    "language",
+    "region",
+    "channel",
+    "preferred_channel",
+    "pace",
+    "purchase_channel",
+    "category",
+]
+
+CLUSTER_FACTS: tuple[ClusterFact, ...] = get_args(ClusterFact)
+"""The facts by which customers can be clustered: what they do, and their profile."""
+DEFAULT_CLUSTER_FACTS: tuple[ClusterFact, ...] = (
+    "silent_days",
+    "purchase_days",
+    "net_amount",
+    "discount_share",
+    "known_days",
+)
+"""Recency, frequency and money, the share at a discount, and how long the customer is known."""
 
 NUMBER_FACTS: frozenset[str] = frozenset(get_args(NumberFact))
 
@@ -74,6 +119,8 @@ FACTS: Mapping[Fact, str] = {
     "kind": "The kind of loyalty, such as `true`.",
     "rfm": "The RFM segment.",
     "tier": "The tier in the policy's first loyalty programme.",
+    "cluster": "The number of the cluster by the newest recorded fit, such as `1`. Unknown for customers who bought "
+    "nothing in the policy's currency, and before the first fit.",
     "relation": "The state of the relation: `healthy`, or a state of its repair such as `strained` or `restored`.",
     "campaign": "Each campaign for which a cost to win them was recorded, that a purchase of theirs names, or that won "
     "them back.",

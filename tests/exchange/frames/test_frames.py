@@ -182,6 +182,7 @@ def engine() -> Iterator[Relations]:
             engine.execute(CodeFeedback(themes=("breakfast", "noise"), coder="li", **common))
         engine.fit_models(as_of=AFTER)
         engine.fit_rules(as_of=AFTER)
+        engine.fit_clusters(as_of=AFTER, clusters=2)
         yield engine
 
 

@@ -32,6 +32,7 @@ from relations.errors import InvalidInput, MissingExtra
 from relations.messages import Command, Money
 from relations.policies import Care, Instrument, Programme, Surveys
 from relations.policies.complaints.service_levels import CASE_KINDS, CLOCKS
+from relations.policies.facts import CLUSTER_FACTS
 from relations.policies.indicators import INDICATORS
 from relations.policies.instruments import SERVQUAL, InstrumentItem
 from relations.policies.loyalty.offers import Tier
@@ -58,7 +59,7 @@ FIGURES = {
     "segments", "grades", "worth", "funnel", "states", "steps", "causes", "liability", "tiers", "due", "next",
     "reasons", "groups", "winning", "cases", "tickets", "posts", "unanswered", "contacts", "silent",
     "owners", "training", "tenure", "stages-of-sales", "losses", "rivals", "contracts", "campaigns", "partners",
-    "ladder", "handovers",
+    "ladder", "handovers", "clusters",
 }  # fmt: skip
 
 CARE = {"care-next", "care-kept"}
@@ -119,12 +120,13 @@ def test_both_languages_say_the_same_things() -> None:
 NAMED_BY_THEIR_KEY = {
     "stage", "kind", "state", "step", "grade", "segment", "column", "due_kind", "driver", "aspect",
     "group", "channel", "indicator", "light", "case_kind", "post_signal", "contact_kind", "rung", "rival_kind",
+    "cluster_high", "cluster_low",
 }  # fmt: skip
 """Groups of words for names of the library's own or of a business, which the page looks up by name."""
 
 
 def test_every_word_is_used() -> None:
-    folder = Path(relations.report.html.page.__file__).parent
+    folder = Path(relations.report.__file__).parent
     files = [*folder.rglob("*.py"), *folder.rglob("*.jinja")]
     source = "\n".join(file.read_text("utf-8") for file in files)
     views = Path(relations.__file__).parent
@@ -145,6 +147,7 @@ def test_every_word_is_used() -> None:
 
 def test_every_name_of_the_library_has_words() -> None:
     english = catalogue("en")
+    assert english["cluster_high"].keys() == english["cluster_low"].keys() == set(CLUSTER_FACTS)
     policy = Policy()
     assert set(STAGES) == set(english["stage"])
     assert set(KINDS) == set(english["kind"])

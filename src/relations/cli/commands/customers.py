@@ -1,4 +1,4 @@
-"""`relations find`, `audience`, `care`, `contacts`, `customer`, `history`, `duplicates` and `recommend`: customers."""
+"""`relations find`, `audience`, `care`, `clusters`, `contacts`, `customer`, `history`, `duplicates` and `recommend`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from relations.errors import InvalidInput
 __all__ = [
     "audience_command",
     "care_command",
+    "clusters_command",
     "contacts_command",
     "customer_command",
     "duplicates_command",
@@ -259,6 +260,38 @@ def duplicates_command(
         found = view.duplicates(shared_by_at_most=shared_by_at_most, limit=limit, after=after)
         people = {name: view.portrait(name) for each in found for name in each.customers}
         screen.result({"duplicates": found}, lambda screen: screen.print(page.show_duplicates(found, people)))
+
+
+def clusters_command(
+    database: Database,
+    customer: Annotated[
+        str | None, typer.Argument(metavar="[CUSTOMER]", help="Show the cluster of this customer only.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="List at most this many customers of each cluster.")] = 3,
+    as_of: AsOf = None,
+    known: Known = None,
+    master_key_file: MasterKeyFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show customers who are alike, what sets each cluster apart, and some of them, by the newest recorded fit.
+
+    Find the clusters with `relations fit --clusters`. They stay as they were recorded, and each customer belongs to the
+    nearest one as they are at the moment asked about.
+    """
+    with (
+        running(json=json, verbose=verbose) as screen,
+        open_as_known(screen, database, master_key_file, known=known, as_of=as_of) as engine,
+    ):
+        from relations.cli.pages import clusters as page
+
+        if customer is not None:
+            name = checked_id(customer, field="CUSTOMER", what="customer id")
+            one = engine.views.retention.cluster_of(name)
+            screen.result({"cluster": one}, lambda screen: screen.print(*page.show_cluster_of(name, one)))
+            return
+        found = engine.views.retention.clusters(limit=limit)
+        screen.result({"clusters": found}, lambda screen: screen.print(*page.show_clusters(found)))
 
 
 def recommend_command(

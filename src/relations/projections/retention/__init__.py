@@ -3,6 +3,15 @@
 from relations.projections.retention.acquisition import AcquisitionFigure
 from relations.projections.retention.activity import Activity
 from relations.projections.retention.churn import ChurnMonth, ChurnReason, ChurnReport
+from relations.projections.retention.clusters.figures import (
+    ClusterFigure,
+    ClustersReport,
+    ClusterTrait,
+    ComparedNumber,
+    CustomerCluster,
+)
+from relations.projections.retention.clusters.fits import ClustersInUse
+from relations.projections.retention.clusters.rows import RecordedClusters
 from relations.projections.retention.cohorts import Cohort, CohortMonth
 from relations.projections.retention.loyalty_kinds import CustomerKind, KindsReport, KindStep, LoyaltyKind, LoyaltySigns
 from relations.projections.retention.patronage import PROJECTION, Patronage
@@ -22,10 +31,16 @@ __all__ = [
     "ChurnMonth",
     "ChurnReason",
     "ChurnReport",
+    "ClusterFigure",
+    "ClusterTrait",
+    "ClustersInUse",
+    "ClustersReport",
     "Cohort",
     "CohortMonth",
     "CohortRevenue",
     "CohortRevenueMonth",
+    "ComparedNumber",
+    "CustomerCluster",
     "CustomerGrade",
     "CustomerKind",
     "CustomerProfile",
@@ -41,6 +56,7 @@ __all__ = [
     "NoExpectation",
     "Patronage",
     "PeriodRates",
+    "RecordedClusters",
     "RetentionView",
     "RevenueRetention",
     "RfmReport",

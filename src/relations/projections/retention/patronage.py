@@ -38,7 +38,7 @@ from relations.aggregates.customer import (
     TraitNoted,
 )
 from relations.aggregates.loyalty import MemberEnrolled
-from relations.aggregates.model import ModelFitted
+from relations.aggregates.model import ClustersFitted, ModelFitted
 from relations.analytics import RepeatStatistics, Turn
 from relations.messages import Envelope, Money
 from relations.months import first_day, month_of
@@ -49,6 +49,7 @@ from relations.projections.purchase_days import days_of, month_and_bit
 from relations.projections.retention import advertising
 from relations.projections.retention.activity import Activity, Costed, Departure, Opinion, RungLine
 from relations.projections.retention.advertising import CampaignSpending
+from relations.projections.retention.clusters.rows import RecordedClusters, add_clusters
 from relations.projections.retention.worth.fits import RecordedFit, add_fit
 
 __all__ = [
@@ -400,11 +401,12 @@ def _given_once(opinions: list[Opinion]) -> list[Opinion]:
 
 PROJECTION = Projection(
     name="retention",
-    version=15,
-    tables=(Patronage, RecordedFit, CampaignSpending),
+    version=16,
+    tables=(Patronage, RecordedFit, RecordedClusters, CampaignSpending),
     folds=Folds.of(advertising.FOLDS),
 )
 PROJECTION.on(ModelFitted)(add_fit)
+PROJECTION.on(ClustersFitted)(add_clusters)
 
 
 def _key_and_bit(day: int, currency: str) -> tuple[str, int]:

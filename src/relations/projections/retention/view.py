@@ -26,6 +26,7 @@ from relations.errors import InvalidInput
 from relations.messages import from_micros, minor_digits
 from relations.months import first_day, last_day, month_of
 from relations.policies import Policy
+from relations.policies.facts import CLUSTER_FACTS, DEFAULT_CLUSTER_FACTS, NUMBER_FACTS, ClusterFact
 from relations.policies.value import Segment, ValueGrade
 from relations.projections.arguments import Page, checked_choice, checked_month
 from relations.projections.columns import Array, Codes, Columns, distinct
@@ -44,7 +45,16 @@ from relations.projections.retention.acquisition import (
 from relations.projections.retention.activity import RungLine
 from relations.projections.retention.advertising import CampaignSpending
 from relations.projections.retention.churn import ChurnReport, churn_report
+from relations.projections.retention.clusters.figures import (
+    ClustersReport,
+    ComparedNumber,
+    CustomerCluster,
+    cluster_traits,
+)
+from relations.projections.retention.clusters.fits import ClusterFit, measures_of, newest_clusters
+from relations.projections.retention.clusters.rows import RecordedClusters
 from relations.projections.retention.cohorts import Cohort
+from relations.projections.retention.columns.clusters import cluster_numbers, clustered, clusters_now
 from relations.projections.retention.columns.facts import Members, listed_segments, rungs_of_all
 from relations.projections.retention.columns.joined import JOINED_FACTS, JoinedFacts
 from relations.projections.retention.columns.kinds import listed_kinds
@@ -100,7 +110,7 @@ from relations.projections.retention.worth.lifetime_value import CustomerWorth, 
 from relations.projections.running.aliases import combined
 from relations.projections.view import View, ViewContext
 
-__all__ = ["RetentionView", "buyers_on", "joined_facts", "joined_views", "rungs_of"]
+__all__ = ["RetentionView", "buyers_on", "found_clusters", "joined_facts", "joined_views", "rungs_of"]
 
 
 class RetentionView(View):
@@ -613,6 +623,104 @@ class RetentionView(View):
         ((_, facts),) = self._facts(found, segments, today)
         return customer_segments(facts, segments)
 
+    def clusters(
+        self,
+        *,
+        as_of: datetime | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+        refit: bool = False,
+        facts: Sequence[ClusterFact] = DEFAULT_CLUSTER_FACTS,
+        clusters: int | None = None,
+        most: int = 8,
+        seed: int = 1,
+    ) -> ClustersReport:
+        """Return clusters of customers who are alike, by the newest fit that was recorded by then.
+
+        The fit stays as it was recorded; `fit.age_days` says how old it is. Each customer who bought in the policy's
+        currency belongs to the cluster with the nearest centre, as they are at the moment asked about.
+
+        Args:
+            as_of: The moment asked about.
+            limit: The most customers listed of each cluster.
+            after: List only customers after this id.
+            refit: Find the clusters of that moment instead. Only then do the next arguments count.
+            facts: The facts by which customers are compared.
+            clusters: The number of clusters, from 2 to 50; by default the number with the best silhouette.
+            most: The most clusters to try, if their number is not given.
+            seed: The seed of the starts.
+
+        Raises:
+            InvalidInput: An argument makes no sense.
+            NoFit: Clusters are to be found, and there are too few customers or they are too much alike.
+            MissingExtra: Clusters are to be found, and the extra `analytics` is not installed.
+        """
+        page, today = Page(limit, after), self.day(as_of)
+        if refit:
+            fit: ClusterFit | None = found_clusters(self, today, facts=facts, clusters=clusters, most=most, seed=seed)
+        else:
+            fit = self._recorded_clusters(today)
+        return clustered(self._members(today), fit, page)
+
+    def cluster_of(self, customer: str, *, as_of: datetime | None = None) -> CustomerCluster | None:
+        """Return the cluster that one customer belongs to; None if no fit was recorded by then.
+
+        Args:
+            customer: Any of the customer's ids.
+            as_of: The moment asked about.
+        """
+        today = self.day(as_of)
+        fit = self._recorded_clusters(today)
+        if fit is None:
+            return None
+        name = self.aliases.survivor(customer)
+        numbers, known = self._clusters_of_some(fit, self.rows(Patronage, customer=customer), today)
+        number = numbers.get(name)
+        return CustomerCluster(
+            customer=name,
+            cluster=number,
+            fit=fit.used,
+            traits=() if number is None else cluster_traits(fit)[number - 1],
+            known=known.get(name, ()),
+        )
+
+    def _recorded_clusters(self, today: int) -> ClusterFit | None:
+        return newest_clusters(self.rows(RecordedClusters), today, self.local, self.policy.currency)
+
+    def _cluster_numbers(self, customers: Sequence[str] | None, today: int) -> Mapping[str, int]:
+        """Return the number of the cluster of each customer who belongs to one; None stands for all customers."""
+        fit = self._recorded_clusters(today)
+        if fit is None:
+            return {}
+        if customers is None:
+            columns = self._columns()
+            numbers = cluster_numbers(self._members(today), fit).tolist()
+            return {name: number for name, number in zip(columns.names, numbers, strict=True) if number}
+        return self._clusters_of_some(fit, self.rows_of_some(Patronage, customers), today)[0]
+
+    def _clusters_of_some(
+        self, fit: ClusterFit, rows: Sequence[Patronage], today: int
+    ) -> tuple[dict[str, int], dict[str, tuple[ComparedNumber, ...]]]:
+        """Return the numbers of the clusters of some customers, and the numbers by which they are compared."""
+        policy, local = self.policy, self.local
+        bought = [row for row in rows if row.purchase_days(today) and row.bought_in(policy.currency, today)]
+        joined = self._joined.of(fit.found.facts, [row.customer for row in bought], today)
+        facts = [
+            customer_facts(row, policy, fit.found.facts, today=today, local=local, rfm={}, joined=joined)
+            for row in bought
+        ]
+        names = [row.customer for row in bought]
+        numbers = fit.numbers(measures_of(facts, fit.found.features)).tolist()
+        compared = [fact for fact in fit.found.facts if fact in NUMBER_FACTS]
+        known = [
+            tuple(
+                ComparedNumber(fact=fact, value=value if isinstance(value := each[fact], int | float) else None)
+                for fact in compared
+            )
+            for each in facts
+        ]
+        return dict(zip(names, numbers, strict=True)), dict(zip(names, known, strict=True))
+
     def acquisition(
         self,
         *,
@@ -726,7 +834,7 @@ class RetentionView(View):
         loyalty, repair = self._joining
         standings = self._unkept(partial(member_standings, loyalty))
         states = self._unkept(partial(relation_states, repair))
-        return JoinedFacts(self._sealed, self._open_words, standings, states, self.local)
+        return JoinedFacts(self._sealed, self._open_words, standings, states, self._cluster_numbers, self.local)
 
     def _sealed(self, customers: Sequence[str] | None) -> Iterable[tuple[str, Mapping[str, SealedWord]]]:
         """Return the sealed birthdays and genders of some customers; None stands for all."""
@@ -759,6 +867,29 @@ class RetentionView(View):
 
 def _kind(row: Patronage, policy: Policy, month: str) -> CustomerKind | None:
     return customer_kind(row, policy.lifecycle.loyalty, satisfied_from=policy.surveys.csat_satisfied_from, month=month)
+
+
+def found_clusters(
+    view: RetentionView, today: int, *, facts: Sequence[ClusterFact], clusters: int | None, most: int, seed: int
+) -> ClusterFit:
+    """Find clusters of customers as they are on the evening of a day; see `RetentionView.clusters`."""
+    if not facts:
+        raise InvalidInput(
+            "customers cannot be compared without facts",
+            code="facts_missing",
+            field="facts",
+            hint=f"Give some of {', '.join(CLUSTER_FACTS)}",
+        )
+    for fact in facts:
+        checked_choice(fact, CLUSTER_FACTS, "facts", called="fact to compare customers by")
+    return clusters_now(
+        view._members(today),
+        facts=tuple(dict.fromkeys(facts)),
+        clusters=clusters,
+        most=most,
+        seed=seed,
+        smallest=view.policy.surveys.minimum_answers,
+    )
 
 
 def joined_facts(view: RetentionView) -> JoinedFacts:

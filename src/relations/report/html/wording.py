@@ -45,6 +45,7 @@ class Wording:
                 field="lang",
                 hint=f"Give one of {', '.join(LANGUAGES)}",
             )
+        self.language = language
         self.tag = _TAGS[language]
         self._locale = _LOCALES[language]
         self._words: Mapping[str, Any] = tomllib.loads(

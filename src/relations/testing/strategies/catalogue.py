@@ -72,11 +72,16 @@ from relations.aggregates.loyalty import (
 from relations.aggregates.loyalty.commands import Prefix
 from relations.aggregates.model import (
     BuyingParameters,
+    ClusterFeature,
+    ClusterParameters,
+    FittedCluster,
     FittedRule,
+    RecordClusters,
     RecordFit,
     RecordRules,
     RuleParameters,
     SpendingParameters,
+    TriedClusters,
 )
 from relations.aggregates.opportunity import (
     AdvanceOpportunity,
@@ -293,6 +298,8 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (RecordFit, "version"): lambda: st.integers(1, 3),
     (RecordFit, "buying"): lambda: _fitted(BuyingParameters),
     (RecordFit, "spending"): lambda: _fitted(SpendingParameters),
+    (RecordClusters, "version"): lambda: st.integers(1, 3),
+    (RecordClusters, "clusters"): lambda: _clusters(),  # noqa: PLW0108 - it is defined further down
     (RecordRules, "version"): lambda: st.integers(1, 3),
     (RecordRules, "rules"): lambda: _rules(),  # noqa: PLW0108 - it is defined further down
     (RecordInteraction, "regarding"): lambda: st.none() | st.sampled_from(_SUBJECTS),
@@ -363,6 +370,43 @@ def _rules() -> SearchStrategy[RuleParameters]:
         min_confidence=shares,
         most=st.integers(3, 99),
         rules=st.lists(rule, max_size=3).map(tuple),
+    )
+
+
+def _clusters() -> SearchStrategy[ClusterParameters]:
+    return _drawn_clusters()
+
+
+@st.composite
+def _drawn_clusters(draw: st.DrawFn) -> ClusterParameters:
+    numbers = st.floats(-4, 4, width=16)
+    facts = draw(st.lists(st.sampled_from(("silent_days", "net_amount", "region")), min_size=1, unique=True))
+    features = tuple(
+        ClusterFeature(
+            fact=fact,
+            word="Bern" if fact == "region" else None,
+            mean=draw(numbers),
+            deviation=draw(st.floats(0.125, 8, width=16)),
+        )
+        for fact in facts
+    )
+    centre = st.tuples(*(numbers for _ in features))
+    clusters = draw(
+        st.lists(st.builds(FittedCluster, customers=st.integers(5, 99), centre=centre), min_size=2, max_size=4)
+    )
+    silhouette = draw(st.floats(-1, 1, width=16))
+    return ClusterParameters(
+        currency="EUR",
+        facts=tuple(facts),
+        most=draw(st.none() | st.integers(2, 8)),
+        seed=draw(st.integers(0, 9)),
+        smallest=5,
+        customers=sum(cluster.customers for cluster in clusters),
+        features=features,
+        tried=(TriedClusters(clusters=len(clusters), silhouette=silhouette),),
+        silhouette=silhouette,
+        silhouette_customers=sum(cluster.customers for cluster in clusters),
+        clusters=tuple(clusters),
     )
 
 

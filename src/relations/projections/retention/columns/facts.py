@@ -93,7 +93,7 @@ class Members:
         """Return for each customer whether they meet all conditions of a segment."""
         found = np.ones(len(self.columns), np.bool_)
         for condition in segment.conditions:
-            found &= self._meets(condition)
+            found &= self.meets(condition)
         return found
 
     def names(self, segment: Segment) -> list[str]:
@@ -101,10 +101,23 @@ class Members:
         names = self.columns.names
         return [names[place] for place in np.flatnonzero(self.of(segment)).tolist()]
 
-    def _meets(self, condition: Condition) -> Array:
+    def meets(self, condition: Condition) -> Array:
+        """Return for each customer whether they meet a condition."""
         fact = FACTS_OF_ALL[condition.fact](self)
         met = _number_meets(fact, condition) if isinstance(fact, _Number) else self._words_meet(fact, condition)
         return np.asarray(met != condition.otherwise)
+
+    def number(self, fact: Fact) -> tuple[Array, Array]:
+        """Return a fact that is a number for each customer, and whether it is known."""
+        found = FACTS_OF_ALL[fact](self)
+        assert isinstance(found, _Number)  # noqa: S101 - the caller knows which facts are numbers
+        return found.values, found.known
+
+    def words(self, fact: Fact) -> list[str]:
+        """Return the words of a fact that any customer has, in order."""
+        found = FACTS_OF_ALL[fact](self)
+        assert isinstance(found, _Words)  # noqa: S101 - the caller knows which facts are words
+        return sorted({word for key in np.unique(found.key).tolist() for word in found.words(key)})
 
     def _words_meet(self, fact: _Words, condition: Condition) -> Array:
         known, which = np.unique(fact.key, return_inverse=True)

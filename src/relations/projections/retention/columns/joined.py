@@ -1,6 +1,7 @@
 """Facts about customers that are not in the retention view's tables in clear.
 
-A member's tier and points come from the loyalty view, the state of a relation from the repair view. Birthday and gender
+A member's tier and points come from the loyalty view, and the state of a relation from the repair view. The cluster
+comes from a recorded fit. Birthday and gender
 are personal: they are opened when a condition asks for them, which takes some microseconds a customer. Nothing that was
 opened is kept, and after an erasure there is nothing to open.
 """
@@ -24,9 +25,10 @@ Joined: TypeAlias = Mapping[Fact, Mapping[str, Value]]
 OpenWords: TypeAlias = Callable[[Sequence[tuple[str, str, str, str]]], list[str | None]]
 ReadStandings: TypeAlias = Callable[[Sequence[str] | None, int], Mapping[str, MemberStanding]]
 ReadStates: TypeAlias = Callable[[Sequence[str] | None, int], Mapping[str, str]]
+ReadClusters: TypeAlias = Callable[[Sequence[str] | None, int], Mapping[str, int]]
 ReadSealed: TypeAlias = Callable[[Sequence[str] | None], Iterable[tuple[str, Mapping[str, SealedWord]]]]
 
-JOINED_FACTS: tuple[Fact, ...] = ("age", "gender", "points", "tier", "relation")
+JOINED_FACTS: tuple[Fact, ...] = ("age", "gender", "points", "tier", "cluster", "relation")
 _HEALTHY: Value = frozenset({"healthy"})
 _CHUNK = 2_000
 
@@ -47,16 +49,24 @@ class JoinedFacts:
         open_words: Opens sealed words; None for those whose key was destroyed.
         standings: Reads the standing of members at a moment.
         states: Reads the states of relations at a moment.
+        clusters: Reads the numbers of clusters on the evening of a day.
         local: The business's days.
     """
 
     def __init__(
-        self, sealed: ReadSealed, open_words: OpenWords, standings: ReadStandings, states: ReadStates, local: LocalTime
+        self,
+        sealed: ReadSealed,
+        open_words: OpenWords,
+        standings: ReadStandings,
+        states: ReadStates,
+        clusters: ReadClusters,
+        local: LocalTime,
     ) -> None:
         self._sealed = sealed
         self._open_words = open_words
         self._standings = standings
         self._states = states
+        self._clusters = clusters
         self._local = local
 
     def of(self, facts: Iterable[Fact], customers: Sequence[str], today: int) -> Joined:
@@ -87,6 +97,9 @@ class JoinedFacts:
                 return defaultdict(
                     _nothing, ((name, frozenset({each.tier})) for name, each in found.items() if each.tier is not None)
                 )
+            case "cluster":
+                numbers = self._clusters(customers, today)
+                return defaultdict(_nothing, ((name, frozenset({str(number)})) for name, number in numbers.items()))
             case _:
                 states = self._states(customers, evening)
                 return defaultdict(lambda: _HEALTHY, ((name, frozenset({state})) for name, state in states.items()))

@@ -1,0 +1,64 @@
+"""The section of fitted models: customers who are alike."""
+
+from __future__ import annotations
+
+from relations.report.clusters import cluster_phrases
+from relations.report.html.asked import Asked
+from relations.report.html.figures import Bar, BarPiece, Bars, Figure, Section
+
+__all__ = ["section"]
+
+
+def section(asked: Asked) -> Section:
+    """Return what the newest recorded fits give."""
+    say = asked.say
+    return Section("models", say("models.title"), say("models.note"), [_clusters(asked)])
+
+
+def _clusters(asked: Asked) -> Figure:
+    """Return the size of each cluster, with what sets it apart. Some facts are known only for the present."""
+    say, view, title = asked.say, asked.engine.views.retention, asked.say("models.clusters")
+    if asked.is_past:
+        return asked.empty("clusters", title, "present_only")
+    found = view.clusters(as_of=asked.at, limit=0)
+    if found.fit is None:
+        return asked.empty("clusters", title, "no_clusters_fitted")
+    most = max(each.size for each in found.clusters) or 1
+    said = say(
+        "models.clusters_fit",
+        customers=say.count("customers", found.fit.customers),
+        day=say.day(found.fit.through),
+        age=say.count("days", found.fit.age_days),
+        silhouette=say.number(found.fit.silhouette, 2),
+    )
+    labels = [
+        say("models.cluster", number=each.number, traits=say.list(cluster_phrases(each.traits, say.language)))
+        for each in found.clusters
+    ]
+    chart = Bars(
+        [
+            Bar(
+                label,
+                f"{say.number(each.size)} · {say.share(each.share or 0)}",
+                [BarPiece("blue", each.size / most, each.size)],
+            )
+            for label, each in zip(labels, found.clusters, strict=True)
+        ]
+    )
+
+    def listed(limit: int) -> list[list[str]]:
+        return [list(each.customers) for each in view.clusters(as_of=asked.at, limit=limit).clusters]
+
+    sizes = [(say.number(each.number), each.size) for each in found.clusters]
+    people = asked.people("cluster", sizes, listed)
+    amounts = [
+        [
+            say.number(each.number),
+            say.number(each.size),
+            say.percent(each.share),
+            say.money(each.net_amount, found.fit.currency),
+        ]
+        for each in found.clusters
+    ]
+    table = asked.table("cluster", "customers", "share", "spent", rows=amounts)
+    return Figure("clusters", title, chart, [said], table, people=people)
