@@ -1,7 +1,8 @@
 """Rebuild a log, or fill one, and print the peak memory of the process, in megabytes.
 
 `python -m benchmarks.peak FILE` rebuilds. `python -m benchmarks.peak FILE CUSTOMERS PURCHASES` records this many
-purchases of this many customers. It imports only the engine, because everything that is imported counts in the peak.
+purchases of this many customers; a third number is the MB of states that it may keep. It imports only the engine,
+because everything that is imported counts in the peak.
 """
 
 from __future__ import annotations
@@ -42,12 +43,16 @@ def _measure(path: str, work: Callable[[Relations], object]) -> None:
         pool = engine.log.database.engine
         event.listen(pool, "connect", _small_caches)
         pool.dispose()
+        with engine.log.writing() as writer:  # on a connection of its own, which stays open
+            _small_caches(writer.connection.connection.dbapi_connection, None)
         work(engine)
     sys.stdout.write(f"{_own_peak():.3f}\n")
 
 
-def _fill(engine: Relations, customers: int, count: int) -> None:
+def _fill(engine: Relations, customers: int, count: int, room: int | None = None) -> None:
     """Record purchases: everybody's first, then everybody's second, and so on."""
+    if room is not None:
+        engine._executor.states.cached._most_bytes = room * 1_000_000
     report = engine.execute_many(
         RecordPurchase(**facts(number % customers, number // customers, "shop", step_days=0.5))
         for number in range(count)
@@ -58,7 +63,6 @@ def _fill(engine: Relations, customers: int, count: int) -> None:
 if __name__ == "__main__":
     _path, *_numbers = sys.argv[1:]
     if _numbers:
-        _customers, _count = map(int, _numbers)
-        _measure(_path, lambda engine: _fill(engine, _customers, _count))
+        _measure(_path, lambda engine: _fill(engine, *map(int, _numbers)))
     else:
         _measure(_path, lambda engine: engine.rebuild())

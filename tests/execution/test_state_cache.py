@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,38 @@ def test_only_long_streams_are_measured_and_again_when_they_have_grown_by_half()
     assert sizes[-1] == 1_000 + 6 * 74 * 300
     cache["t"] = (20, 20)
     assert cache.bytes > sizes[-1] + 20_000
+
+
+def test_a_batch_is_divided_where_the_states_of_its_streams_do_not_fit(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relations.execution.executor._PREFETCHED", 10)
+    taken: list[int] = []
+    shrink = StateCache.shrink
+
+    def watched(cache: StateCache) -> None:
+        taken.append(cache.bytes)
+        shrink(cache)
+
+    with Relations.open(database_url) as engine:
+        # given customers with long streams, and room for the states of a few
+        first = [purchase(number, f"c{number % 40}") for number in range(800)]
+        engine.execute_many(first)
+        cache = engine._executor.states.cached
+        largest = max(size for size, _ in cache._sizes.values())
+        cache._most_bytes = 4 * largest
+        shrink(cache)
+        monkeypatch.setattr(StateCache, "shrink", watched)
+        # when one batch is about them all
+        second = [purchase(number, f"c{number % 40}") for number in range(800, 880)]
+        refused = purchase(0, "c0", 1)
+        report = engine.execute_many([*second, refused, first[0]])
+        # then no transaction holds much more than there is room for, and the report is that of one transaction
+        assert max(taken) <= (6 + 10) * largest
+        assert len(taken) > 1
+        assert (report.accepted, report.repeated) == (80, 1)
+        assert [rejection.index for rejection in report.rejections] == [80]
+        assert_sound(engine)
 
 
 def test_an_engine_that_forgets_decides_alike(database_url: str) -> None:

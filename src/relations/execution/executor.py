@@ -27,7 +27,7 @@ from relations.errors import (
     StoreError,
 )
 from relations.execution.deciding import Clock, CommandDecider, React
-from relations.execution.idempotency import Repeats
+from relations.execution.idempotency import Known, Repeats
 from relations.execution.receipts import BatchReport, Receipt, Rejection
 from relations.execution.sharing import Also, Pending, SharedCommits
 from relations.execution.state_cache import StateCache
@@ -51,6 +51,9 @@ _Decided = TypeVar("_Decided")
 
 _FINAL = ("version_conflict", "log_busy", "own_transaction")
 """Conflicts that a new attempt does not resolve: the caller's own, and a timeout of the lock."""
+
+_PREFETCHED = 250
+"""The streams of this many commands of a batch are loaded at once."""
 
 _FAILED_HOSTS_MAX = 4
 """After this many failures of what hosts write, the other commands of a group are executed each on its own."""
@@ -256,23 +259,47 @@ class Executor:
         pending.end = len(unit.entries)
 
     def execute_many(self, commands: Sequence[Command], report: BatchReport, offset: int) -> None:
-        """Execute a batch in one transaction and add to `report`; `offset` is the index of its first command."""
+        """Execute a batch and add to `report`; `offset` is the index of its first command.
 
-        def decide(unit: Unit) -> tuple[BatchReport, bool]:
+        It is one transaction, or several where the states of long streams do not fit in memory together.
+        """
+
+        def decide(unit: Unit) -> tuple[BatchReport, int, bool]:
             outcome = BatchReport(rejections=[])
-            self._decide_many(unit, commands, outcome, offset)
+            end = self._decide_many(unit, commands[start:], outcome, offset + start)
             unit.append()
-            return outcome, not unit.entries
+            return outcome, end, not unit.entries
 
-        with collector_paused():
-            outcome, changes_nothing = self._in_unit(decide)
-        self._after_commit(changes_nothing=changes_nothing)
-        report.add(outcome)
+        start = 0
+        while start < len(commands):
+            with collector_paused():
+                outcome, decided, changes_nothing = self._in_unit(decide)
+            self._after_commit(changes_nothing=changes_nothing)
+            report.add(outcome)
+            start += decided
 
-    def _decide_many(self, unit: Unit, commands: Sequence[Command], outcome: BatchReport, offset: int) -> None:
+    def _decide_many(self, unit: Unit, commands: Sequence[Command], outcome: BatchReport, offset: int) -> int:
+        """Decide commands until the unit is full, and return how many."""
+        known = self.repeats.known(
+            unit.writer.connection, [command.command_id for command in commands if command.command_id]
+        )
+        decided = 0
+        while decided < len(commands) and not (decided and unit.is_full):
+            part = commands[decided : decided + _PREFETCHED]
+            self._prefetch(unit, part)
+            self._decide_part(unit, part, known, outcome, offset + decided)
+            decided += len(part)
+        return decided
+
+    def _decide_part(
+        self,
+        unit: Unit,
+        commands: Sequence[Command],
+        known: dict[str, Known],
+        outcome: BatchReport,
+        offset: int,
+    ) -> None:
         connection = unit.writer.connection
-        known = self.repeats.known(connection, [command.command_id for command in commands if command.command_id])
-        self._prefetch(unit, commands)
         for index, command in enumerate(commands, start=offset):
             command_id = command.command_id
             try:

@@ -85,6 +85,11 @@ class StateCache(MutableMapping[str, State]):
     def __len__(self) -> int:
         return len(self._states)
 
+    @property
+    def is_crowded(self) -> bool:
+        """True if a transaction has loaded so many states that they take half as much again as they may."""
+        return self.bytes > self._most_bytes + self._most_bytes // 2
+
     def clear(self) -> None:
         """Forget every state."""
         self._states.clear()

@@ -156,6 +156,11 @@ class Unit:
             found = self._cached[stream] = self._states.load(self.writer.connection, stream)
         return found
 
+    @property
+    def is_full(self) -> bool:
+        """True if what was decided should be committed before more states are loaded."""
+        return self._cached.is_crowded
+
     def prefetch(self, streams: set[str]) -> None:
         """Load the streams that are not in memory, in a few queries instead of one each."""
         loaded: dict[str, State] = {}
