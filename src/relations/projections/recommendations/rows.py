@@ -82,7 +82,7 @@ class RecordedRules(CustomerRow, gc=False):
     rules: str = ""
 
 
-PROJECTION = Projection(name="recommendations", version=1, tables=(Shopper, RecordedRules))
+PROJECTION = Projection(name="recommendations", version=2, tables=(Shopper, RecordedRules))
 
 
 def _when(basket: Basket) -> tuple[int, int]:
@@ -115,9 +115,7 @@ def trait_changed(rows: Rows, event: TraitNoted | TraitDropped, at: Envelope) ->
 @PROJECTION.on(CustomerErased)
 def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
     """Keep that nothing is recommended to them any more."""
-    row = rows.get(Shopper, at.customer)
-    if row is not None:
-        row.erased = True
+    rows.need(Shopper, at.customer).erased = True
 
 
 @PROJECTION.on(RulesFitted)

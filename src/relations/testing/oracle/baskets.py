@@ -1,0 +1,140 @@
+"""Association rules and recommendations, found again the slow way: every pair of products is counted by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import permutations
+from zoneinfo import ZoneInfo
+
+from relations.aggregates.customer import (
+    CustomerErased,
+    CustomerMerged,
+    CustomerUnmerged,
+    PurchaseRecorded,
+    TraitDropped,
+    TraitNoted,
+)
+from relations.messages import RecordedEvent, from_micros
+
+__all__ = ["SlowBaskets", "SlowRule"]
+
+
+@dataclass(frozen=True, order=True)
+class SlowRule:
+    """A rule: baskets with one product often have another one, too.
+
+    Attributes:
+        rank: Its place: the more confident first, then the more frequent, then by name.
+        product: The product that was bought.
+        recommended: The product that often goes with it.
+        together: The number of baskets with both.
+        alone: The number of baskets with the first.
+        other: The number of baskets with the second.
+    """
+
+    rank: tuple[float, int, str, str]
+    product: str
+    recommended: str
+    together: int
+    alone: int
+    other: int
+
+
+@dataclass
+class SlowBaskets:
+    """The baskets of a history.
+
+    Attributes:
+        history: Every recorded event, in the order of the log.
+        zone: The business's time zone.
+    """
+
+    history: list[RecordedEvent]
+    zone: ZoneInfo
+
+    def rules(self, at: datetime, *, min_support: float, min_confidence: float, most: int) -> list[SlowRule]:
+        """Return the rules in the baskets until the evening of a day."""
+        baskets = [products for _, _, products in self._baskets(at)]
+        names = sorted({name for products in baskets for name in products})
+        found = []
+        for product, recommended in permutations(names, 2):
+            together = sum(product in products and recommended in products for products in baskets)
+            alone = sum(product in products for products in baskets)
+            other = sum(recommended in products for products in baskets)
+            if together < 3 or together < min_support * len(baskets) or together < min_confidence * alone:
+                continue
+            if together * len(baskets) > alone * other:
+                rank = (-together / alone, -together, product, recommended)
+                found.append(SlowRule(rank, product, recommended, together, alone, other))
+        return sorted(found)[:most]
+
+    def recommended(self, rules: list[SlowRule], customer: str, at: datetime) -> tuple[list[tuple[str, str]], int]:
+        """Return the products for a customer, each with the one that is the reason, and how many a taboo forbids.
+
+        Args:
+            rules: The rules, the most confident first.
+            customer: Any of the customer's ids.
+            at: The moment; baskets until the evening of its day count.
+        """
+        person = self._person(customer)
+        bought = {name for who, _, products in self._baskets(at) if who == person for name in products}
+        if person in self._erased():
+            bought = set()
+        taboos, categories = self._taboos(person), self._categories(at)
+        found: list[tuple[str, str]] = []
+        avoided: set[str] = set()
+        for rule in rules:
+            name = rule.recommended
+            if rule.product not in bought or name in bought or name in avoided or name in dict(found):
+                continue
+            if {name.casefold(), categories.get(name, "").casefold()} & taboos:
+                avoided.add(name)
+            else:
+                found.append((name, rule.product))
+        return found, len(avoided)
+
+    def _baskets(self, at: datetime) -> list[tuple[str, date, dict[str, str]]]:
+        found = []
+        for each in self.history:
+            if isinstance(each.event, PurchaseRecorded) and each.event.lines:
+                day = from_micros(each.occurred_at).astimezone(self.zone).date()
+                if day <= at.astimezone(self.zone).date():
+                    products = {line.product: line.category or "" for line in each.event.lines}
+                    found.append((self._person(each.customer), day, products))
+        return found
+
+    def _categories(self, at: datetime) -> dict[str, str]:
+        """Return the category last recorded of each product."""
+        last = at.astimezone(self.zone).date()
+        found: dict[str, str] = {}
+        for each in sorted(self.history, key=lambda each: (each.occurred_at, each.position)):
+            if from_micros(each.occurred_at).astimezone(self.zone).date() <= last:
+                for line in each.event.lines if isinstance(each.event, PurchaseRecorded) else ():
+                    if line.category:
+                        found[line.product] = line.category
+        return found
+
+    def _taboos(self, person: str) -> set[str]:
+        held: dict[str, bool] = {}
+        for each in sorted(self.history, key=lambda each: (each.occurred_at, each.position)):
+            event = each.event
+            if not isinstance(event, TraitNoted | TraitDropped) or self._person(each.customer) != person:
+                continue
+            if event.trait == "taboo":
+                held[event.about] = isinstance(event, TraitNoted)
+        return {about.casefold() for about, is_held in held.items() if is_held}
+
+    def _erased(self) -> set[str]:
+        return {self._person(each.customer) for each in self.history if isinstance(each.event, CustomerErased)}
+
+    def _person(self, customer: str) -> str:
+        into: dict[str, str] = {}
+        for each in self.history:
+            if isinstance(each.event, CustomerMerged):
+                into[each.customer] = each.event.into
+            elif isinstance(each.event, CustomerUnmerged):
+                into.pop(each.customer, None)
+        while customer in into:
+            customer = into[customer]
+        return customer
