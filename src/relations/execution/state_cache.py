@@ -87,7 +87,7 @@ class StateCache(MutableMapping[str, State]):
 
     @property
     def is_crowded(self) -> bool:
-        """True if a transaction has loaded so many states that they take half as much again as they may."""
+        """True if the states that a transaction has loaded take half as much again as they may."""
         return self.bytes > self._most_bytes + self._most_bytes // 2
 
     def clear(self) -> None:
