@@ -190,6 +190,7 @@ def marks_asked_for(engine: Relations) -> dict[str, int]:
         "groups": sum(segment.size > 0 for segment in views.retention.segments(as_of=AS_OF, limit=0)),
         "worth": 10,
         "clusters": len(views.retention.clusters(as_of=AS_OF).clusters),
+        "rules": 0,
         "winning": sum(bool(way.cac) for way in views.retention.acquisition(as_of=AS_OF, campaigns=True)),
         "funnel": 6,
         "states": sum(count > 0 for state, count in repair.items() if state != "healthy"),
