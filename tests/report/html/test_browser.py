@@ -277,7 +277,9 @@ def test_marks_are_as_long_as_high_and_as_dark_as_their_figures(
         else:
             continue
         seen.add(name)
-    lists = {"next", "tickets", "unanswered", "silent", "training", "contracts", "rivals", "handovers", "care-next"}
+    lists = {
+        "next", "tickets", "unanswered", "silent", "training", "contracts", "rivals", "handovers", "care-next", "rules",
+    }  # fmt: skip
     assert set(drawn) - seen == {"board", "survival"} | lists, "all but the lists"
     assert {name for name, each in drawn.items() if each["kind"] == ""} == lists
     assert all(drawn[name]["rows"] > 0 for name in lists)
