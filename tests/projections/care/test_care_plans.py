@@ -197,6 +197,21 @@ def test_withdrawn_consent_stops_messages_and_the_step_is_skipped(either_url: st
         assert topics(engine, "d")["step_lapsed"] == 4
 
 
+def test_a_step_that_is_over_is_not_skipped_under_another_id(sqlite_url: str) -> None:
+    with opened(sqlite_url, "support") as engine:
+        for customer in ("c", "d"):
+            engine.execute(RegisterCustomer(customer=customer, occurred_at=START))
+            engine.execute(BeginPlan(customer=customer, plan="support", occurred_at=START))
+        engine.execute(MergeCustomer(customer="d", into="c", occurred_at=day(1)))
+        engine.advance_time(day(60))
+        # The plan of the merged id stands still: no step of it lapses. Its days are over all the same.
+        assert engine.load("customer", "d").rounds["support-1"].is_open("training")
+        for customer in ("c", "d"):
+            skip = SkipStep(customer=customer, round="support-1", step="training", reason="late", occurred_at=day(60))
+            assert engine.execute(skip).events == ()
+        assert next(each.skipped for each in engine.views.care.kept() if each.plan == "support") == 0
+
+
 def test_a_plan_is_begun_skipped_and_ended_by_hand(either_url: str) -> None:
     with opened(either_url, "support") as engine:
         engine.execute(RegisterCustomer(customer="c", occurred_at=START))

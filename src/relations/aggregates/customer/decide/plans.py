@@ -83,9 +83,10 @@ def _begin(state: Customer, command: BeginPlan, policy: Policy) -> list[Event]:
 
 def _skip(state: Customer, command: SkipStep) -> list[Event]:
     known = state.rounds.get(command.round)
-    if known is None or known.step(command.step) is None:
+    step = None if known is None else known.step(command.step)
+    if known is None or step is None:
         raise unknown_step(command.customer, command.round, command.step)
-    if not known.is_open(command.step):
+    if not known.is_open(command.step) or step.until <= command.at:
         return []
     return [StepSkipped(plan=known.plan, round=command.round, step=command.step, reason=command.reason, at=command.at)]
 
