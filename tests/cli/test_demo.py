@@ -79,6 +79,14 @@ def test_the_same_seed_gives_the_same_views_and_another_seed_others(run: Run, pl
     assert played["retention"] != other.json["retention"]
 
 
+def test_rules_and_clusters_are_found(run: Run, hotel: Path) -> None:
+    recommended = run("recommend", "g000001", "-d", hotel, "--json").json["recommendations"]
+    assert recommended["fit"]["through"] == LAST_DAY
+    assert all(each["lift"] > 1 for each in recommended["products"])
+    assert recommended["products"]
+    assert run("clusters", "-d", hotel, "--json").json["clusters"]["clusters"]
+
+
 @pytest.mark.parametrize("guests", [120, pytest.param(400, marks=pytest.mark.soak)])
 def test_nothing_that_the_rules_should_have_taken_is_refused(run: Run, tmp_path: Path, guests: int) -> None:
     document = run("demo", "-d", tmp_path / "hotel.db", "--guests", guests, "--json").json

@@ -21,6 +21,7 @@ def group() -> Iterator[Relations]:
         assert engine.execute_many(list(simulate(seed=3, customers=400, months=18, stories=True))).events > 3_000
         engine.advance_time(AS_OF)
         engine.fit_clusters(as_of=AS_OF, clusters=3)
+        engine.fit_rules(as_of=AS_OF)
         yield engine
 
 

@@ -7,7 +7,7 @@ import shlex
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
@@ -17,7 +17,7 @@ import typer
 
 from relations.cli.options import Json, Verbose, database_url, moment, open_to_read
 from relations.cli.screen import Screen, running
-from relations.errors import InvalidInput, MissingExtra, RelationsError
+from relations.errors import InvalidInput, MissingExtra, NoFit, RelationsError
 
 if TYPE_CHECKING:
     from relations.cli.pages.demo import DemoOutcome
@@ -190,6 +190,13 @@ def _measure(engine: Relations, at: datetime) -> None:
                 engine.execute(effect.command(at, actor="head office"))
 
 
+def _fit(engine: Relations, at: datetime) -> None:
+    """Find association rules and clusters; a small demo may have none, and their extra may not be installed."""
+    for fit in (engine.fit_rules, engine.fit_clusters):
+        with suppress(NoFit, MissingExtra):
+            fit(as_of=at)
+
+
 def _play(engine: Relations, clock: Any, screen: Screen, period: _Period) -> DemoOutcome:
     """Record the history, advance the time to its end, and rebuild the views."""
     from relations.cli.pages.demo import DemoOutcome
@@ -208,6 +215,7 @@ def _play(engine: Relations, clock: Any, screen: Screen, period: _Period) -> Dem
     clock.advance(ended_at)
     time = engine.advance_time(ended_at)
     _measure(engine, ended_at)
+    _fit(engine, ended_at)
     with progress_bar(screen, "Rebuilding the views") as bar:
         engine.rebuild(on_progress=bar.show)
         rebuild_seconds = bar.seconds

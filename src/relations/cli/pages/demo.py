@@ -66,6 +66,7 @@ def show(engine: Relations, outcome: DemoOutcome, *, written: str | None, databa
     commands = {
         f"relations report -d {database}": "all views in the terminal",
         f"relations customer g000001 -d {database}": "the file of one guest",
+        f"relations recommend g000001 -d {database}": "products for that guest, each with the reason",
         f"relations complaints -d {database}": "the complaints that need work",
         f"relations care due -d {database}": "the guests to contact now",
         f"relations verify -d {database}": "prove that nothing was changed",

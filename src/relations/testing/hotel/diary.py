@@ -87,16 +87,20 @@ class Diary:
             middle of things.
         prefix: The beginning of all command ids.
         policy: The business's policy, from which deadlines and points follow.
+        itemized: True if bills name their products.
     """
 
-    __slots__ = ("_count", "_end", "_pages", "_today", "_visits", "days", "first", "policy", "prefix", "start")
+    __slots__ = (
+        "_count", "_end", "_pages", "_today", "_visits", "days", "first", "itemized", "policy", "prefix", "start",
+    )  # fmt: skip
 
-    def __init__(self, start: date, days: int, prefix: str, policy: Policy) -> None:
+    def __init__(self, start: date, days: int, prefix: str, policy: Policy, *, itemized: bool = False) -> None:
         self.start = int(datetime(start.year, start.month, start.day, tzinfo=UTC).timestamp())
         self.first = start
         self.days = days
         self.prefix = prefix
         self.policy = policy
+        self.itemized = itemized
         self._count = count()
         self._today = self.start
         after = local_time(policy.zone).start(start + timedelta(days=days)) // 1_000_000

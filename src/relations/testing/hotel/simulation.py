@@ -78,7 +78,7 @@ def simulate(
         months: The length of the history.
         policy: The group's policy, adopted by the first command; `hotel_policy()` by default.
         stories: Add care plans for guests, and the stories of a dozen more guests, in which nearly every event
-            occurs. The policy gets the rewards, promises and plans that they need.
+            occurs. The policy gets the rewards, promises and plans that they need. Bills name their products.
 
     Yields:
         Valid commands. Nearly all are accepted; some mistakes (see `is_mistake`) and repeated commands are included on
@@ -207,7 +207,7 @@ def _months_later(start: date, months: int) -> date:
 
 
 def _history(seed: int, customers: int, start: date, days: int, policy: Policy, *, stories: bool) -> Iterator[Recorded]:
-    diary = Diary(start, days, f"sim{seed}:", policy)
+    diary = Diary(start, days, f"sim{seed}:", policy, itemized=stories)
     random = Random(seed)  # noqa: S311 - a simulation keeps no secrets
     _adopt(diary, policy)
     plan_goals(diary, start, days)

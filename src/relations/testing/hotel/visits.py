@@ -11,6 +11,7 @@ from relations.aggregates.customer import (
     GiveConsent,
     GiveFeedback,
     ItemAnswer,
+    PurchaseLine,
     RecordAcquisitionCost,
     RecordInteraction,
     RecordLapse,
@@ -20,6 +21,7 @@ from relations.aggregates.customer import (
     WithdrawConsent,
 )
 from relations.messages import Money
+from relations.testing.hotel.bills import lines_of
 from relations.testing.hotel.booking import Booking
 from relations.testing.hotel.care import begin_care
 from relations.testing.hotel.complaints import complain
@@ -160,10 +162,18 @@ class Visit(Booking):
             touchpoint=hotel.touchpoint,
             channel=channel,
             discounted=discounted,
+            lines=self._lines(purchase, category, Money(amount, hotel.currency)),
         )  # fmt: skip
         self.purchases.append((purchase, amount, recorded, category))
         if guest.account is not None:
             guest.account.earn(self.diary, guest, Money(amount, hotel.currency), category, at=at, recorded=recorded)
+
+    def _lines(self, purchase: str, category: str, amount: Money) -> tuple[PurchaseLine, ...]:
+        """Return the lines of a purchase if bills have them; their random numbers change nothing else."""
+        if not self.diary.itemized:
+            return ()
+        random = Random(f"{self.diary.prefix}{purchase}")  # noqa: S311 - a simulation keeps no secrets
+        return lines_of(random, category, amount)
 
     def give_back(self, after: int) -> None:
         """Refund a purchase: in part, in several parts, or in full."""

@@ -1,4 +1,4 @@
-"""The section of fitted models: customers who are alike."""
+"""The section of fitted models: customers who are alike, and products that go together."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from relations.report.html.figures import Bar, BarPiece, Bars, Figure, Section
 
 __all__ = ["section"]
 
+_RULES_MAX = 10
+
 
 def section(asked: Asked) -> Section:
     """Return what the newest recorded fits give."""
     say = asked.say
-    return Section("models", say("models.title"), say("models.note"), [_clusters(asked)])
+    return Section("models", say("models.title"), say("models.note"), [_clusters(asked), _rules(asked)])
 
 
 def _clusters(asked: Asked) -> Figure:
@@ -62,3 +64,31 @@ def _clusters(asked: Asked) -> Figure:
     ]
     table = asked.table("cluster", "customers", "share", "spent", rows=amounts)
     return Figure("clusters", title, chart, [said], table, people=people)
+
+
+def _rules(asked: Asked) -> Figure:
+    """List the most confident association rules."""
+    say, title = asked.say, asked.say("models.rules")
+    found = asked.engine.views.recommendations.rules(as_of=asked.at, limit=_RULES_MAX)
+    if found.fit is None:
+        return asked.empty("rules", title, "no_rules_fitted")
+    said = say(
+        "models.rules_fit",
+        rules=say.count("rules", found.fit.rules),
+        baskets=say.count("baskets", found.fit.baskets),
+        day=say.day(found.fit.through),
+        age=say.count("days", found.fit.age_days),
+    )
+    rows = [
+        [
+            each.product,
+            each.recommended,
+            say.percent(each.support, 1),
+            say.percent(each.confidence),
+            say.number(each.lift, 1),
+            say.number(each.baskets),
+        ]
+        for each in found.rules
+    ]
+    listing = asked.table("product", "recommended", "support", "confidence", "lift", "baskets", rows=rows, numbers=2)
+    return Figure("rules", title, said=[said], listing=listing)
