@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from relations.errors import InvalidInput, NoFit
 from relations.policies.facts import NUMBER_FACTS, ClusterFact
 from relations.projections.arguments import Page
 from relations.projections.columns import Array, Ints, grouped_sums
+from relations.projections.fits import origin_now
 from relations.projections.retention.clusters.figures import ClusterFigure, ClustersReport, cluster_traits
 from relations.projections.retention.clusters.fits import CLUSTERS_VERSION, ClusterFit, condition_of, scaled
 from relations.projections.retention.columns.facts import Members
@@ -139,14 +139,7 @@ def clusters_now(
             for place in ranked
         ),
     )
-    return ClusterFit.of(
-        found,
-        fitted_at=None,
-        through=date.fromordinal(members.today),
-        position=None,
-        version=CLUSTERS_VERSION,
-        age_days=0,
-    )
+    return ClusterFit.of(found, origin_now(members.today, CLUSTERS_VERSION))
 
 
 def _ranked(centres: Array, labels: Ints, amounts: Array) -> list[int]:
