@@ -402,6 +402,21 @@ def test_a_fit_is_recorded_and_used_by_the_file_of_a_customer(run: Run, group: P
     assert run("fit", "-d", path, "--currency", "JPY").code == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [
+        (("--k", 3), "--k"),
+        (("--rules", "--seed", 2), "--seed"),
+        (("--rules", "--model", "bg_nbd"), "--model"),
+        (("--clusters", "--currency", "EUR"), "--currency"),
+    ],
+)
+def test_an_option_of_another_fit_is_refused(run: Run, group: Path, options: tuple[object, ...], wrong: str) -> None:
+    refused = run("fit", "-d", group, *AS_OF, *options, "--json")
+    assert refused.code == 2
+    assert (refused.json["error"]["code"], refused.json["error"]["field"]) == ("unsuitable_option", wrong)
+
+
 def test_ties_are_shown_with_what_must_not_be_lost(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "ties.db"
     for record in (

@@ -211,7 +211,7 @@ class AsyncRelations:
 
         Args:
             commands: Any iterable; it is read a batch at a time, in a thread.
-            batch: The number of commands in a transaction.
+            batch: The number of commands in a transaction. It has fewer where their streams are too long for memory.
             on_progress: Called after each batch with the report so far.
         """
         report = BatchReport(rejections=[])

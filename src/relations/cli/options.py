@@ -26,6 +26,7 @@ __all__ = [
     "beginning",
     "checked_id",
     "database_url",
+    "given_options",
     "moment",
     "open_engine",
     "open_to_read",
@@ -74,6 +75,12 @@ Ahead = Annotated[
 _KEY_BYTES = 32
 _KEY_FILE_MAX = 4_096
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def given_options(context: typer.Context) -> list[str]:
+    """Return the names of the parameters that the command line gives, without those of defaults and variables."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
 
 
 def database_url(database: str) -> str:

@@ -127,7 +127,7 @@ class Run:
         file: The file, opened.
         rejects: The file for rejected rows.
         on_progress: The function to call after each batch.
-        batch: The number of commands in a transaction.
+        batch: The most commands in a transaction.
         notes: The file for accepted rows with a note.
         reject_values: False leaves the rows' values out of both files.
     """
@@ -400,7 +400,7 @@ class Earlier(NamedTuple):
 
     Attributes:
         known: The ids of this import's commands in the log.
-        row: The last row of which the log has a command. Batches are whole and in order, so all rows before it are
+        row: The last row of which the log has a command. Commands are recorded in order, so all rows before it are
             decided.
         rules: The endings of those ids, one for each rule of the mapping. A rule of which nothing was ever recorded may
             be new, and is decided.

@@ -1,8 +1,8 @@
 """Files into the log: rows become commands, commands are executed in batches, and rejected rows keep their reasons.
 
-An import may be interrupted at any moment and run again. Command ids are made of the import's name and the row, and a
-batch is one transaction. So the log itself shows how far an earlier run came. Rows up to there are not decided again: a
-refusal was right on the state of its own time and need not be on today's.
+An import may be interrupted at any moment and run again. Command ids are made of the import's name and the row, and
+are recorded in the order of the rows. So the log itself shows how far an earlier run came. Rows up to there are not
+decided again: a refusal was right on the state of its own time and need not be on today's.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def import_file(
         headings: Other headings of the file, by the mapping's names of their columns.
         defaults: The texts of columns where they are blank or missing.
         on_progress: The function to call after each batch.
-        batch: The number of commands in a transaction.
+        batch: The most commands in a transaction.
 
     Raises:
         MappingError: The mapping has a mistake, or does not fit this file.
@@ -212,7 +212,7 @@ def import_commands(
             correct such a row, put its values into `raw`.
         name: The import's name.
         on_progress: The function to call after each batch.
-        batch: The number of commands in a transaction.
+        batch: The most commands in a transaction.
 
     Raises:
         SourceError: The file cannot be read completely; the batches before are recorded. Or it does not continue the

@@ -82,7 +82,7 @@ def _check_sqlite_options(given: dict[str, Any]) -> None:
             coerce_kw_type(given, name, kind, dest=known)
         except (ValueError, TypeError):
             raise InvalidInput(
-                f"{name}={given[name]} is not an option of SQLite's driver",
+                f"{given[name]!r} is not a value of the option {name} of SQLite's driver",
                 code="invalid_url",
                 field="url",
                 hint=f"Leave {name} out, or give it another value",

@@ -20,6 +20,7 @@ from relations.cli.options import (
     MasterKeyFile,
     Verbose,
     checked_id,
+    given_options,
     moment,
     open_engine,
 )
@@ -109,11 +110,9 @@ def _reject_unsuitable_options(context: typer.Context, view: str | None, html: P
             field="--html",
             hint=f"Leave out {view}, or leave out --html",
         )
-    for name in context.params:
-        given = context.get_parameter_source(name)
-        if name in _COMMON or given is None or given.name != "COMMANDLINE":
-            continue
-        if name in _OPTIONS["html" if html is not None else view]:
+    suitable = _COMMON | _OPTIONS["html" if html is not None else view]
+    for name in given_options(context):
+        if name in suitable:
             continue
         option = "--" + name.replace("_", "-")
         if name == "lang":

@@ -109,7 +109,7 @@ def import_command(
         typer.Option(help="Use this import name instead of the mapping's; two files of one kind need two names."),
     ] = None,
     batch: Annotated[
-        int, typer.Option(min=1, max=100_000, help="Record this many commands in one transaction.")
+        int, typer.Option(min=1, max=100_000, help="Record at most this many commands in one transaction.")
     ] = 1_000,
     list_: Annotated[bool, typer.Option("--list", help="Show the shipped mappings and exit.")] = False,
     master_key_file: MasterKeyFile = None,

@@ -13,7 +13,17 @@ import typer
 
 from relations.cli.choices import complete_view
 from relations.cli.exits import ExitCode
-from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, moment, open_engine, open_to_read
+from relations.cli.options import (
+    AsOf,
+    Database,
+    Json,
+    MasterKeyFile,
+    Verbose,
+    given_options,
+    moment,
+    open_engine,
+    open_to_read,
+)
 from relations.cli.screen import Screen, running
 from relations.cli.signals import stopped_by_signals
 from relations.errors import ConcurrencyConflict, InvalidInput, ProjectionFailed, StoreError
@@ -135,7 +145,24 @@ def rebuild(
         screen.result(document, lambda screen: screen.print(said))
 
 
+_OPTIONS_OF_FIT = {"value models": ("currency", "model"), "rules": (), "clusters": ("k", "seed", "by")}
+"""The options that apply to one fit alone."""
+
+
+def _reject_options_of_another_fit(context: typer.Context, fit: str) -> None:
+    for name in given_options(context):
+        for other, options in _OPTIONS_OF_FIT.items():
+            if name in options and other != fit:
+                raise InvalidInput(
+                    f"the option does not apply to a fit of the {fit}",
+                    code="unsuitable_option",
+                    field=f"--{name}",
+                    hint=f"Leave it out; it applies to the {other}",
+                )
+
+
 def fit(
+    context: typer.Context,
     database: Database,
     as_of: AsOf = None,
     currency: Annotated[
@@ -177,6 +204,7 @@ def fit(
             raise InvalidInput(
                 "--rules and --clusters are two fits", code="two_fits", field="--rules", hint="Fit one after the other"
             )
+        _reject_options_of_another_fit(context, "clusters" if clusters else "rules" if rules else "value models")
         at = moment(as_of, engine.policy.zone)
         document: dict[str, Any]
         if clusters:
