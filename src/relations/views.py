@@ -46,6 +46,7 @@ from relations.projections.customers.audience import Addressee
 from relations.projections.customers.duplicates import Contradiction, Duplicate, Evidence
 from relations.projections.customers.portraits import Culture, Trait
 from relations.projections.desk import DeskView, Load, TicketPage, TicketProfile
+from relations.projections.fits import FitInUse
 from relations.projections.loyalty import (
     BreakageReport,
     GoalProgress,
@@ -143,7 +144,6 @@ from relations.projections.retention import (
     Spending,
     WorthReport,
 )
-from relations.projections.retention.worth.fits import FitInUse
 from relations.projections.satisfaction import (
     CsatFigure,
     GapFigure,

@@ -107,6 +107,7 @@ def _known_currency(value: str) -> str:
     return value
 
 
+Currency = Annotated[str, Field(min_length=3, max_length=3), AfterValidator(_known_currency)]
 Parameter = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 
@@ -169,7 +170,7 @@ class RecordFit(Command):
     """Record the parameters of fitted value models. `Relations.fit_models` fits them and sends this command."""
 
     model: Literal["bg_nbd", "mbg_nbd"]
-    currency: Annotated[str, Field(min_length=3, max_length=3), AfterValidator(_known_currency)]
+    currency: Currency
     through: date
     position: Annotated[int, Field(strict=True, ge=0)]
     version: Annotated[int, Field(strict=True, ge=1)]
@@ -325,7 +326,7 @@ class ClusterParameters(Checked):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    currency: Annotated[str, Field(min_length=3, max_length=3), AfterValidator(_known_currency)]
+    currency: Currency
     facts: Annotated[tuple[ClusterFact, ...], Field(min_length=1)]
     most: Annotated[int, Field(strict=True, ge=2, le=50)] | None
     seed: Count

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib import resources
+from collections.abc import Sequence
 
 from relations.projections.retention import ClusterTrait
+from relations.report.html.wording import words_of
 
 __all__ = ["cluster_phrases"]
-
-
-@cache
-def _words(language: str) -> Mapping[str, Mapping[str, str]]:
-    file = resources.files("relations.report.html").joinpath("words", f"{language}.toml")
-    found: Mapping[str, Mapping[str, str]] = tomllib.loads(file.read_text("utf-8"))
-    return found
 
 
 def cluster_phrases(traits: Sequence[ClusterTrait], language: str = "en") -> list[str]:
@@ -26,7 +17,7 @@ def cluster_phrases(traits: Sequence[ClusterTrait], language: str = "en") -> lis
         traits: The features, the most remarkable first.
         language: `en` or `zh`.
     """
-    words = _words(language)
+    words = words_of(language)
     return [words[f"cluster_{each.level}"][each.fact].format(word=each.word or "") for each in traits] or [
         words["cluster"]["average"]
     ]

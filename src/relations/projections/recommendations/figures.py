@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from relations.aggregates.model import FittedRule, RecordRules, RuleParameters
 from relations.analytics import AssociationRule, association_rules
 from relations.errors import NoFit
-from relations.messages import from_micros
 from relations.policies.calendars import LocalTime
+from relations.projections.fits import FitInUse, newest_row, origin_now, origin_of
 from relations.projections.recommendations.rows import Basket, RecordedRules
 
 __all__ = [
@@ -60,15 +60,10 @@ class RuleFigure(BaseModel):
     lift: float
 
 
-class RulesInUse(BaseModel):
+class RulesInUse(FitInUse):
     """The fit that rules come from.
 
     Attributes:
-        fitted_at: When it was recorded; None if it was fitted for this question alone.
-        through: The last local day observed.
-        position: The last position of the log that was read; None if it was fitted for this question alone.
-        version: The version of the method of finding rules.
-        age_days: The days from the last day observed to the day of the question.
         baskets: The number of baskets that were read.
         min_support: The smallest share of all baskets with both products of a rule.
         min_confidence: The smallest confidence of a rule.
@@ -76,13 +71,6 @@ class RulesInUse(BaseModel):
         rules: The number of rules.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    fitted_at: datetime | None
-    through: date
-    position: int | None
-    version: int
-    age_days: int
     baskets: int
     min_support: float
     min_confidence: float
@@ -189,18 +177,12 @@ def newest_rules(rows: Iterable[RecordedRules], today: int, local: LocalTime) ->
         today: The ordinal of the day.
         local: The business's days.
     """
-    known = [row for row in rows if local.day(row.fitted_at) <= today]
-    if not known:
+    row = newest_row(rows, today, local)
+    if row is None:
         return RulesReport(fit=None, rules=())
-    row = max(known, key=lambda each: (each.fitted_at, each.number))
     stored = msgspec.json.decode(row.rules, type=_StoredRules)
-    through = date.fromisoformat(row.through)
     fit = RulesInUse(
-        fitted_at=from_micros(row.fitted_at),
-        through=through,
-        position=row.position,
-        version=row.version,
-        age_days=today - through.toordinal(),
+        **origin_of(row, today).model_dump(),
         baskets=stored.baskets,
         min_support=stored.min_support,
         min_confidence=stored.min_confidence,
@@ -247,11 +229,7 @@ def rules_now(
     for basket in sorted(baskets, key=lambda each: (each.at, each.position)):
         categories.update((product, category) for product, category in basket.products.items() if category)
     fit = RulesInUse(
-        fitted_at=None,
-        through=date.fromordinal(today),
-        position=None,
-        version=RULES_VERSION,
-        age_days=0,
+        **origin_now(today, RULES_VERSION).model_dump(),
         baskets=len(baskets),
         min_support=min_support,
         min_confidence=min_confidence,

@@ -14,6 +14,7 @@ import msgspec
 from relations.aggregates.customer import CustomerErased, PurchaseRecorded, TraitDropped, TraitNoted
 from relations.aggregates.model import RulesFitted
 from relations.messages import Envelope
+from relations.projections.fits import note_origin
 from relations.projections.known import Known, newer
 from relations.projections.projection import CustomerRow, Projection, Rows
 
@@ -122,5 +123,5 @@ def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
 def rules_fitted(rows: Rows, event: RulesFitted, at: Envelope) -> None:
     """Keep a fit."""
     row = rows.need(RecordedRules, at.customer, at.version)
-    row.fitted_at, row.through, row.position = at.occurred_at, event.through, event.position
-    row.version, row.rules = event.version, event.rules
+    note_origin(row, event, at)
+    row.rules = event.rules

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from importlib import resources
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -15,7 +15,7 @@ from relations.extras import needed
 from relations.messages import minor_digits
 from relations.policies import Surveys
 
-__all__ = ["LANGUAGES", "Language", "Wording", "of_the_page"]
+__all__ = ["LANGUAGES", "Language", "Wording", "of_the_page", "words_of"]
 
 Language: TypeAlias = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -24,6 +24,13 @@ of_the_page = partial(needed, extra="report", purpose="A report as a page")
 _LOCALES: dict[str, str] = {"en": "en_GB", "zh": "zh_Hans_CN"}
 _SHORT = {"en": "MMM yy", "zh-Hans": "yy年M月"}
 _TAGS: dict[str, str] = {"en": "en", "zh": "zh-Hans"}
+
+
+@cache
+def words_of(language: str) -> Mapping[str, Any]:
+    """Return the words of a language, `en` or `zh`, by their group and name."""
+    file = resources.files("relations.report.html").joinpath("words", f"{language}.toml")
+    return tomllib.loads(file.read_text("utf-8"))
 
 
 class Wording:
@@ -48,9 +55,7 @@ class Wording:
         self.language = language
         self.tag = _TAGS[language]
         self._locale = _LOCALES[language]
-        self._words: Mapping[str, Any] = tomllib.loads(
-            resources.files("relations.report.html").joinpath("words", f"{language}.toml").read_text("utf-8")
-        )
+        self._words = words_of(language)
         self._numbers = of_the_page("babel.numbers")
         self._dates = of_the_page("babel.dates")
         self._plural = of_the_page("babel").Locale.parse(self._locale).plural_form

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from relations.aggregates.model import (
     ClusterFeature,
@@ -16,11 +15,11 @@ from relations.aggregates.model import (
     TriedClusters,
 )
 from relations.analytics import nearest_centres, scaled_roots
-from relations.messages import from_micros
 from relations.policies.calendars import LocalTime
 from relations.policies.facts import ClusterFact, Fact
 from relations.policies.value import Condition
 from relations.projections.columns import Array, Ints
+from relations.projections.fits import FitInUse, newest_row, origin_of
 from relations.projections.retention.clusters.rows import RecordedClusters
 from relations.projections.retention.columns.joined import Value
 
@@ -41,15 +40,10 @@ _AS_THEY_ARE: frozenset[Fact] = frozenset({"discount_share", "satisfaction", "re
 """Numbers that are even enough; of all others, the fourth root counts."""
 
 
-class ClustersInUse(BaseModel):
+class ClustersInUse(FitInUse):
     """The fit that clusters come from.
 
     Attributes:
-        fitted_at: When it was recorded; None if it was fitted for this question alone.
-        through: The last local day observed.
-        position: The last position of the log that was read; None if it was fitted for this question alone.
-        version: The version of the method of finding clusters.
-        age_days: The days from the last day observed to the day of the question.
         currency: The currency of amounts.
         facts: The facts by which customers are compared.
         most: The most clusters to try; None if their number was given.
@@ -61,13 +55,6 @@ class ClustersInUse(BaseModel):
         silhouette_customers: The number of customers whose silhouettes are averaged.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    fitted_at: datetime | None
-    through: date
-    position: int | None
-    version: int
-    age_days: int
     currency: str
     facts: tuple[ClusterFact, ...]
     most: int | None
@@ -123,11 +110,10 @@ class ClusterFit:
         )
 
     @classmethod
-    def of(cls, found: ClusterParameters, **origin: object) -> ClusterFit:
-        """Return a fit with the fields of `ClustersInUse` that the parameters do not have."""
-        return cls(
-            found, ClustersInUse.model_validate({**found.model_dump(exclude={"features", "clusters"}), **origin})
-        )
+    def of(cls, found: ClusterParameters, origin: FitInUse) -> ClusterFit:
+        """Return a fit with its origin."""
+        known = found.model_dump(exclude={"features", "clusters"})
+        return cls(found, ClustersInUse(**origin.model_dump(), **known))
 
 
 def scaled(fact: ClusterFact, values: Array) -> Array:
@@ -172,19 +158,8 @@ def newest_clusters(rows: Iterable[RecordedClusters], today: int, local: LocalTi
         local: The business's days.
         currency: The policy's currency. A fit to amounts in another one says nothing about amounts in this one.
     """
-    known = [row for row in rows if local.day(row.fitted_at) <= today]
-    if not known:
+    row = newest_row(rows, today, local)
+    if row is None:
         return None
-    row = max(known, key=lambda each: (each.fitted_at, each.number))
     found = ClusterParameters.model_validate_json(row.clusters)
-    if found.currency != currency:
-        return None
-    through = date.fromisoformat(row.through)
-    return ClusterFit.of(
-        found,
-        fitted_at=from_micros(row.fitted_at),
-        through=through,
-        position=row.position,
-        version=row.version,
-        age_days=today - through.toordinal(),
-    )
+    return ClusterFit.of(found, origin_of(row, today)) if found.currency == currency else None

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from relations.aggregates.model import ClustersFitted
 from relations.messages import Envelope
+from relations.projections.fits import note_origin
 from relations.projections.projection import CustomerRow, Rows
 
 __all__ = ["RecordedClusters", "add_clusters"]
@@ -36,5 +37,5 @@ class RecordedClusters(CustomerRow, gc=False):
 def add_clusters(rows: Rows, event: ClustersFitted, envelope: Envelope) -> None:
     """Keep a fit."""
     row = rows.need(RecordedClusters, envelope.customer, envelope.version)
-    row.fitted_at, row.through, row.position = envelope.occurred_at, event.through, event.position
-    row.version, row.clusters = event.version, event.clusters
+    note_origin(row, event, envelope)
+    row.clusters = event.clusters

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from relations.errors import InvalidInput, NoFit
 from relations.policies.facts import NUMBER_FACTS, ClusterFact
 from relations.projections.arguments import Page
 from relations.projections.columns import Array, Ints, grouped_sums
+from relations.projections.fits import origin_now
 from relations.projections.retention.clusters.figures import ClusterFigure, ClustersReport, cluster_traits
 from relations.projections.retention.clusters.fits import CLUSTERS_VERSION, ClusterFit, condition_of, scaled
 from relations.projections.retention.columns.facts import Members
@@ -100,7 +100,7 @@ def clusters_now(
             )
     chosen = np.flatnonzero(_compared(members))
     features, values = _features(members, facts, chosen, smallest)
-    tried: list[tuple[float, int, Array, Ints]] = []
+    tried: list[tuple[int, Array, Ints]] = []
     if features:
         for count in range(2, most + 1) if clusters is None else (clusters,):
             centres = fit_centres(values, count, seed=seed)
@@ -108,7 +108,7 @@ def clusters_now(
                 continue
             labels = nearest_centres(values, centres)
             if np.bincount(labels, minlength=count).min() >= smallest:
-                tried.append((0.0, count, centres, labels))
+                tried.append((count, centres, labels))
     if not tried:
         raise NoFit(
             f"{len(chosen)} customers who bought are too few or too much alike for clusters of at least {smallest}",
@@ -117,7 +117,7 @@ def clusters_now(
         )
     scores = silhouettes(values, [labels for *_, labels in tried], seed=seed, most=_SILHOUETTES_OF)
     best = max(range(len(tried)), key=lambda place: (scores[place], -place))
-    _, _, centres, labels = tried[best]
+    _, centres, labels = tried[best]
     amounts = net_amounts(members.columns, members.currency[1], members.today)[chosen].astype(np.float64)
     ranked = _ranked(centres, labels, amounts)
     found = ClusterParameters(
@@ -129,8 +129,7 @@ def clusters_now(
         customers=len(chosen),
         features=tuple(features),
         tried=tuple(
-            TriedClusters(clusters=count, silhouette=score)
-            for (_, count, _, _), score in zip(tried, scores, strict=True)
+            TriedClusters(clusters=count, silhouette=score) for (count, _, _), score in zip(tried, scores, strict=True)
         ),
         silhouette=scores[best],
         silhouette_customers=min(len(chosen), _SILHOUETTES_OF),
@@ -139,14 +138,7 @@ def clusters_now(
             for place in ranked
         ),
     )
-    return ClusterFit.of(
-        found,
-        fitted_at=None,
-        through=date.fromordinal(members.today),
-        position=None,
-        version=CLUSTERS_VERSION,
-        age_days=0,
-    )
+    return ClusterFit.of(found, origin_now(members.today, CLUSTERS_VERSION))
 
 
 def _ranked(centres: Array, labels: Ints, amounts: Array) -> list[int]:

@@ -1,9 +1,8 @@
 """Facts about customers that are not in the retention view's tables in clear.
 
 A member's tier and points come from the loyalty view, and the state of a relation from the repair view. The cluster
-comes from a recorded fit. Birthday and gender
-are personal: they are opened when a condition asks for them, which takes some microseconds a customer. Nothing that was
-opened is kept, and after an erasure there is nothing to open.
+comes from a recorded fit. Birthday and gender are personal: they are opened when a condition asks for them, which takes
+some microseconds a customer. Nothing that was opened is kept, and after an erasure there is nothing to open.
 """
 
 from __future__ import annotations

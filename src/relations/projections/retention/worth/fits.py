@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
 from typing import ClassVar, NamedTuple
-
-from pydantic import BaseModel, ConfigDict
 
 from relations.aggregates.model import ModelFitted
 from relations.analytics import BuyingModel, SpendingModel
-from relations.messages import Envelope, from_micros
+from relations.messages import Envelope
 from relations.policies.calendars import LocalTime
+from relations.projections.fits import FitInUse, newest_row, note_origin, origin_of
 from relations.projections.projection import CustomerRow, Rows
 
-__all__ = ["FIT_VERSION", "FitInUse", "ModelFits", "RecordedFit", "add_fit", "newest_fit"]
+__all__ = ["FIT_VERSION", "ModelFits", "RecordedFit", "add_fit", "newest_fit"]
 
 FIT_VERSION = 1
 """The version of the method of fitting. Raise it whenever the same purchases give other parameters."""
@@ -48,26 +46,6 @@ class RecordedFit(CustomerRow, gc=False):
     spending: str = ""
 
 
-class FitInUse(BaseModel):
-    """The fit from which expected values were computed.
-
-    Attributes:
-        fitted_at: When it was recorded; None if it was fitted for this question alone.
-        through: The last local day observed.
-        position: The last position of the log that was read; None if it was fitted for this question alone.
-        version: The version of the method of fitting.
-        age_days: The days from the last day observed to the day of the question.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    fitted_at: datetime | None
-    through: date
-    position: int | None
-    version: int
-    age_days: int
-
-
 class ModelFits(NamedTuple):
     """Both fitted models, and where they come from."""
 
@@ -79,8 +57,8 @@ class ModelFits(NamedTuple):
 def add_fit(rows: Rows, event: ModelFitted, envelope: Envelope) -> None:
     """Keep a fit."""
     row = rows.need(RecordedFit, envelope.customer, event.model, event.currency, envelope.version)
-    row.fitted_at, row.through, row.position = envelope.occurred_at, event.through, event.position
-    row.version, row.buying, row.spending = event.version, event.buying, event.spending
+    note_origin(row, event, envelope)
+    row.buying, row.spending = event.buying, event.spending
 
 
 def newest_fit(rows: list[RecordedFit], through: int, local: LocalTime) -> ModelFits | None:
@@ -91,20 +69,11 @@ def newest_fit(rows: list[RecordedFit], through: int, local: LocalTime) -> Model
         through: The ordinal of the day.
         local: The business's days.
     """
-    known = [row for row in rows if local.day(row.fitted_at) <= through]
-    if not known:
+    row = newest_row(rows, through, local)
+    if row is None:
         return None
-    row = max(known, key=lambda each: (each.fitted_at, each.number))
-    observed = date.fromisoformat(row.through)
-    used = FitInUse(
-        fitted_at=from_micros(row.fitted_at),
-        through=observed,
-        position=row.position,
-        version=row.version,
-        age_days=through - observed.toordinal(),
-    )
     return ModelFits(
         BuyingModel.model_validate({"model": row.model, **json.loads(row.buying)}),
         SpendingModel.model_validate_json(row.spending),
-        used,
+        origin_of(row, through),
     )

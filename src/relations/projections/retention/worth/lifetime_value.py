@@ -40,9 +40,10 @@ from relations.analytics.repeat_statistics import RepeatColumns, columns_of
 from relations.errors import MissingExtra, NoFit
 from relations.projections.arguments import Page
 from relations.projections.columns import Array, ListedObjects, ints
+from relations.projections.fits import FitInUse, origin_now
 from relations.projections.retention.activity import Costed
 from relations.projections.retention.patronage import Patronage
-from relations.projections.retention.worth.fits import FIT_VERSION, FitInUse, ModelFits
+from relations.projections.retention.worth.fits import FIT_VERSION, ModelFits
 
 __all__ = [
     "CustomerWorth",
@@ -356,8 +357,7 @@ def fitted_now(statistics: Iterable[RepeatStatistics], model: BuyingModelName, t
         NoFit: The parameters cannot be estimated.
         MissingExtra: scipy is not installed.
     """
-    used = FitInUse(fitted_at=None, through=date.fromordinal(through), position=None, version=FIT_VERSION, age_days=0)
-    return ModelFits(fit_buying(statistics, model=model), fit_spending(statistics), used)
+    return ModelFits(fit_buying(statistics, model=model), fit_spending(statistics), origin_now(through, FIT_VERSION))
 
 
 def fit_command(report: WorthReport, moment: datetime, position: int) -> RecordFit:
