@@ -21,20 +21,9 @@ from relations.audit.checker import Checkpoint
 from relations.commands import (
     AdvancePlan,
     BeginPlan,
-    BuyingParameters,
-    ClusterFeature,
-    ClusterParameters,
     EraseCustomer,
-    FittedCluster,
-    FittedRule,
     LinkIdentity,
     MergeCustomer,
-    RecordClusters,
-    RecordFit,
-    RecordRules,
-    RuleParameters,
-    SpendingParameters,
-    TriedClusters,
     UnmergeCustomer,
 )
 from relations.errors import LogError
@@ -45,9 +34,6 @@ from relations.log.snapshots import seal_snapshot
 from relations.log.tables import TRIGGERS, keys, log, meta, snapshots
 from relations.policies import CARE_PLANS
 from relations.policies.loyalty.windows import Inactivity
-from relations.projections.recommendations.figures import RULES_VERSION
-from relations.projections.retention.clusters.fits import CLUSTERS_VERSION
-from relations.projections.retention.worth.fits import FIT_VERSION
 from relations.projections.running.checkpoints import checkpoints
 from relations.testing import simulate
 from relations.testing.hotel.simulation import hotel_policy
@@ -55,6 +41,7 @@ from relations.verification.findings import Findings, Problem
 from relations.verification.refolds import RefoldCheck
 from relations.verification.seals import seals
 from tests.support.filling import filling
+from tests.support.fits import small_fits
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "tampering.md"
@@ -96,7 +83,7 @@ def fill(url: str) -> None:
         for other in (ids[1], ids[3]):
             engine.execute(UnmergeCustomer(customer=other, occurred_at=LAST_DAY))
         engine.execute(LinkIdentity(customer=ids[8], source="crm", external_id="a-17", occurred_at=LAST_DAY))
-        for command in (*filling(LAST_DAY, ids[10], ids[11]), *_care(ids[12], ids[13]), _fit(), _rules(), _clusters()):
+        for command in (*filling(LAST_DAY, ids[10], ids[11]), *_care(ids[12], ids[13]), *small_fits(LAST_DAY)):
             engine.execute(command)
         Seals(engine.log).seal(KEY, at=NOON)
         engine.execute(EraseCustomer(customer=ids[9], occurred_at=LAST_DAY))
@@ -121,40 +108,6 @@ def _care(*customers: str) -> Iterator[Command]:
         since = LAST_DAY.date() - timedelta(days=days)
         yield BeginPlan(customer=customer, plan="611", on=since, occurred_at=LAST_DAY)
         yield AdvancePlan(customer=customer, occurred_at=LAST_DAY)
-
-
-def _fit() -> RecordFit:
-    """Return a fit of the value models with figures of its own: so few customers give none."""
-    common: dict[str, Any] = {"standard_errors": {}, "log_likelihood": -100.0, "customers": 25}
-    return RecordFit(
-        model="bg_nbd", currency="EUR", through=LAST_DAY.date(), position=1, version=FIT_VERSION, occurred_at=LAST_DAY,
-        buying=BuyingParameters(
-            r=0.5, alpha_days=30.0, a=0.8, b=2.5, unit_days=1.0, repeat_customers=20, **common
-        ),
-        spending=SpendingParameters(p=6.0, q=4.0, v=900.0, unit_amount=1.0, left_out=0, **common),
-    )  # fmt: skip
-
-
-def _rules() -> RecordRules:
-    """Return association rules with figures of their own: so few purchases give none."""
-    rule = FittedRule(product="room", recommended="breakfast", baskets=9, with_product=12, with_recommended=10)
-    return RecordRules(
-        through=LAST_DAY.date(), position=1, version=RULES_VERSION, occurred_at=LAST_DAY,
-        rules=RuleParameters(baskets=25, min_support=0.1, min_confidence=0.5, most=10, rules=(rule,)),
-    )  # fmt: skip
-
-
-def _clusters() -> RecordClusters:
-    """Return clusters with figures of their own: so few customers give none."""
-    return RecordClusters(
-        through=LAST_DAY.date(), position=1, version=CLUSTERS_VERSION, occurred_at=LAST_DAY,
-        clusters=ClusterParameters(
-            currency="EUR", facts=("net_amount",), most=None, seed=1, smallest=5, customers=25, silhouette=0.5,
-            silhouette_customers=25, tried=(TriedClusters(clusters=2, silhouette=0.5),),
-            features=(ClusterFeature(fact="net_amount", mean=12.0, deviation=3.0),),
-            clusters=(FittedCluster(customers=10, centre=(1.0,)), FittedCluster(customers=15, centre=(-0.5,))),
-        ),
-    )  # fmt: skip
 
 
 # --- changing ---------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 from relations import Command, Money, RecordPurchase, RedeemPoints
 from relations.aggregates.customer import PurchaseRecorded
-from relations.commands import MergeCustomer, NoteTrait, RecordRules, RuleParameters, UnmergeCustomer
+from relations.commands import MergeCustomer, NoteTrait, UnmergeCustomer
 from relations.errors import ProjectionFailed
 from relations.events import PurchaseLine
 from relations.messages import Envelope
@@ -21,6 +21,7 @@ from tests.projections.campaigns.test_campaigns import history as campaign
 from tests.projections.posts.test_posts import post
 from tests.support import host
 from tests.support.filling import filling
+from tests.support.fits import small_fits
 from tests.support.making import HASH_SEEDS, OF_THE_DATABASE, START, purchase
 
 COMMANDS = [purchase(number, f"c{number % 4}", euros=number) for number in range(1, 25)]
@@ -43,13 +44,11 @@ def history() -> list[Command]:
         for name in names
     ]  # fmt: skip
     taboos = [NoteTrait(customer=name, trait="taboo", about="soap", occurred_at=last) for name in names[:5]]
-    found = RuleParameters(baskets=9, min_support=0.1, min_confidence=0.1, most=9, rules=())
-    rules = RecordRules(through=last.date(), position=9, version=1, rules=found, occurred_at=last)
     return [
         *simulated,
         *baskets,
         *taboos,
-        rules,
+        *small_fits(last),
         *campaign(),
         *posts,
         *filling(last, *names),

@@ -55,6 +55,7 @@ __all__ = [
     "month_numbers",
     "net_amounts",
     "patronage_groups",
+    "stated_rungs",
 ]
 
 _MONTH, _DAY = 7, 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from relations.report.clusters import cluster_phrases
-from relations.report.html.asked import Asked
+from relations.report.html.asked import PEOPLE, Asked
 from relations.report.html.figures import Bar, BarPiece, Bars, Figure, Section
 
 __all__ = ["section"]
@@ -19,10 +19,10 @@ def section(asked: Asked) -> Section:
 
 def _clusters(asked: Asked) -> Figure:
     """Return the size of each cluster, with what sets it apart. Some facts are known only for the present."""
-    say, view, title = asked.say, asked.engine.views.retention, asked.say("models.clusters")
+    say, title = asked.say, asked.say("models.clusters")
     if asked.is_past:
         return asked.empty("clusters", title, "present_only")
-    found = view.clusters(as_of=asked.at, limit=0)
+    found = asked.engine.views.retention.clusters(as_of=asked.at, limit=PEOPLE)
     if found.fit is None:
         return asked.empty("clusters", title, "no_clusters_fitted")
     most = max(each.size for each in found.clusters) or 1
@@ -47,12 +47,8 @@ def _clusters(asked: Asked) -> Figure:
             for label, each in zip(labels, found.clusters, strict=True)
         ]
     )
-
-    def listed(limit: int) -> list[list[str]]:
-        return [list(each.customers) for each in view.clusters(as_of=asked.at, limit=limit).clusters]
-
     sizes = [(say.number(each.number), each.size) for each in found.clusters]
-    people = asked.people("cluster", sizes, listed)
+    people = asked.people("cluster", sizes, lambda limit: [each.customers[:limit] for each in found.clusters])
     amounts = [
         [
             say.number(each.number),
