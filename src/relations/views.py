@@ -47,6 +47,15 @@ from relations.projections.customers.duplicates import Contradiction, Duplicate,
 from relations.projections.customers.portraits import Culture, Trait
 from relations.projections.desk import DeskView, Load, TicketPage, TicketProfile
 from relations.projections.fits import FitInUse
+from relations.projections.forecasts import (
+    ForecastReport,
+    ForecastsInUse,
+    ForecastsView,
+    MonthForecast,
+    MonthSold,
+    PlaceForecast,
+    SeriesForecast,
+)
 from relations.projections.loyalty import (
     BreakageReport,
     GoalProgress,
@@ -252,6 +261,9 @@ __all__ = [
     "Evidence",
     "FileStanding",
     "FitInUse",
+    "ForecastReport",
+    "ForecastsInUse",
+    "ForecastsView",
     "FoundCustomer",
     "FunnelStep",
     "GapFigure",
@@ -286,6 +298,8 @@ __all__ = [
     "LoyaltyView",
     "MemberAccount",
     "MemberLot",
+    "MonthForecast",
+    "MonthSold",
     "NoExpectation",
     "NpsFigure",
     "OpenLoop",
@@ -298,6 +312,7 @@ __all__ = [
     "PeriodRates",
     "PipelineResult",
     "PipelineView",
+    "PlaceForecast",
     "PlanBeginning",
     "PlanStep",
     "PlatformFigures",
@@ -337,6 +352,7 @@ __all__ = [
     "ScaleFigure",
     "SegmentFigure",
     "SentimentFigure",
+    "SeriesForecast",
     "SilentCustomer",
     "Spending",
     "SpendingModel",

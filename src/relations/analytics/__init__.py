@@ -9,6 +9,7 @@ those of a view or others.
 * `lifetime_values`: both together, discounted.
 * `association_rules`: which product is often in the same basket as another one.
 * `fit_centres`: clusters of customers who are alike (k-means), and `silhouettes`: how well they are apart.
+* `fit_series`: a forecast of a monthly series with season and interval, and `held_out`: how good such a forecast was.
 * `survival_curve`: Kaplan and Meier's curve.
 * `spells`: the days on which a customer was active.
 
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from relations.analytics.association import AssociationRule, association_rules
 from relations.analytics.buying import BuyingModel, fit_buying
+from relations.analytics.forecasting.models import HORIZON_MAX, ForecastPoint, SeriesModel, Smoothed
 from relations.analytics.lifetime_value import LifetimeValue, lifetime_values
 from relations.analytics.repeat_statistics import RepeatStatistics, repeat_statistics
 from relations.analytics.spells import Spell, Turn, spells
@@ -30,12 +32,21 @@ from relations.analytics.survival import SurvivalCurve, SurvivalPoint, survival_
 
 if TYPE_CHECKING:
     from relations.analytics.clustering import fit_centres, nearest_centres, scaled_roots, silhouettes
+    from relations.analytics.forecasting.held_out import HeldOut, held_out
+    from relations.analytics.forecasting.smoothing import MONTHS_MIN, SEASON_MIN, fit_series
 
 __all__ = [
+    "HORIZON_MAX",
+    "MONTHS_MIN",
+    "SEASON_MIN",
     "AssociationRule",
     "BuyingModel",
+    "ForecastPoint",
+    "HeldOut",
     "LifetimeValue",
     "RepeatStatistics",
+    "SeriesModel",
+    "Smoothed",
     "Spell",
     "SpendingModel",
     "SurvivalCurve",
@@ -44,7 +55,9 @@ __all__ = [
     "association_rules",
     "fit_buying",
     "fit_centres",
+    "fit_series",
     "fit_spending",
+    "held_out",
     "lifetime_values",
     "nearest_centres",
     "repeat_statistics",
@@ -55,11 +68,15 @@ __all__ = [
     "time_to_loss",
 ]
 
-_CLUSTERING = ("fit_centres", "nearest_centres", "scaled_roots", "silhouettes")
+_WITH_NUMPY = {
+    **dict.fromkeys(("fit_centres", "nearest_centres", "scaled_roots", "silhouettes"), "clustering"),
+    **dict.fromkeys(("MONTHS_MIN", "SEASON_MIN", "fit_series"), "forecasting.smoothing"),
+    **dict.fromkeys(("HeldOut", "held_out"), "forecasting.held_out"),
+}
 
 
 def __getattr__(name: str) -> Any:
     """Load the functions that need numpy on first use."""
-    if name in _CLUSTERING:
-        return getattr(import_module("relations.analytics.clustering"), name)
+    if name in _WITH_NUMPY:
+        return getattr(import_module(f"relations.analytics.{_WITH_NUMPY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
