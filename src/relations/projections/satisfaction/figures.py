@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import sqrt
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from relations.analytics.intervals import Interval, mean_of_sums, net_promoters, wilson
+from relations.numeric import np
 from relations.policies import Instrument, Surveys
 from relations.policies.instruments import DETRACTORS_TO, PROMOTERS_FROM
 from relations.projections.columns import Array, Ints, grouped_sums

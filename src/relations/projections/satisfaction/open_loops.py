@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from statistics import median
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from relations.messages import from_micros
+from relations.numeric import np
 from relations.policies import Surveys
 from relations.policies.in_force import InForce
 from relations.projections.columns import Array

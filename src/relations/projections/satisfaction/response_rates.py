@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Literal, TypeAlias
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from relations.analytics.intervals import Interval, wilson
+from relations.numeric import np
 from relations.policies import Surveys
 from relations.projections.satisfaction.cuts import Cuts, Group
 from relations.projections.satisfaction.respondents import ABSENT, Respondents

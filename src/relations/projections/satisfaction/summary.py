@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from relations.analytics.control_charts import ControlChart, NpsSample, ShareSample, nps_chart, p_chart
 from relations.analytics.drivers import DriverReport
 from relations.errors import InvalidInput
+from relations.numeric import np
 from relations.policies import Surveys
 from relations.projections.satisfaction.answers import COMPLAINT_CSAT
 from relations.projections.satisfaction.cuts import Cuts, Dimension, Facts, GroupOf

@@ -8,7 +8,6 @@ from itertools import chain
 from typing import ClassVar
 
 import msgspec
-import numpy as np
 
 from relations.aggregates.customer import (
     ContactDropped,
@@ -19,6 +18,7 @@ from relations.aggregates.customer import (
     HandoverAccepted,
 )
 from relations.messages import Envelope
+from relations.numeric import np
 from relations.policies.calendars import LocalTime
 from relations.projections.columns import Codes, ColumnPart, FieldGroup, Parts, numbered
 from relations.projections.projection import CustomerRow, Projection, Rows

@@ -8,11 +8,10 @@ from datetime import date, datetime
 from operator import itemgetter
 from typing import ClassVar
 
-import numpy as np
-
 from relations.errors import InvalidInput
 from relations.messages import from_micros, minor_digits
 from relations.months import last_day, months_after
+from relations.numeric import np
 from relations.projections.agenda.items import AgendaItem
 from relations.projections.agenda.rows import Item
 from relations.projections.agenda.view import AgendaView

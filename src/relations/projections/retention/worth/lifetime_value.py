@@ -20,7 +20,6 @@ from datetime import date, datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
@@ -38,6 +37,7 @@ from relations.analytics.drivers import pearson
 from relations.analytics.lifetime_value import LifetimeColumns, lifetime_columns
 from relations.analytics.repeat_statistics import RepeatColumns, columns_of
 from relations.errors import MissingExtra, NoFit
+from relations.numeric import np
 from relations.projections.arguments import Page
 from relations.projections.columns import Array, ListedObjects, ints
 from relations.projections.fits import FitInUse, origin_now
