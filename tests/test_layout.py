@@ -27,6 +27,7 @@ LAYERS = (
         "json_form",
         "currencies",
         "months",
+        "numeric",
         "messages",
         "decider",
         "telemetry",
