@@ -27,7 +27,6 @@ LAYERS = (
         "json_form",
         "currencies",
         "months",
-        "numeric",
         "messages",
         "decider",
         "telemetry",

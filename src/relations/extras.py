@@ -7,11 +7,11 @@ by that work, so that a program starts at once.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relations.errors import MissingExtra
 
-__all__ = ["Later", "needed"]
+__all__ = ["Later", "needed", "np"]
 
 
 class Later:
@@ -30,6 +30,12 @@ class Later:
         found = getattr(import_module(self._module), name)
         setattr(self, name, found)
         return found
+
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Later("numpy")
 
 
 def needed(module: str, *, extra: str, purpose: str) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from relations.analytics.extra import scientific
 from relations.errors import InvalidInput
-from relations.numeric import np
+from relations.extras import np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

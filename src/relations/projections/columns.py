@@ -17,7 +17,7 @@ from itertools import pairwise
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from relations.numeric import np
+from relations.extras import np
 from relations.policies.calendars import LocalTime
 from relations.projections.by_customer import regrouped
 from relations.projections.gc_pause import collector_paused

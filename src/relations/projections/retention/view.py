@@ -21,9 +21,9 @@ from relations.aggregates.campaign import wins_customers
 from relations.analytics import SurvivalCurve, survival_curve
 from relations.analytics.buying import BuyingModelName
 from relations.errors import InvalidInput
+from relations.extras import np
 from relations.messages import from_micros, minor_digits
 from relations.months import first_day, last_day, month_of
-from relations.numeric import np
 from relations.policies import Policy
 from relations.policies.facts import CLUSTER_FACTS, DEFAULT_CLUSTER_FACTS, NUMBER_FACTS, ClusterFact
 from relations.policies.value import Segment, ValueGrade

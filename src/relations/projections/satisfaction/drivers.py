@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from relations.analytics.drivers import DriverReport, driver_report
 from relations.errors import InvalidInput
-from relations.numeric import np
+from relations.extras import np
 from relations.policies import Surveys
 from relations.projections.columns import Array, Ints, distinct
 from relations.projections.satisfaction.cuts import Facts

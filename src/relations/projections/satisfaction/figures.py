@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from math import sqrt
 
 from relations.analytics.intervals import Interval, mean_of_sums, net_promoters, wilson
+from relations.extras import np
 from relations.json_form import ViewAnswer
-from relations.numeric import np
 from relations.policies import Instrument, Surveys
 from relations.policies.instruments import DETRACTORS_TO, PROMOTERS_FROM
 from relations.projections.columns import Array, Ints, grouped_sums

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from statistics import median
 
+from relations.extras import np
 from relations.json_form import ViewAnswer
 from relations.messages import from_micros
-from relations.numeric import np
 from relations.policies import Surveys
 from relations.policies.in_force import InForce
 from relations.projections.columns import Array

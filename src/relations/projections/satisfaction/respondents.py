@@ -16,8 +16,8 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
+from relations.extras import np
 from relations.months import month_of
-from relations.numeric import np
 from relations.policies import Instrument
 from relations.policies.calendars import LocalTime
 from relations.projections.columns import Array, Codes, ColumnPart, FieldGroup, Ints, Parts, ints, numbered, offsets_of

@@ -7,8 +7,8 @@ from statistics import median
 from typing import Literal, TypeAlias
 
 from relations.analytics.intervals import Interval, wilson
+from relations.extras import np
 from relations.json_form import ViewAnswer
-from relations.numeric import np
 from relations.policies import Surveys
 from relations.projections.satisfaction.cuts import Cuts, Group
 from relations.projections.satisfaction.respondents import ABSENT, Respondents

@@ -8,8 +8,8 @@ from typing import TypeVar
 from relations.analytics.control_charts import ControlChart, NpsSample, ShareSample, nps_chart, p_chart
 from relations.analytics.drivers import DriverReport
 from relations.errors import InvalidInput
+from relations.extras import np
 from relations.json_form import ViewAnswer
-from relations.numeric import np
 from relations.policies import Surveys
 from relations.projections.satisfaction.answers import COMPLAINT_CSAT
 from relations.projections.satisfaction.cuts import Cuts, Dimension, Facts, GroupOf

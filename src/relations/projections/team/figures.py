@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Literal, NamedTuple, TypeAlias
 
 from relations.analytics.intervals import mean_by_respondent, share_difference, wilson
-from relations.numeric import np
+from relations.extras import np
 from relations.policies import Surveys
 from relations.projections.desk.tickets import Ticket
 from relations.projections.repair.figures import nearest_rank

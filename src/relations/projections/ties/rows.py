@@ -17,8 +17,8 @@ from relations.aggregates.customer import (
     CustomerRegistered,
     HandoverAccepted,
 )
+from relations.extras import np
 from relations.messages import Envelope
-from relations.numeric import np
 from relations.policies.calendars import LocalTime
 from relations.projections.columns import Codes, ColumnPart, FieldGroup, Parts, numbered
 from relations.projections.projection import CustomerRow, Projection, Rows

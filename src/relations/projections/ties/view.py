@@ -9,9 +9,9 @@ from operator import itemgetter
 from typing import ClassVar
 
 from relations.errors import InvalidInput
+from relations.extras import np
 from relations.messages import from_micros, minor_digits
 from relations.months import last_day, months_after
-from relations.numeric import np
 from relations.projections.agenda.items import AgendaItem
 from relations.projections.agenda.rows import Item
 from relations.projections.agenda.view import AgendaView

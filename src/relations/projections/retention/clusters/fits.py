@@ -13,7 +13,7 @@ from relations.aggregates.model import (
     TriedClusters,
 )
 from relations.analytics import nearest_centres, scaled_roots
-from relations.numeric import np
+from relations.extras import np
 from relations.policies.calendars import LocalTime
 from relations.policies.facts import ClusterFact, Fact
 from relations.policies.value import Condition

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from relations.aggregates.model import ClusterFeature, ClusterParameters, FittedCluster, TriedClusters
 from relations.analytics import fit_centres, nearest_centres, silhouettes
 from relations.errors import InvalidInput, NoFit
-from relations.numeric import np
+from relations.extras import np
 from relations.policies.facts import NUMBER_FACTS, ClusterFact
 from relations.projections.arguments import Page
 from relations.projections.columns import Array, Ints, grouped_sums

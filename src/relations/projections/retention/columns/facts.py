@@ -12,8 +12,8 @@ from datetime import date
 from math import ceil, floor
 from typing import NamedTuple
 
+from relations.extras import np
 from relations.months import month_number, month_of
-from relations.numeric import np
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime
 from relations.policies.facts import NUMBER_FACTS, Fact

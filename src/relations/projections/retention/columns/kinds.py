@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from math import isnan
 from typing import Any, NamedTuple
 
+from relations.extras import np
 from relations.messages import from_micros
 from relations.months import last_day, month_number, month_of_number
-from relations.numeric import np
 from relations.policies.instruments import DETRACTORS_TO, PROMOTERS_FROM
 from relations.policies.lifecycle import LoyaltyKinds
 from relations.projections.arguments import Page

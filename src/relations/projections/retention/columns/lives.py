@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from relations.analytics import time_to_loss
-from relations.numeric import np
+from relations.extras import np
 from relations.policies import Lifecycle
 from relations.policies.calendars import LocalTime
 from relations.projections.arguments import Page

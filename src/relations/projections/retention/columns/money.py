@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, get_args
 
 from relations.analytics.repeat_statistics import RepeatColumns
+from relations.extras import np
 from relations.messages import Money, from_micros
 from relations.months import last_day, month_number, month_of, month_of_number, months_between
-from relations.numeric import np
 from relations.policies.lifecycle import Rfm
 from relations.policies.value import ValueGrade, ValueGrades
 from relations.projections.arguments import Page

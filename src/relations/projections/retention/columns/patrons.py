@@ -13,8 +13,8 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from relations.analytics import Turn
+from relations.extras import np
 from relations.months import first_day, month_number, month_of_number
-from relations.numeric import np
 from relations.policies.calendars import LocalTime
 from relations.projections.columns import (
     Array,

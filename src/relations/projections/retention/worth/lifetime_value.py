@@ -35,8 +35,8 @@ from relations.analytics.drivers import pearson
 from relations.analytics.lifetime_value import LifetimeColumns, lifetime_columns
 from relations.analytics.repeat_statistics import RepeatColumns, columns_of
 from relations.errors import MissingExtra, NoFit
+from relations.extras import np
 from relations.json_form import ViewAnswer
-from relations.numeric import np
 from relations.projections.arguments import Page
 from relations.projections.columns import Array, ListedObjects, ints
 from relations.projections.fits import FitInUse, origin_now
