@@ -15,16 +15,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite, log, pi, sqrt
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from relations.analytics.extra import scientific
 from relations.analytics.forecasting.models import HORIZON_MAX, SeriesModel
 from relations.analytics.intervals import student_quantile
 from relations.errors import InvalidInput
+from relations.extras import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["MONTHS_MIN", "SEASON_MIN", "fit_series"]
 
@@ -33,7 +35,7 @@ MONTHS_MIN = 6
 SEASON_MIN = 18
 """The fewest months in which a season is looked for: half of the year is then seen twice."""
 
-Floats: TypeAlias = NDArray[np.float64]
+Floats: TypeAlias = "NDArray[np.float64]"
 _Smoothing: TypeAlias = tuple[float, float, float]
 _WAVES_MAX = 6
 _PHI_MIN, _PHI_MAX = 0.8, 0.98

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.aggregates.model import FittedPlace, FittedSeries, ForecastTest
 from relations.analytics import SeriesModel
+from relations.json_form import ViewAnswer
 from relations.months import month_number, month_of_number
 from relations.projections.fits import FitInUse
 from relations.projections.forecasts.series import PlaceSales
@@ -38,7 +37,7 @@ class ForecastsInUse(FitInUse):
     left_out: tuple[str, ...]
 
 
-class MonthSold(BaseModel):
+class MonthSold(ViewAnswer):
     """The sales of a month.
 
     Attributes:
@@ -46,13 +45,11 @@ class MonthSold(BaseModel):
         value: The number of purchases, or their amounts in minor units.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     month: str
     value: int
 
 
-class MonthForecast(BaseModel):
+class MonthForecast(ViewAnswer):
     """The forecast of a month: a number of purchases, or their amounts in minor units.
 
     Attributes:
@@ -65,8 +62,6 @@ class MonthForecast(BaseModel):
         actual: What was sold, if the month is over since; None if it is not.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     month: str
     expected: float
     low_80: float
@@ -76,7 +71,7 @@ class MonthForecast(BaseModel):
     actual: int | None
 
 
-class SeriesForecast(BaseModel):
+class SeriesForecast(ViewAnswer):
     """The forecast of one series.
 
     Attributes:
@@ -87,8 +82,6 @@ class SeriesForecast(BaseModel):
         months: What is expected of the months after them.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     has_season: bool
     has_trend: bool
     test: ForecastTest | None
@@ -96,7 +89,7 @@ class SeriesForecast(BaseModel):
     months: tuple[MonthForecast, ...]
 
 
-class PlaceForecast(BaseModel):
+class PlaceForecast(ViewAnswer):
     """The forecast of one touchpoint, or of the whole business.
 
     Attributes:
@@ -107,8 +100,6 @@ class PlaceForecast(BaseModel):
         revenue: Their amounts before refunds, in minor units.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     touchpoint: str | None
     first: str
     observed: int
@@ -116,7 +107,7 @@ class PlaceForecast(BaseModel):
     revenue: SeriesForecast
 
 
-class ForecastReport(BaseModel):
+class ForecastReport(ViewAnswer):
     """Forecasts, and the fit that they come from.
 
     Attributes:
@@ -124,8 +115,6 @@ class ForecastReport(BaseModel):
         whole: The whole business; None without a fit.
         touchpoints: The touchpoints, those with the highest revenue of the last year of the fit first.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     fit: ForecastsInUse | None
     whole: PlaceForecast | None
