@@ -20,6 +20,7 @@ from relations.projections.board.profiles import (
 )
 from relations.projections.board.view import BoardView
 from relations.projections.campaigns import (
+    CampaignBuyer,
     CampaignCost,
     CampaignProfile,
     CampaignReach,
@@ -31,6 +32,7 @@ from relations.projections.campaigns import (
 )
 from relations.projections.campaigns.view import CampaignsView
 from relations.projections.care import (
+    CareStep,
     CareView,
     CustomerPlan,
     DueContact,
@@ -63,6 +65,7 @@ from relations.projections.loyalty import (
     Statement,
     StatementEntry,
     TierEvent,
+    TierMember,
     TierProgress,
     TierRisk,
     VintageBreakage,
@@ -122,6 +125,7 @@ from relations.projections.retention import (
     CohortRevenueMonth,
     ComparedNumber,
     CustomerCluster,
+    CustomerDeparture,
     CustomerGrade,
     CustomerKind,
     CustomerProfile,
@@ -134,6 +138,7 @@ from relations.projections.retention import (
     LifecycleReport,
     LoyaltySigns,
     NoExpectation,
+    PeriodCustomer,
     PeriodRates,
     RetentionView,
     RevenueRetention,
@@ -161,6 +166,7 @@ from relations.projections.satisfaction import (
 from relations.projections.satisfaction.themes import LowTheme
 from relations.projections.team import (
     EffectShare,
+    ServedCustomer,
     StaffCourse,
     StaffFit,
     StaffProfile,
@@ -197,6 +203,7 @@ __all__ = [
     "BoardView",
     "BreakageReport",
     "BuyingModel",
+    "CampaignBuyer",
     "CampaignCost",
     "CampaignProfile",
     "CampaignReach",
@@ -204,6 +211,7 @@ __all__ = [
     "CampaignResult",
     "CampaignReturn",
     "CampaignsView",
+    "CareStep",
     "CareView",
     "CasesStanding",
     "CauseShare",
@@ -232,6 +240,7 @@ __all__ = [
     "Culture",
     "CustomerCluster",
     "CustomerContact",
+    "CustomerDeparture",
     "CustomerGrade",
     "CustomerKind",
     "CustomerPlan",
@@ -295,6 +304,7 @@ __all__ = [
     "OwnerKept",
     "OwnerSince",
     "PartnerResult",
+    "PeriodCustomer",
     "PeriodRates",
     "PipelineResult",
     "PipelineView",
@@ -337,6 +347,7 @@ __all__ = [
     "ScaleFigure",
     "SegmentFigure",
     "SentimentFigure",
+    "ServedCustomer",
     "SilentCustomer",
     "Spending",
     "SpendingModel",
@@ -359,6 +370,7 @@ __all__ = [
     "TicketProfile",
     "Tie",
     "TierEvent",
+    "TierMember",
     "TierProgress",
     "TierRisk",
     "TiesView",

@@ -220,6 +220,24 @@ class CampaignReturn(BaseModel):
     roi: float | None
 
 
+class CampaignBuyer(BaseModel):
+    """A customer who bought through a partner or a campaign.
+
+    Attributes:
+        customer: The surviving id.
+        orders: The number of purchases that were not refunded in full.
+        revenue: Their amounts less refunds, minor units.
+        currency: The currency.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str
+    orders: int
+    revenue: int
+    currency: str
+
+
 class CampaignRecipient(BaseModel):
     """A customer in a campaign's audience.
 

@@ -2,6 +2,7 @@
 
 from relations.projections.care.beginnings import PlanBeginning, beginning_commands
 from relations.projections.care.profiles import (
+    CareStep,
     CustomerPlan,
     DueContact,
     KeptFigure,
@@ -16,6 +17,7 @@ __all__ = [
     "PROJECTION",
     "CareMonth",
     "CareSignals",
+    "CareStep",
     "CareView",
     "CustomerPlan",
     "DueContact",

@@ -6,7 +6,7 @@ from datetime import date
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-__all__ = ["CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "OwnerKept", "PlanStep"]
+__all__ = ["CareStep", "CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "OwnerKept", "PlanStep"]
 
 
 class DueContact(BaseModel):
@@ -73,6 +73,34 @@ class KeptFigure(BaseModel):
     lapsed: int
     skipped: int
     kept: float | None
+
+
+class CareStep(BaseModel):
+    """A step of a customer's round that is over, as the figures of kept care count it.
+
+    Attributes:
+        customer: The surviving id.
+        plan: The plan's id.
+        round: The id of the round.
+        step: The id of the step.
+        what: The kind of contact.
+        month: The month in which it counts.
+        outcome: `done`, `lapsed` or `skipped`.
+        at: The time of the outcome.
+        owner: The staff member who is responsible for the round.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str
+    plan: str
+    round: str
+    step: str
+    what: str
+    month: str
+    outcome: str
+    at: AwareDatetime
+    owner: str | None
 
 
 class OwnerKept(BaseModel):

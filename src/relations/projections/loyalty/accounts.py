@@ -130,6 +130,20 @@ class TierRisk(BaseModel):
     warned: bool
 
 
+class TierMember(BaseModel):
+    """A member in a tier.
+
+    Attributes:
+        customer: The surviving id.
+        tier: The tier; None without one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str
+    tier: str | None
+
+
 class MemberAccount(BaseModel):
     """A member's account in one programme. `balance = points in lots - debt`.
 

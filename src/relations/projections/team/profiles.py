@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict
 from relations.analytics.intervals import Interval
 from relations.json_form import Span
 from relations.messages import from_micros
+from relations.projections.retention.stages import Stage
 from relations.projections.team.rows import StaffMember
 
 __all__ = [
     "EffectShare",
+    "ServedCustomer",
     "StaffCourse",
     "StaffFit",
     "StaffProfile",
@@ -211,6 +213,24 @@ class TrainingEffect(BaseModel):
     reopened: EffectShare
     satisfied: EffectShare
     confidence: float
+
+
+class ServedCustomer(BaseModel):
+    """A customer of a staff member who is there, as the figures of tenure count them.
+
+    Attributes:
+        customer: The surviving id.
+        staff: The staff members who had contact with them or own a case of theirs.
+        stage: The stage of their relationship; None if nothing is known of it.
+        loyal: True in the stage `established` or `won_back`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str
+    staff: tuple[str, ...]
+    stage: Stage | None
+    loyal: bool
 
 
 class TenureFigure(BaseModel):
