@@ -17,9 +17,8 @@ from itertools import pairwise
 from math import sqrt
 from typing import Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.errors import InvalidInput
+from relations.json_form import ViewAnswer
 
 __all__ = ["ControlChart", "ControlPoint", "NpsSample", "ShareSample", "Signal", "nps_chart", "p_chart"]
 
@@ -66,7 +65,7 @@ class NpsSample(NamedTuple):
         return self.promoters + self.passives + self.detractors
 
 
-class ControlPoint(BaseModel):
+class ControlPoint(ViewAnswer):
     """One period on the chart.
 
     Attributes:
@@ -80,8 +79,6 @@ class ControlPoint(BaseModel):
         signals: The tests that this point completes; empty if chance alone explains it.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     period: str
     n: int
     value: float
@@ -91,15 +88,13 @@ class ControlPoint(BaseModel):
     signals: tuple[Signal, ...]
 
 
-class ControlChart(BaseModel):
+class ControlChart(ViewAnswer):
     """A figure over time with the limits of chance.
 
     Attributes:
         centre: The figure over all periods together, in the chart's unit.
         points: One for each period with an answer, in order.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     centre: float
     points: tuple[ControlPoint, ...]

@@ -18,17 +18,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import exp, isfinite, log, sqrt
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.analytics.intervals import CONFIDENCE, Interval, normal_quantile
 from relations.analytics.spells import Turn, spells
 from relations.errors import InvalidInput
+from relations.json_form import ViewAnswer
 from relations.policies import Lifecycle
 
 __all__ = ["SurvivalCurve", "SurvivalPoint", "survival_curve", "time_to_loss"]
 
 
-class SurvivalPoint(BaseModel):
+class SurvivalPoint(ViewAnswer):
     """The curve from one time up to the next.
 
     Attributes:
@@ -41,8 +40,6 @@ class SurvivalPoint(BaseModel):
         interval: The confidence interval; None before the first event and if nobody is left.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     time: float
     at_risk: int
     events: int
@@ -52,7 +49,7 @@ class SurvivalPoint(BaseModel):
     interval: Interval | None
 
 
-class SurvivalCurve(BaseModel):
+class SurvivalCurve(ViewAnswer):
     """The survival curve of a group.
 
     Attributes:
@@ -61,8 +58,6 @@ class SurvivalCurve(BaseModel):
         points: One for each time at which somebody left or an observation ended.
         median: The first time beyond which at most half stay; None if more than half stay to the end.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     n: int
     events: int

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.months import last_day
 from relations.policies.calendars import LocalTime
 from relations.projections.retention.activity import Departure
@@ -29,7 +28,7 @@ DepartureOutcome: TypeAlias = Literal["won_back", "bought_again", "gone"]
 DEPARTURE_OUTCOMES: tuple[DepartureOutcome, ...] = get_args(DepartureOutcome)
 
 
-class ChurnReason(BaseModel):
+class ChurnReason(ViewAnswer):
     """One reason for leaving.
 
     Attributes:
@@ -40,8 +39,6 @@ class ChurnReason(BaseModel):
         bought_again: The number of the others after which the customer bought again.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     reason: str | None
     lapses: int
     customers: int
@@ -49,7 +46,7 @@ class ChurnReason(BaseModel):
     bought_again: int
 
 
-class ChurnMonth(BaseModel):
+class ChurnMonth(ViewAnswer):
     """The departures of one month, with how many of them ended later, whenever that was.
 
     Attributes:
@@ -60,8 +57,6 @@ class ChurnMonth(BaseModel):
         bought_again: The number of them that ended with a purchase alone.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     month: str
     complete: bool
     lapses: int
@@ -69,7 +64,7 @@ class ChurnMonth(BaseModel):
     bought_again: int
 
 
-class ChurnReport(BaseModel):
+class ChurnReport(ViewAnswer):
     """All recorded departures; most departures are only inferred and do not appear here.
 
     A departure begins with a recorded lapse. It ends with a recorded return or, if none follows, with the next
@@ -85,8 +80,6 @@ class ChurnReport(BaseModel):
         months: Every month in which a departure began; they add up to all.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     lapses: int
     left: int
     won_back: int
@@ -96,7 +89,7 @@ class ChurnReport(BaseModel):
     months: tuple[ChurnMonth, ...]
 
 
-class CustomerDeparture(BaseModel):
+class CustomerDeparture(ViewAnswer):
     """A recorded departure of a customer.
 
     Attributes:
@@ -106,8 +99,6 @@ class CustomerDeparture(BaseModel):
         outcome: `won_back` by a recorded return, `bought_again` without one, or `gone`.
         campaign: The campaign that won them back, if the return names one.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     customer: str
     month: str

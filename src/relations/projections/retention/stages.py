@@ -23,9 +23,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.analytics import Turn, spells
+from relations.json_form import ViewAnswer
 from relations.messages import from_micros
 from relations.months import first_day, month_of, months_after, months_between, period_start
 from relations.policies import Lifecycle
@@ -90,7 +89,7 @@ class Life(NamedTuple):
         return last is not None and not last.back and (not bought or last.day >= self.days[bought - 1])
 
 
-class CustomerStage(BaseModel):
+class CustomerStage(ViewAnswer):
     """One customer's lifecycle stage.
 
     Attributes:
@@ -103,8 +102,6 @@ class CustomerStage(BaseModel):
         silent_days: Days since the last purchase; None before the first.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     stage: Stage
     basis: Basis
@@ -114,7 +111,7 @@ class CustomerStage(BaseModel):
     silent_days: int | None
 
 
-class LifecycleReport(BaseModel):
+class LifecycleReport(ViewAnswer):
     """The number of customers in each stage.
 
     Attributes:
@@ -127,8 +124,6 @@ class LifecycleReport(BaseModel):
         repeat_rate: `repeat_buyers` / `buyers`; None if nobody bought.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     as_of: datetime
     customers: int
     stages: dict[Stage, int]
@@ -138,7 +133,7 @@ class LifecycleReport(BaseModel):
     repeat_rate: float | None
 
 
-class PeriodCustomer(BaseModel):
+class PeriodCustomer(ViewAnswer):
     """A customer who counts in the rates of a period; `PeriodRates` explains the numbers.
 
     Attributes:
@@ -151,8 +146,6 @@ class PeriodCustomer(BaseModel):
         repeat: True if they did so on a day after that of their first purchase.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     at_start: bool
     at_end: bool
@@ -161,7 +154,7 @@ class PeriodCustomer(BaseModel):
     repeat: bool
 
 
-class PeriodRates(BaseModel):
+class PeriodRates(ViewAnswer):
     """Retention over one local month, quarter or year; the module explains the numbers.
 
     Attributes:
@@ -181,8 +174,6 @@ class PeriodRates(BaseModel):
         repeat_buyers: Those of them who bought on a day after that of their first purchase.
         repeat_rate: `repeat_buyers` / `buyers`; None if nobody bought.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     period: str
     month: str
