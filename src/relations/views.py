@@ -32,10 +32,10 @@ from relations.projections.campaigns import (
 )
 from relations.projections.campaigns.view import CampaignsView
 from relations.projections.care import (
-    CareStep,
     CareView,
     CustomerPlan,
     DueContact,
+    FinishedStep,
     KeptFigure,
     KeptMonth,
     OwnerKept,
@@ -211,7 +211,6 @@ __all__ = [
     "CampaignResult",
     "CampaignReturn",
     "CampaignsView",
-    "CareStep",
     "CareView",
     "CasesStanding",
     "CauseShare",
@@ -260,6 +259,7 @@ __all__ = [
     "EmotionalBalance",
     "Evidence",
     "FileStanding",
+    "FinishedStep",
     "FitInUse",
     "FoundCustomer",
     "FunnelStep",

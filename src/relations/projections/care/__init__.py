@@ -2,9 +2,9 @@
 
 from relations.projections.care.beginnings import PlanBeginning, beginning_commands
 from relations.projections.care.profiles import (
-    CareStep,
     CustomerPlan,
     DueContact,
+    FinishedStep,
     KeptFigure,
     KeptMonth,
     OwnerKept,
@@ -17,10 +17,10 @@ __all__ = [
     "PROJECTION",
     "CareMonth",
     "CareSignals",
-    "CareStep",
     "CareView",
     "CustomerPlan",
     "DueContact",
+    "FinishedStep",
     "KeptFigure",
     "KeptMonth",
     "OwnerKept",

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 
 from relations.json_form import ViewAnswer
 
-__all__ = ["CareStep", "CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "OwnerKept", "PlanStep"]
+__all__ = ["CustomerPlan", "DueContact", "FinishedStep", "KeptFigure", "KeptMonth", "OwnerKept", "PlanStep"]
 
 
 class DueContact(ViewAnswer):
@@ -73,7 +73,7 @@ class KeptFigure(ViewAnswer):
     kept: float | None
 
 
-class CareStep(ViewAnswer):
+class FinishedStep(ViewAnswer):
     """A step of a customer's round that is over, as the figures of kept care count it.
 
     Attributes:

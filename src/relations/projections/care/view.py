@@ -18,9 +18,9 @@ from relations.projections.arguments import Page, checked_choice, checked_month
 from relations.projections.care.addressing import WORDS, channel_to_use, language_of, taboos_of, text_for
 from relations.projections.care.beginnings import PlanBeginning, beginnings_of, is_meant
 from relations.projections.care.profiles import (
-    CareStep,
     CustomerPlan,
     DueContact,
+    FinishedStep,
     KeptFigure,
     KeptMonth,
     OwnerKept,
@@ -38,7 +38,7 @@ from relations.projections.retention.segments import needed_facts
 from relations.projections.retention.view import RetentionView, joined_facts, joined_views
 from relations.projections.view import View, ViewContext
 
-__all__ = ["CareStep", "CareView", "CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "OwnerKept", "PlanStep"]
+__all__ = ["CareView", "CustomerPlan", "DueContact", "FinishedStep", "KeptFigure", "KeptMonth", "OwnerKept", "PlanStep"]
 
 _TABOO = "trait taboo "
 _CHUNK = 500
@@ -199,7 +199,7 @@ class CareView(View):
         until: str | None = None,
         limit: int | None = None,
         after: str | None = None,
-    ) -> list[CareStep]:
+    ) -> list[FinishedStep]:
         """Return the steps that `kept` counts, by customer. Steps of erased customers are counted, but not listed.
 
         Args:
@@ -223,7 +223,7 @@ class CareView(View):
             self.rows(PlanRound, *wanted), key=lambda row: (row.customer, row.began_at, row.stream, row.round)
         )
         found = [
-            CareStep(
+            FinishedStep(
                 customer=row.customer,
                 plan=row.plan,
                 round=row.round,
