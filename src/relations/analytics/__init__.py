@@ -22,8 +22,8 @@ from relations.analytics.association import AssociationRule, association_rules
 from relations.analytics.buying import BuyingModel, fit_buying
 from relations.analytics.clustering import fit_centres, nearest_centres, scaled_roots, silhouettes
 from relations.analytics.forecasting.held_out import HeldOut, held_out
-from relations.analytics.forecasting.models import HORIZON_MAX, ForecastPoint, SeriesModel, Smoothed
-from relations.analytics.forecasting.smoothing import MONTHS_MIN, SEASON_MIN, fit_series
+from relations.analytics.forecasting.models import ForecastPoint, SeriesModel, Smoothed
+from relations.analytics.forecasting.smoothing import fit_series
 from relations.analytics.lifetime_value import LifetimeValue, lifetime_values
 from relations.analytics.repeat_statistics import RepeatStatistics, repeat_statistics
 from relations.analytics.spells import Spell, Turn, spells
@@ -31,9 +31,6 @@ from relations.analytics.spending import SpendingModel, fit_spending
 from relations.analytics.survival import SurvivalCurve, SurvivalPoint, survival_curve, time_to_loss
 
 __all__ = [
-    "HORIZON_MAX",
-    "MONTHS_MIN",
-    "SEASON_MIN",
     "AssociationRule",
     "BuyingModel",
     "ForecastPoint",

@@ -27,8 +27,8 @@ class HeldOut(msgspec.Struct, frozen=True):
 
     Attributes:
         months: The number of months held out.
-        naive: The forecast that it is compared with: `last_year`, the same month a year before, or `last_month`, the
-            last month known, if there was less than a year.
+        naive: The forecast that it is compared with. `last_year` is the same month a year before. `last_month` is the
+            last month known, if there was no more than a year.
         error: The mean absolute error of the forecast, in the unit of the series.
         naive_error: The same of the naive forecast.
         mase: The mean absolute scaled error; None if the naive forecast made no error before.

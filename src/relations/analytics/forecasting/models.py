@@ -1,7 +1,7 @@
 """A fitted model of a monthly series, and the forecast that follows from its numbers alone.
 
-The model is an innovations state space model with additive errors: ETS(A,N) or, with a damped trend, ETS(A,Ad), around
-a season that is the same each year. Sources: R. J. Hyndman, A. B. Koehler, J. K. Ord and R. D. Snyder, "Forecasting
+The model is an innovations state space model with additive errors: ETS(A,N), or ETS(A,Ad) with a damped trend. It goes
+around a season that is the same each year. Sources: R. J. Hyndman, A. B. Koehler, J. K. Ord and R. D. Snyder, "Forecasting
 with exponential smoothing: the state space approach" (2008), chapters 2 and 6; E. S. Gardner and E. McKenzie,
 "Forecasting trends in time series", Management Science 31 (1985) 1237-1246, on damping.
 
@@ -120,9 +120,9 @@ class SeriesModel(msgspec.Struct, frozen=True, kw_only=True):
     def forecast(self, first: int, months: int) -> list[ForecastPoint]:
         """Return the forecast of the months after the series. Nothing is expected to fall below 0.
 
-        The variance `h` months ahead is the squared deviation, times 1 and the squares of the weights that the errors
-        of the months before have by then, and the leverage (Hyndman and others 2008, table 6.2). No interval is
-        narrower than that of a month before it.
+        The variance is a multiple of the squared deviation. The factor is 1, plus the squared weight of each month's
+        error in between, plus the leverage (Hyndman and others 2008, table 6.2). No interval is narrower than that of
+        a month before it.
 
         Args:
             first: The number of the month after the last one of the series.

@@ -3,8 +3,8 @@
 Given the smoothing parameters, the errors one month ahead are linear in the start and the season. So least squares
 finds these, and scipy searches only for the one or three that are left. That is maximum likelihood for normal errors
 (Hyndman and others 2008, chapter 5). The season is a sum of waves of 12, 6, 4, 3, 2.4 and 2 months (a "dynamic harmonic
-regression"; R. J. Hyndman and G. Athanasopoulos, "Forecasting: principles and practice", 3rd ed. 2021, section 10.5):
-one wave takes two parameters, where twelve months would take eleven.
+regression"; R. J. Hyndman and G. Athanasopoulos, "Forecasting: principles and practice", 3rd ed. 2021, section 10.5).
+One wave takes two parameters, where twelve months would take eleven.
 
 Of all models the one with the smallest AICc is taken (C. M. Hurvich and C.-L. Tsai, "Regression and time series model
 selection in small samples", Biometrika 76 (1989) 297-307). Nothing is random.

@@ -8,7 +8,8 @@ from datetime import date
 from typing import NamedTuple, TypeAlias
 
 from relations.aggregates.model import FittedPlace, FittedSeries, ForecastParameters, ForecastTest
-from relations.analytics import MONTHS_MIN, fit_series, held_out
+from relations.analytics import fit_series, held_out
+from relations.analytics.forecasting.smoothing import MONTHS_MIN
 from relations.errors import NoFit
 from relations.months import last_day, month_number, month_of, months_after, months_between
 from relations.projections.forecasts.rows import SalesMonth

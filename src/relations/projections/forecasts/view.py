@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from relations.aggregates.model import ForecastParameters, RecordForecasts
-from relations.analytics import HORIZON_MAX
+from relations.analytics.forecasting.models import HORIZON_MAX
 from relations.errors import InvalidInput
 from relations.messages import minor_digits
 from relations.months import month_of, months_after
