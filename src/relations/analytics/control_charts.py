@@ -133,9 +133,11 @@ def nps_chart(samples: Sequence[NpsSample]) -> ControlChart | None:
     n = sum(sample.n for sample in samples)
     if not n:
         return None
-    p, d = sum(sample.promoters for sample in samples) / n, sum(sample.detractors for sample in samples) / n
-    centre = 100 * (p - d)
-    variance = 100.0**2 * (p + d - (p - d) ** 2)
+    promoters, detractors = sum(sample.promoters for sample in samples), sum(sample.detractors for sample in samples)
+    # In whole numbers and divided once, as each value is, so that a month equal to all months is on neither side.
+    net = promoters - detractors
+    centre = 100 * net / n
+    variance = 100**2 * ((promoters + detractors) * n - net * net) / (n * n)
     found = [
         (sample.period, sample.n, 100 * (sample.promoters - sample.detractors) / sample.n)
         for sample in samples

@@ -16,7 +16,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from math import exp, isfinite, log, sqrt
+from math import exp, isfinite, log, prod, sqrt
 
 from relations.analytics.intervals import CONFIDENCE, Interval, normal_quantile
 from relations.analytics.spells import Turn, spells
@@ -25,6 +25,8 @@ from relations.json_form import ViewAnswer
 from relations.policies import Lifecycle
 
 __all__ = ["SurvivalCurve", "SurvivalPoint", "survival_curve", "time_to_loss"]
+
+_ROUNDING = 1e-9  # more than a product of thousands of shares can be off
 
 
 class SurvivalPoint(ViewAnswer):
@@ -111,8 +113,20 @@ def survival_curve(durations: Iterable[tuple[float, bool]], *, confidence: float
             )
         )
         at_risk = stay - ended[time]
-    median = next((point.time for point in points if point.survival <= 0.5), None)
+    median = next((point.time for place, point in enumerate(points) if _is_at_most_half(points, place)), None)
     return SurvivalCurve(n=n, events=left.total(), points=tuple(points), median=median)
+
+
+def _is_at_most_half(points: Sequence[SurvivalPoint], place: int) -> bool:
+    """Return whether at most half stay at a point; where the rounded share cannot say it, count with whole numbers.
+
+    A product of rounded shares ends next to a half where exactly half stay: at 0.5000000000000001 after 3 of 6.
+    """
+    survival = points[place].survival
+    if abs(survival - 0.5) > _ROUNDING:
+        return survival < 0.5
+    steps = [point for point in points[: place + 1] if point.events]
+    return 2 * prod(step.at_risk - step.events for step in steps) <= prod(step.at_risk for step in steps)
 
 
 def _interval(survival: float, spread: float, z: float, confidence: float) -> Interval | None:

@@ -117,6 +117,8 @@ class View(TableReader):
     keeps_answers: ClassVar[bool] = False
     explainable: ClassVar[tuple[ExplainableFigure, ...]] = ()
     """The figures that are computed from several rows and can be explained; see `Relations.explain_figure`."""
+    leads: ClassVar[Mapping[str, str]] = {}
+    """By question that counts customers, the place that lists them; see `relations.projections.who`."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Answer every question of a view from one state of the database."""
