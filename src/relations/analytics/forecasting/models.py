@@ -1,9 +1,9 @@
 """A fitted model of a monthly series, and the forecast that follows from its numbers alone.
 
 The model is an innovations state space model with additive errors: ETS(A,N), or ETS(A,Ad) with a damped trend. It goes
-around a season that is the same each year. Sources: R. J. Hyndman, A. B. Koehler, J. K. Ord and R. D. Snyder, "Forecasting
-with exponential smoothing: the state space approach" (2008), chapters 2 and 6; E. S. Gardner and E. McKenzie,
-"Forecasting trends in time series", Management Science 31 (1985) 1237-1246, on damping.
+around a season that is the same each year. Sources: R. J. Hyndman, A. B. Koehler, J. K. Ord and R. D. Snyder,
+"Forecasting with exponential smoothing: the state space approach" (2008), chapters 2 and 6; E. S. Gardner and E.
+McKenzie, "Forecasting trends in time series", Management Science 31 (1985) 1237-1246, on damping.
 
 Only sums, products and square roots are taken, in a fixed order. So every machine gives the same forecast (IEEE 754).
 """
