@@ -130,6 +130,7 @@ class _Unread:
         read = transform.columns_read
         # An inner object that is missing in one row is the blank of its fields, which are read.
         parents = {name[:place] for name in read for place, sign in enumerate(name) if sign == "."}
+        self._transform = transform
         self._read = read | parents
         self._limit = limit
         self._fixed = columns is not None
@@ -149,7 +150,8 @@ class _Unread:
     @property
     def columns(self) -> list[str]:
         """The names; only the first ones where rows have ever new ones."""
-        found = list(self._found)
+        inner = (name for name in self._transform.inner_fields if name not in self._read)
+        found = list(dict.fromkeys((*self._found, *inner)))
         return found if len(found) <= self._limit else [*found[: self._limit], "…"]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
-import json
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,13 +15,13 @@ from typing import Any, BinaryIO, TextIO, cast
 
 from relations.errors import InvalidInput, SourceError
 from relations.exchange.mapping.model import Limits
+from relations.exchange.mapping.objects import flat
 
 __all__ = [
     "Raw",
     "RawRow",
     "Reading",
     "as_text",
-    "flat",
     "limited",
     "nul_problem",
     "one_line",
@@ -232,13 +231,6 @@ def put(raw: Raw, name: str, value: str) -> None:
 # --- objects --------------------------------------------------------------------------------------------------------
 
 
-def flat(found: dict[str, Any]) -> Raw:
-    """Return an object as one row: fields of inner objects are `outer.inner`, and lists are JSON."""
-    raw: Raw = {}
-    _flatten(found, "", raw)
-    return raw
-
-
 def rows_of_objects(found: Iterator[tuple[int, dict[str, Any] | str]], limits: Limits) -> Iterator[RawRow]:
     """Yield objects as rows, or the reason why there is none."""
     for number, item in found:
@@ -251,19 +243,3 @@ def rows_of_objects(found: Iterator[tuple[int, dict[str, Any] | str]], limits: L
             yield number, {}, problem
             continue
         yield number, raw, nul_problem() if any("\0" in value for value in raw.values()) else None
-
-
-def _flatten(found: dict[str, Any], prefix: str, raw: Raw) -> None:
-    for key, value in found.items():
-        name = prefix + key
-        match value:
-            case str():
-                raw[name] = value
-            case None:
-                raw[name] = ""
-            case bool():
-                raw[name] = "true" if value else "false"
-            case dict():
-                _flatten(value, f"{name}.", raw)
-            case _:
-                raw[name] = json.dumps(value, ensure_ascii=False, default=str)

@@ -56,7 +56,7 @@ Scalar = bool | int | float | str
 ValueType = Literal["text", "integer", "decimal", "money", "time", "boolean", "list"]
 
 _OPTIONS: dict[str, frozenset[str]] = {
-    "text": frozenset({"cut"}),
+    "text": frozenset({"cut", "markup"}),
     "integer": frozenset({"decimal_mark", "thousands", "accept_decimal_zero", "sign"}),
     "decimal": frozenset({"decimal_mark", "thousands", "sign"}),
     "money": frozenset({"decimal_mark", "thousands", "sign", "currency", "currency_from", "minor_units", "rounding"}),
@@ -296,6 +296,7 @@ class Value(_Part):
             same digest in this log, and another one in every other log.
         type: `text`, `integer`, `decimal`, `money`, `time`, `boolean` or `list` (of texts).
         separator: The separator between the texts of a list.
+        markup: Remove the marks of `html` from the text, as a browser shows it.
         cut: Cut the text to this many characters.
         decimal_mark: `.` or `,`.
         thousands: The separator of thousands, if there is one.
@@ -349,6 +350,7 @@ class Value(_Part):
 
     type: ValueType = "text"
     separator: Annotated[str, StringConstraints(min_length=1, max_length=8)] = ";"
+    markup: Literal["html"] | None = None
     cut: Annotated[int, Field(ge=1)] | None = None
     decimal_mark: Literal[".", ","] = "."
     thousands: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
@@ -440,10 +442,12 @@ class Reject(_Part):
 class Note(_Part):
     """A rule that lists rows that meet all of `when`, with a code and a reason. They are accepted all the same.
 
-    A row without any command needs a note, or it is rejected. Nothing is dropped silently.
+    A row without any command needs a note, or it is rejected. Nothing is dropped silently. With `each`, the name of a
+    list inside the row, a row is listed if one of the list's objects meets them.
     """
 
     when: Annotated[When, Field(min_length=1)]
+    each: str | None = None
     code: Code
     reason: str
 
@@ -495,6 +499,9 @@ class CommandRule(_Part):
         command: Its class, such as `RecordPurchase`.
         when: The conditions that a row has to meet.
         arguments: (`with`) Its fields: the name of a value or column, or a value.
+        each: The name of a list inside the row, such as the comments of a ticket. The command is made of each of its
+            objects; their fields are `comments.body`. It needs a `command_id`, and the row's commands are recorded in
+            the order of their times. Only in `json` and `jsonl`.
         command_id: A template for its id. Without it the id is made of the import's name and the row.
         unless_withdrawn: For `GiveConsent`: leave the command out where the customer has withdrawn this consent, and
             give the row the note `consent_withdrawn`.
@@ -505,9 +512,17 @@ class CommandRule(_Part):
     command: str
     when: When = ()
     arguments: Annotated[dict[str, str | Value], Field(alias="with")]
+    each: str | None = None
     command_id: Template | None = None
     unless_withdrawn: bool = False
     unless_known: bool = False
+
+    @model_validator(mode="after")
+    def _has_an_id_of_its_own(self) -> Self:
+        if self.each is not None and self.command_id is None:
+            msg = "a command for `each` object of a list needs a `command_id` with a field of that object"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _is_about_registration(self) -> Self:
@@ -635,6 +650,12 @@ class Mapping(_Part):
         return self.model_copy(update={"source": source})
 
     @property
+    def inner_lists(self) -> tuple[str, ...]:
+        """The lists inside rows over which rules go with `each`."""
+        names = [*(rule.each for rule in self.command), *(rule.each for rule in self.note)]
+        return tuple(dict.fromkeys(name for name in names if name is not None))
+
+    @property
     def makes_digests(self) -> bool:
         """True if a value becomes a keyed digest, so that what it is made of is personal."""
         return any(value.digest for value in self.values.values())
@@ -659,6 +680,9 @@ class Mapping(_Part):
             if value.lacks_zone:
                 msg = f"the format {value.format!r} has no zone (%z), so `zone` has to say it"
                 raise ValueError(msg)
+        if self.inner_lists and self.source.format not in {"json", "jsonl"}:
+            msg = "`each` goes over a list inside a row, which only `json` and `jsonl` have"
+            raise ValueError(msg)
         if self.group is None and any(value.total_of is not None for value in self.values.values()):
             msg = "`total_of` adds up the rows of a [group], and the mapping has none"
             raise ValueError(msg)

@@ -22,6 +22,7 @@ from relations.exchange.jsonlines.commands import command_class
 from relations.exchange.mapping.checks import template_names
 from relations.exchange.mapping.conditions import Test, compile_conditions
 from relations.exchange.mapping.model import CommandRule, Mapping, Match, RowCondition, Value
+from relations.exchange.mapping.objects import items_of
 from relations.exchange.mapping.values import (
     Counter,
     Digest,
@@ -55,6 +56,17 @@ class _Rule(NamedTuple):
     holds: Test
     code: str
     reason: str
+    each: str | None = None
+
+
+class _Maker(NamedTuple):
+    """A command's rule as functions: its condition (None: always), what makes it, and when it is left out."""
+
+    holds: Test | None
+    make: Callable[[RowValues], Command]
+    each: str | None
+    guarded: bool
+    once: bool
 
 
 class Transform:
@@ -108,11 +120,15 @@ class Transform:
         _refuse_circles(mapping)
         makers = [self._rule(number, rule) for number, rule in enumerate(mapping.command, 1)]
         self._makers = [
-            (test if rule.when else None, make, rule.unless_withdrawn, rule.unless_known)
+            _Maker(test if rule.when else None, make, rule.each, rule.unless_withdrawn, rule.unless_known)
             for rule, (test, make) in zip(mapping.command, makers, strict=True)
         ]
         self._rejects = [_Rule(self._test(rule.when), rule.code, rule.reason) for rule in mapping.reject]
-        self._notes = [_Rule(self._test(rule.when), rule.code, rule.reason) for rule in mapping.note]
+        self._notes = [_Rule(self._test(rule.when), rule.code, rule.reason, rule.each) for rule in mapping.note]
+        self._lists = mapping.inner_lists
+        self._read.update(self._lists)
+        self._inner: dict[str, None] = {}
+        self._decided = [*(counter.name for counter in self._counters), *(match.name for match in mapping.match)]
         self._matches = [self._matching(match) for match in mapping.match]
         for counter in self._counters:
             self._needs(counter.names)
@@ -150,18 +166,23 @@ class Transform:
             matching(values)
         for see in self._late:
             see(values)
-        notes = [rule.code for rule in self._notes if rule.holds(values)] if self._notes else ()
+        lists: dict[str | None, list[RowValues]] = {None: [values]}
+        lists |= {each: self._items(row, raw, each, values) for each in self._lists}
+        notes = [rule.code for rule in self._notes if any(map(rule.holds, lists[rule.each]))] if self._notes else ()
         commands = []
         left_out = False
-        for holds, make, guarded, once in self._makers:
-            if holds is None or holds(values):
-                command = make(values)
-                if guarded and self._withdrawn(command):
-                    notes = [*notes, _WITHDRAWN]
-                elif once and self._known(command):
-                    left_out = True
-                else:
-                    commands.append(command)
+        for holds, make, each, guarded, once in self._makers:
+            for item in lists[each]:
+                if holds is None or holds(item):
+                    command = make(item)
+                    if guarded and self._withdrawn(command):
+                        notes = [*notes, _WITHDRAWN]
+                    elif once and self._known(command):
+                        left_out = True
+                    else:
+                        commands.append(command)
+        if self._lists:
+            commands.sort(key=lambda command: command.occurred_at)
         if values.left_out:
             notes = [*notes, *(f"{name}_left_out" for name in dict.fromkeys(values.left_out))]
         if not commands and not notes and not left_out:
@@ -171,6 +192,18 @@ class Transform:
                 hint="Add a [[command]] for it, or a [[note]] that says why there is none",
             )
         return RowCommands(commands, notes)
+
+    def _items(self, row: int, raw: dict[str, str], each: str, values: RowValues) -> list[RowValues]:
+        """Return the values of a row for each object of one of its lists."""
+        found = []
+        for item in items_of(raw, each):
+            self._inner |= dict.fromkeys(item)
+            one = self._row(row, raw | item)
+            one.lines, one.left_out = values.lines, values.left_out
+            # What counts rows or refers to others was decided for the whole row.
+            one.update((name, values[name]) for name in self._decided)
+            found.append(one)
+        return found
 
     def _filled(self, first: dict[str, str], line: dict[str, str]) -> dict[str, str]:
         """Return a row of a group with the texts that only the group's first row has."""
@@ -186,6 +219,11 @@ class Transform:
     def columns_read(self) -> frozenset[str]:
         """The columns that the mapping reads."""
         return frozenset(self._read)
+
+    @property
+    def inner_fields(self) -> list[str]:
+        """The fields of the objects in the lists of the rows so far, such as `comments.body`."""
+        return list(self._inner)
 
     # --- compiling ---------------------------------------------------------------------------------------------------
 

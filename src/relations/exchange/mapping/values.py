@@ -17,6 +17,7 @@ from typing import Any
 
 from relations.aggregates.customer import PurchaseLine
 from relations.errors import InvalidInput, MappingError
+from relations.exchange.mapping.markup import plain_text
 from relations.exchange.mapping.model import LineParts, Source, Value
 from relations.exchange.mapping.numbers import decimal_number, integer_reader, money_reader, number_reader
 from relations.exchange.mapping.times import compile_time, shift_days
@@ -450,9 +451,13 @@ def _conversion(name: str, value: Value) -> Conversion | None:
         case "list":
             return _list(name, value)
         case _:
-            if value.cut is None:
-                return None
-            return lambda text, _values: text[: value.cut]
+            return _text(value)
+
+
+def _text(value: Value) -> Conversion | None:
+    if value.markup is None:
+        return None if value.cut is None else lambda text, _values: text[: value.cut]
+    return lambda text, _values: plain_text(text)[: value.cut] or None
 
 
 def _money(name: str, value: Value) -> Conversion:

@@ -5,20 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.months import last_day
 from relations.policies.calendars import LocalTime
 from relations.projections.retention.activity import Departure
 
-__all__ = ["ChurnMonth", "ChurnReason", "ChurnReport", "Departing", "churn_report"]
+__all__ = [
+    "DEPARTURE_OUTCOMES",
+    "ChurnMonth",
+    "ChurnReason",
+    "ChurnReport",
+    "CustomerDeparture",
+    "Departing",
+    "DepartureOutcome",
+    "churn_report",
+    "customer_departures",
+]
 
-_Outcome: TypeAlias = Literal["won_back", "bought_again", "gone"]
+DepartureOutcome: TypeAlias = Literal["won_back", "bought_again", "gone"]
+DEPARTURE_OUTCOMES: tuple[DepartureOutcome, ...] = get_args(DepartureOutcome)
 
 
-class ChurnReason(BaseModel):
+class ChurnReason(ViewAnswer):
     """One reason for leaving.
 
     Attributes:
@@ -29,8 +39,6 @@ class ChurnReason(BaseModel):
         bought_again: The number of the others after which the customer bought again.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     reason: str | None
     lapses: int
     customers: int
@@ -38,7 +46,7 @@ class ChurnReason(BaseModel):
     bought_again: int
 
 
-class ChurnMonth(BaseModel):
+class ChurnMonth(ViewAnswer):
     """The departures of one month, with how many of them ended later, whenever that was.
 
     Attributes:
@@ -49,8 +57,6 @@ class ChurnMonth(BaseModel):
         bought_again: The number of them that ended with a purchase alone.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     month: str
     complete: bool
     lapses: int
@@ -58,7 +64,7 @@ class ChurnMonth(BaseModel):
     bought_again: int
 
 
-class ChurnReport(BaseModel):
+class ChurnReport(ViewAnswer):
     """All recorded departures; most departures are only inferred and do not appear here.
 
     A departure begins with a recorded lapse. It ends with a recorded return or, if none follows, with the next
@@ -74,8 +80,6 @@ class ChurnReport(BaseModel):
         months: Every month in which a departure began; they add up to all.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     lapses: int
     left: int
     won_back: int
@@ -85,12 +89,30 @@ class ChurnReport(BaseModel):
     months: tuple[ChurnMonth, ...]
 
 
+class CustomerDeparture(ViewAnswer):
+    """A recorded departure of a customer.
+
+    Attributes:
+        customer: The customer's id.
+        month: The month in which it began.
+        reasons: The reasons as recorded; empty if none was given.
+        outcome: `won_back` by a recorded return, `bought_again` without one, or `gone`.
+        campaign: The campaign that won them back, if the return names one.
+    """
+
+    customer: str
+    month: str
+    reasons: tuple[str, ...]
+    outcome: DepartureOutcome
+    campaign: str | None
+
+
 @dataclass(slots=True)
 class _Departed:
     customer: str
     month: str
     reasons: set[str]
-    outcome: _Outcome = "gone"
+    outcome: DepartureOutcome = "gone"
     campaign: str = ""
 
 
@@ -125,12 +147,7 @@ def churn_report(
         since: The first month whose departures count; all from the beginning by default.
         until: The month after the last one.
     """
-    found = [
-        departed
-        for each in customers
-        for departed in _departures(each, today, local)
-        if (since is None or departed.month >= since) and (until is None or departed.month < until)
-    ]
+    found = _departed(customers, today, local, since, until)
     outcomes = Counter(each.outcome for each in found)
     by_month: dict[str, list[_Departed]] = {}
     by_reason: dict[str, list[_Departed]] = {}
@@ -157,6 +174,46 @@ def churn_report(
             for month, those in sorted(by_month.items())
         ),
     )
+
+
+def customer_departures(
+    customers: Iterable[Departing],
+    *,
+    today: int,
+    local: LocalTime,
+    since: str | None = None,
+    until: str | None = None,
+) -> list[CustomerDeparture]:
+    """Return the departures that `churn_report` counts, by customer and then by month.
+
+    Args:
+        customers: The customers.
+        today: The ordinal of the day asked about; anything dated later is left out.
+        local: The business's days and months.
+        since: The first month whose departures count.
+        until: The month after the last one.
+    """
+    return [
+        CustomerDeparture(
+            customer=each.customer,
+            month=each.month,
+            reasons=tuple(sorted(each.reasons - {""})),
+            outcome=each.outcome,
+            campaign=each.campaign or None,
+        )
+        for each in sorted(_departed(customers, today, local, since, until), key=lambda each: each.customer)
+    ]
+
+
+def _departed(
+    customers: Iterable[Departing], today: int, local: LocalTime, since: str | None, until: str | None
+) -> list[_Departed]:
+    return [
+        departed
+        for each in customers
+        for departed in _departures(each, today, local)
+        if (since is None or departed.month >= since) and (until is None or departed.month < until)
+    ]
 
 
 def _outcomes(departed: Sequence[_Departed]) -> dict[str, int]:

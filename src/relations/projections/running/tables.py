@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from itertools import chain, islice
 from typing import Any, ClassVar, get_type_hints
@@ -10,14 +10,13 @@ from typing import Any, ClassVar, get_type_hints
 import msgspec
 from msgspec.structs import astuple
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from relations.errors import StoreError
-from relations.log.database import CompiledStatement, Database, among, compiled
+from relations.log.database import CompiledStatement, Database, among, compiled, insert_into
 from relations.projections.projection import CustomerRow, Projection, Row, Tally
 from relations.projections.running.checkpoints import edition_suffix
 
-__all__ = ["RowTable", "canonical"]
+__all__ = ["RowTable", "TablesByProjection", "canonical"]
 
 _NAME = Text().with_variant(Text(collation="C"), "postgresql")
 _CHUNK = 2_000
@@ -183,7 +182,7 @@ class RowTable:
         return compiled(select(self.table), self._dialect).sql
 
     def _upsert(self) -> Any:
-        statement = (sqlite if self._dialect.name == "sqlite" else postgresql).insert(self.table)
+        statement = insert_into(self.table, self._dialect)
         values = [name for name in self.names if name not in self.row.key]
         if not values:
             return statement.on_conflict_do_nothing()
@@ -301,3 +300,16 @@ def canonical(tables: Iterable[tuple[RowTable, Iterable[Sequence[Any]]]]) -> byt
 def _sortable(table: RowTable) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
     width = len(table.row.key)
     return lambda row: row[:width]
+
+
+class TablesByProjection(dict[str, dict[type[Row], RowTable]]):
+    """The tables of projections by name and class of row. Those of a projection are made when it is asked for."""
+
+    def __init__(self, database: Database, projections: Mapping[str, Projection]) -> None:
+        self._database = database
+        self._projections = projections
+
+    def __missing__(self, name: str) -> dict[type[Row], RowTable]:
+        projection = self._projections[name]
+        found = self[name] = {row: RowTable.of(self._database, projection, row) for row in projection.tables}
+        return found
