@@ -51,7 +51,7 @@ class Tracing(Observer):
     """An observer that makes spans.
 
     A sampler of the SDK is asked after most of a span's cost has arisen. So the ratio is applied before the SDK is
-    called, and only to work outside of any span: a command within a recorded request is always part of its trace. Work
+    called, and only to work outside of any span. A command within a recorded request is always part of its trace. Work
     that was left out and fails has a span after all, with the time at which it began, but none of its parts has.
 
     Args:
