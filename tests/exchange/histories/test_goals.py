@@ -103,7 +103,7 @@ def months_around(month: str) -> tuple[list[str], list[str]]:
 
 
 def counted(days: Days, indicator: str, month: str) -> tuple[int, int]:
-    """What an indicator counts in a month, read plainly: the part, and the whole."""
+    """Return the part and the whole that an indicator counts in a month, read plainly."""
     first = date.fromisoformat(f"{month}-01")
     after = date.fromisoformat(f"{months_around(month)[1][0]}-01")
     found = []
