@@ -26,7 +26,7 @@ from sqlalchemy import Connection, func, select
 from relations.errors import InvalidInput, StoreError
 from relations.log.database import CompiledStatement, Database, tables_of
 from relations.log.tables import log
-from relations.messages import to_micros
+from relations.messages import LATEST, to_micros
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime, local_time
 from relations.policies.in_force import InForce
@@ -69,8 +69,8 @@ class ViewContext:
         policy: Returns the policy in force now.
         rules: Returns every policy, and when each is in force.
         now: Returns the present, UTC microseconds: the default of every `as_of`.
-        refresh: Folds new events into a projection's tables. An embedded engine does so before each answer, so that
-            callers read their own writes.
+        refresh: Folds new events into the tables of projections. An embedded engine does so before each answer, so
+            that callers read their own writes.
         aliases: Returns what reads which ids belong to one customer.
         fold_customer: Folds one customer's events in memory: `(projections, customer, until) -> rows by projection`.
         customers_between: Returns the customers with events, of those that the projections fold, between two moments.
@@ -86,7 +86,7 @@ class ViewContext:
     policy: Callable[[], Policy]
     rules: Callable[[], InForce]
     now: Callable[[], int]
-    refresh: Callable[[Projection], None]
+    refresh: Callable[[Sequence[Projection]], None]
     aliases: Callable[[], AliasReader]
     fold_customer: Callable[[Sequence[Projection], str, int | None], dict[str, Rows]]
     customers_between: Callable[[Sequence[Projection], int, int], list[str]]
@@ -133,7 +133,7 @@ class View(TableReader):
         self._policy = context.policy
         self._rules = context.rules
         self._present = context.now
-        self._refresh: Callable[[], None] = partial(context.refresh, self.projection)
+        self._refresh = context.refresh
         self._asking = Asking()
         self._kept = KeptAnswers()
         self._each = KeptByCustomer()
@@ -235,8 +235,7 @@ class View(TableReader):
         wanted = dict.fromkeys(part for view in (self, *also) for part in view._parts())
         parts = [view for view in wanted if view._database is self._database]
         for attempt in range(1, _ATTEMPTS + 1):
-            for view in parts:
-                view._refresh()
+            self._refresh([view.projection for view in parts])
             with self._database.snapshot() as connection:
                 for view in parts:
                     view._asking.begin()
@@ -514,9 +513,11 @@ def unknown_customer(customer: str, until: datetime | None = None) -> InvalidInp
 def _question(method: Callable[..., Any]) -> Callable[..., Any]:
     names = list(inspect.signature(method).parameters)[1:]
     place = names.index("customer") if "customer" in names else None
+    place_of_moment = names.index("as_of") if "as_of" in names else len(names)
 
     @wraps(method)
     def ask(self: View, *args: Any, **kwargs: Any) -> Any:
+        _require_in_calendar(args[place_of_moment] if place_of_moment < len(args) else kwargs.get("as_of"))
         try:
             with self.answering(), collector_paused():
                 if place is not None:
@@ -540,3 +541,18 @@ def _question(method: Callable[..., Any]) -> Callable[..., Any]:
             ) from error
 
     return ask
+
+
+def _require_in_calendar(as_of: datetime | None) -> None:
+    """Refuse a moment after every time that can be recorded. Answers that list months would list thousands of them.
+
+    Raises:
+        InvalidInput: The moment is in the year 2200 or later (`time_out_of_range`).
+    """
+    if as_of is not None and as_of.tzinfo is not None and as_of >= LATEST:
+        raise InvalidInput(
+            f"{as_of.isoformat()} is after every time that can be recorded",
+            code="time_out_of_range",
+            field="as_of",
+            hint="Ask about a moment before the year 2200",
+        )
