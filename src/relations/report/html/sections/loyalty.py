@@ -13,7 +13,7 @@ __all__ = ["section"]
 def section(asked: Asked) -> Section:
     """Return the figures of the policy's first programme, as of the moment."""
     say = asked.say
-    note = say("loyalty.note", programme=asked.engine.policy.programme.name)
+    note = say("loyalty.note", programme=say.name("programme", asked.engine.policy.programme.name))
     return Section("loyalty", say("loyalty.title"), note, [_liability(asked), _tiers(asked)])
 
 
@@ -36,7 +36,7 @@ def _tiers(asked: Asked) -> Figure:
     members = sum(found.values())
     if not members:
         return asked.empty("tiers", title, "no_members")
-    rows = [(tier or say("loyalty.none"), count) for tier, count in found.items()]
+    rows = [(say.name("tier", tier) if tier else say("loyalty.none"), count) for tier, count in found.items()]
     names = members_by_tier(asked.engine.views.loyalty, to_micros(asked.at))
     people = asked.people("tier", rows, lambda limit: [names.get(tier, [])[:limit] for tier in found])
     said = [say("loyalty.members", members=say.count("members", members))]

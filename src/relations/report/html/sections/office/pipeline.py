@@ -42,7 +42,7 @@ def _stages(asked: Asked) -> Figure:
         return Figure(figure.name, title, said=[*figure.said, *said], is_empty=True)
     bars = [
         Bar(
-            each.stage,
+            say.name("sales_stage", each.stage),
             f"{say.short_money(each.weighted, each.currency)} · {say.short_money(each.value, each.currency)}",
             [BarPiece("blue", each.weighted / most, each.weighted)],
             behind=each.value / most,
@@ -51,7 +51,13 @@ def _stages(asked: Asked) -> Figure:
         if each.weighted
     ]
     rows = [
-        [each.stage, say.number(each.opportunities), say.number(each.late), say.percent(each.chance)] for each in found
+        [
+            say.name("sales_stage", each.stage),
+            say.number(each.opportunities),
+            say.number(each.late),
+            say.percent(each.chance),
+        ]
+        for each in found
     ]
     table = asked.table("stage", "open", "late", "chance", rows=rows)
     return Figure("stages-of-sales", title, Bars(bars), said, table=table)
