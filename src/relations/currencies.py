@@ -13,10 +13,15 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
-
-from iso4217 import Currency
+from typing import TYPE_CHECKING
 
 from relations.errors import InvalidInput
+from relations.extras import Later
+
+if TYPE_CHECKING:
+    import iso4217
+else:
+    iso4217 = Later("iso4217")
 
 __all__ = ["last_day_of", "minor_digits", "withdrawn"]
 
@@ -105,7 +110,7 @@ def minor_digits(currency: str) -> int:
     if known is not None:
         return known
     try:
-        found = Currency(currency)
+        found = iso4217.Currency(currency)
     except ValueError:
         raise InvalidInput(
             f"{currency!r} is not an ISO 4217 currency code",

@@ -1,13 +1,41 @@
-"""Reaching optional packages only where they are asked for: without an extra, everything else goes on working."""
+"""Loading packages only where they are used.
+
+Without the package of an extra, everything else goes on working. Large packages that only some work needs are loaded
+by that work, so that a program starts at once.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relations.errors import MissingExtra
 
-__all__ = ["needed"]
+__all__ = ["Later", "needed", "np"]
+
+
+class Later:
+    """A module that is imported when something of it is first used.
+
+    Hide it from type checkers, which need the module itself: `if TYPE_CHECKING: import numpy as np`.
+
+    Args:
+        module: Its name, such as `numpy`.
+    """
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(import_module(self._module), name)
+        setattr(self, name, found)
+        return found
+
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Later("numpy")
 
 
 def needed(module: str, *, extra: str, purpose: str) -> Any:

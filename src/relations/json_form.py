@@ -13,11 +13,19 @@ from types import UnionType
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer, TypeAdapter, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    TypeAdapter,
+    WithJsonSchema,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["JsonForm", "Span", "is_time_field", "iso_span", "json_form"]
+__all__ = ["JsonForm", "Span", "ViewAnswer", "is_time_field", "iso_span", "json_form"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -52,6 +60,16 @@ def json_form(value: Any) -> Any:
 
 def _moment(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
+
+
+class ViewAnswer(BaseModel):
+    """A base of the figures and records that views answer with. They never change.
+
+    pydantic builds what validates and serialises a class when it is first needed, because a program asks few of all
+    questions.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class JsonForm:

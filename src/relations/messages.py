@@ -390,8 +390,11 @@ class Checked(BaseModel, metaclass=_Type):
     """Values that are checked when they are put together: a command, or a part of a policy.
 
     A wrong value in a call of the class raises `InvalidInput`, with the field and what would be right. Only
-    pydantic's own methods, such as `model_validate`, raise pydantic's `ValidationError`.
+    pydantic's own methods, such as `model_validate`, raise pydantic's `ValidationError`. What checks the values of a
+    class is built when the first of them are put together.
     """
+
+    model_config = ConfigDict(defer_build=True)
 
 
 class Command(Checked):

@@ -8,15 +8,34 @@ from __future__ import annotations
 
 import logging
 from collections.abc import MutableMapping, Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import structlog
+from relations.extras import Later
+
+if TYPE_CHECKING:
+    import structlog
+else:
+    structlog = Later("structlog")
 
 __all__ = ["WORKS", "Observed", "Observer", "Observers", "is_verbose", "logger", "without_reasons"]
 
 _standard = logging.getLogger("relations")
 
-logger: Any = structlog.wrap_logger(_standard)
+
+class _Logger:
+    """structlog's bound logger, made for the first line."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_bound(), name)
+
+
+@cache
+def _bound() -> Any:
+    return structlog.wrap_logger(_standard)
+
+
+logger: Any = _Logger()
 """The bound logger of the whole library."""
 
 

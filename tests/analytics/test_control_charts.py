@@ -71,6 +71,15 @@ def test_where_all_are_alike_nothing_is_a_signal() -> None:
     assert all(point.deviation is None for point in chart.points)
 
 
+@given(st.integers(1, 40), st.integers(0, 40), st.integers(0, 40))
+def test_months_that_are_all_alike_are_on_neither_side(passives: int, promoters: int, detractors: int) -> None:
+    # A centre that is rounded otherwise than the values put them all on one side: a third of detractors, for example.
+    chart = nps_chart([NpsSample(str(month), promoters, passives, detractors) for month in range(9)])
+    assert chart is not None
+    assert len(chart.points) == 9
+    assert not chart.signals
+
+
 def test_nobody_is_no_chart_and_impossible_counts_are_refused() -> None:
     assert p_chart([]) is None
     assert nps_chart([NpsSample("a", 0, 0, 0)]) is None

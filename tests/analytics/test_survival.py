@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from fractions import Fraction
 from math import exp, log, sqrt
 from statistics import NormalDist
 
@@ -57,6 +58,22 @@ def test_the_control_group_is_the_published_one_and_nobody_is_left_at_its_end() 
     last = curve.points[-1]
     assert (last.survival, last.standard_error, last.interval) == (0, None, None)
     assert curve.median == 8
+
+
+@pytest.mark.parametrize("n", [6, 24, 38, 120])
+def test_the_median_is_where_exactly_half_stay(n: int) -> None:
+    # A product of rounded shares is 0.5000000000000001 there for many n, and the median would be the next time.
+    assert survival_curve([(time, True) for time in range(1, n + 1)]).median == n / 2
+
+
+@given(durations)
+def test_the_median_is_that_of_exact_shares(observed: list[tuple[float, bool]]) -> None:
+    curve, share, median = survival_curve(observed), Fraction(1), None
+    for point in curve.points:
+        share *= Fraction(point.at_risk - point.events, point.at_risk)
+        if median is None and 2 * share <= 1:
+            median = point.time
+    assert curve.median == median
 
 
 @given(durations)

@@ -60,6 +60,76 @@ def test_help_loads_none_of_the_engine() -> None:
     assert not HEAVY & loaded
 
 
+LATER = {"numpy", "structlog", "rich", "phonenumbers", "iso4217", "scipy", "polars", "sqlalchemy.dialects.postgresql"}
+
+
+def test_opening_a_log_loads_only_what_opening_needs(tmp_path: Path) -> None:
+    """Packages that some answers need are loaded by those answers, and models are built by their first values."""
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    code = f"""
+from relations import Relations
+from relations.json_form import ViewAnswer
+from relations.messages import Command
+
+def kinds(of):
+    for kind in of.__subclasses__():
+        yield kind
+        yield from kinds(kind)
+
+with Relations.open({url!r}):
+    every = [*kinds(Command), *kinds(ViewAnswer)]
+    assert len(every) > 250, len(every)
+    assert [kind.__name__ for kind in every if kind.__pydantic_complete__] == []
+"""
+    loaded = loaded_by(code)
+    assert "relations.engine" in loaded
+    assert not LATER & loaded
+    assert len(loaded) < 900
+
+
+def test_every_model_can_be_built_later() -> None:
+    code = """
+import relations.cli.app, relations.engine, relations.exchange
+from relations.json_form import ViewAnswer
+from relations.messages import Checked
+
+def kinds(of):
+    for kind in of.__subclasses__():
+        yield kind
+        yield from kinds(kind)
+
+every = [*kinds(Checked), *kinds(ViewAnswer)]
+assert len(every) > 300, len(every)
+print(*(kind.__name__ for kind in every if kind.model_rebuild(raise_errors=False) is False))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
+
+
+def test_threads_that_need_a_model_first_all_get_it() -> None:
+    code = """
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import Barrier
+from relations.commands import RecordPurchase
+from relations.messages import Money
+
+assert not RecordPurchase.__pydantic_complete__
+barrier = Barrier(8)
+
+def make(number):
+    barrier.wait()
+    return RecordPurchase(
+        customer="c1", purchase=f"p{number}", amount=Money(100, "EUR"), occurred_at=datetime(2024, 5, 1, tzinfo=UTC)
+    )
+
+with ThreadPoolExecutor(8) as threads:
+    print(sorted(each.purchase for each in threads.map(make, range(8))))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{[f'p{number}' for number in range(8)]}\n"
+
+
 def program(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "relations", *arguments], stderr=subprocess.PIPE, **options)
 

@@ -17,19 +17,14 @@ Only the fits and forecasts need scipy, from the extra `analytics`; it is import
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from relations.analytics.association import AssociationRule, association_rules
 from relations.analytics.buying import BuyingModel, fit_buying
+from relations.analytics.clustering import fit_centres, nearest_centres, scaled_roots, silhouettes
 from relations.analytics.lifetime_value import LifetimeValue, lifetime_values
 from relations.analytics.repeat_statistics import RepeatStatistics, repeat_statistics
 from relations.analytics.spells import Spell, Turn, spells
 from relations.analytics.spending import SpendingModel, fit_spending
 from relations.analytics.survival import SurvivalCurve, SurvivalPoint, survival_curve, time_to_loss
-
-if TYPE_CHECKING:
-    from relations.analytics.clustering import fit_centres, nearest_centres, scaled_roots, silhouettes
 
 __all__ = [
     "AssociationRule",
@@ -54,12 +49,3 @@ __all__ = [
     "survival_curve",
     "time_to_loss",
 ]
-
-_CLUSTERING = ("fit_centres", "nearest_centres", "scaled_roots", "silhouettes")
-
-
-def __getattr__(name: str) -> Any:
-    """Load the functions that need numpy on first use."""
-    if name in _CLUSTERING:
-        return getattr(import_module("relations.analytics.clustering"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

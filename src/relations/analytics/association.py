@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from fractions import Fraction
 from itertools import chain
 from math import ceil
 
@@ -81,7 +82,8 @@ def association_rules(
         raise InvalidInput(f"{most} rules cannot be kept", code="invalid_limit", field="most", hint="Give 1 or more")
     np, sparse = scientific("numpy", "Association rules"), scientific("scipy.sparse", "Association rules")
     count = len(baskets)
-    fewest = max(ceil(min_support * count), _BASKETS_MIN)
+    # The limit as it was written: 0.07 of 100 baskets are 7, and 0.07 * 100 is more than 7.
+    fewest = max(ceil(Fraction(repr(float(min_support))) * count), _BASKETS_MIN)
     sold = Counter(chain.from_iterable(map(set, baskets)))
     products = sorted(product for product, sales in sold.items() if sales >= fewest)
     if not products:

@@ -21,13 +21,12 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.analytics.extra import scientific
 from relations.analytics.hypergeometric import mean_power
 from relations.analytics.likelihood import maximise
 from relations.analytics.repeat_statistics import RepeatColumns, RepeatStatistics, columns_of, distinct_places
 from relations.errors import InvalidInput, NoFit
+from relations.json_form import ViewAnswer
 
 __all__ = ["BuyingModel", "BuyingModelName", "check_forecast", "fit_buying"]
 
@@ -39,7 +38,7 @@ _NODES = 24
 """Nodes of the integrals over time; their error is then a few units of the last digit."""
 
 
-class BuyingModel(BaseModel):
+class BuyingModel(ViewAnswer):
     """A fitted model of buying and leaving. Times are in days throughout, and so is alpha.
 
     Attributes:
@@ -54,8 +53,6 @@ class BuyingModel(BaseModel):
         customers: The number of customers in the fit.
         repeat_customers: The number of them who came back.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     model: BuyingModelName
     r: float

@@ -9,18 +9,19 @@ Computational and Applied Mathematics 20 (1987) 53-65.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from relations.analytics.extra import scientific
 from relations.errors import InvalidInput
+from relations.extras import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["fit_centres", "nearest_centres", "scaled_roots", "silhouettes"]
 
-Floats: TypeAlias = NDArray[np.float64]
-Labels: TypeAlias = NDArray[np.int64]
+Floats: TypeAlias = "NDArray[np.float64]"
+Labels: TypeAlias = "NDArray[np.int64]"
 
 _STARTS = 10
 _PASSES = 100

@@ -17,9 +17,8 @@ from itertools import pairwise
 from math import sqrt
 from typing import Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.errors import InvalidInput
+from relations.json_form import ViewAnswer
 
 __all__ = ["ControlChart", "ControlPoint", "NpsSample", "ShareSample", "Signal", "nps_chart", "p_chart"]
 
@@ -66,7 +65,7 @@ class NpsSample(NamedTuple):
         return self.promoters + self.passives + self.detractors
 
 
-class ControlPoint(BaseModel):
+class ControlPoint(ViewAnswer):
     """One period on the chart.
 
     Attributes:
@@ -80,8 +79,6 @@ class ControlPoint(BaseModel):
         signals: The tests that this point completes; empty if chance alone explains it.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     period: str
     n: int
     value: float
@@ -91,15 +88,13 @@ class ControlPoint(BaseModel):
     signals: tuple[Signal, ...]
 
 
-class ControlChart(BaseModel):
+class ControlChart(ViewAnswer):
     """A figure over time with the limits of chance.
 
     Attributes:
         centre: The figure over all periods together, in the chart's unit.
         points: One for each period with an answer, in order.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     centre: float
     points: tuple[ControlPoint, ...]
@@ -138,9 +133,11 @@ def nps_chart(samples: Sequence[NpsSample]) -> ControlChart | None:
     n = sum(sample.n for sample in samples)
     if not n:
         return None
-    p, d = sum(sample.promoters for sample in samples) / n, sum(sample.detractors for sample in samples) / n
-    centre = 100 * (p - d)
-    variance = 100.0**2 * (p + d - (p - d) ** 2)
+    promoters, detractors = sum(sample.promoters for sample in samples), sum(sample.detractors for sample in samples)
+    # In whole numbers and divided once, as each value is, so that a month equal to all months is on neither side.
+    net = promoters - detractors
+    centre = 100 * net / n
+    variance = 100**2 * ((promoters + detractors) * n - net * net) / (n * n)
     found = [
         (sample.period, sample.n, 100 * (sample.promoters - sample.detractors) / sample.n)
         for sample in samples

@@ -18,9 +18,8 @@ from math import comb, sqrt
 from operator import mul
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.errors import InvalidInput
+from relations.json_form import ViewAnswer
 
 __all__ = ["Driver", "DriverReport", "driver_report", "pearson", "shares_of_correlations", "spearman"]
 
@@ -30,7 +29,7 @@ VIF_WARNING = 5.0
 _SINGULAR = 1e-9
 
 
-class Driver(BaseModel):
+class Driver(ViewAnswer):
     """One driver.
 
     Attributes:
@@ -43,8 +42,6 @@ class Driver(BaseModel):
         vif: The variance inflation factor, 1 / (1 - R squared on the other drivers); None if those determine it.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     name: str
     pearson: float | None
     spearman: float | None
@@ -53,7 +50,7 @@ class Driver(BaseModel):
     vif: float | None
 
 
-class DriverReport(BaseModel):
+class DriverReport(ViewAnswer):
     """The drivers of an outcome. A survey shows what goes together, not what causes what.
 
     Attributes:
@@ -66,8 +63,6 @@ class DriverReport(BaseModel):
             shares together.
         constant: Drivers left out because they never vary.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     outcome: str
     n: int

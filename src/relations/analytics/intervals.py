@@ -12,9 +12,8 @@ from functools import lru_cache
 from math import cos, hypot, pi, sin, sqrt, tan
 from statistics import NormalDist, fmean, stdev
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.errors import InvalidInput
+from relations.json_form import ViewAnswer
 
 __all__ = [
     "CONFIDENCE",
@@ -38,7 +37,7 @@ _CONFIDENCE_MAX = 0.999_999
 """The highest level for which the normal approximation is of use."""
 
 
-class Interval(BaseModel):
+class Interval(ViewAnswer):
     """A confidence interval, both ends included.
 
     Attributes:
@@ -47,14 +46,12 @@ class Interval(BaseModel):
         confidence: The two-sided confidence level, such as 0.95.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     low: float
     high: float
     confidence: float
 
 
-class NetPromoters(BaseModel):
+class NetPromoters(ViewAnswer):
     """A net promoter score with its adjusted value and interval, all from -100 to 100.
 
     Attributes:
@@ -63,8 +60,6 @@ class NetPromoters(BaseModel):
             the interval before that is cut at -100 and 100, and the better estimate from few answers.
         interval: The adjusted-Wald interval.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     score: float
     adjusted: float

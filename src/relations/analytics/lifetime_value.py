@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.analytics.buying import BuyingModel
 from relations.analytics.repeat_statistics import RepeatColumns, RepeatStatistics, columns_of
 from relations.analytics.spending import SpendingModel
 from relations.errors import InvalidInput
+from relations.json_form import ViewAnswer
 
 __all__ = ["LifetimeColumns", "LifetimeValue", "lifetime_columns", "lifetime_values"]
 
 
-class LifetimeValue(BaseModel):
+class LifetimeValue(ViewAnswer):
     """The expected purchases and value of one customer, inferred by the models.
 
     Attributes:
@@ -29,8 +28,6 @@ class LifetimeValue(BaseModel):
         amount: The expected amount of a purchase, in minor units.
         value: Discounted purchases times amount times margin, in minor units.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     alive: float
     purchases: float

@@ -17,12 +17,11 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.analytics.extra import scientific
 from relations.analytics.likelihood import maximise
 from relations.analytics.repeat_statistics import RepeatColumns, RepeatStatistics, columns_of, distinct_places
 from relations.errors import InvalidInput, NoFit
+from relations.json_form import ViewAnswer
 
 __all__ = ["SpendingModel", "fit_spending"]
 
@@ -30,7 +29,7 @@ _TITLE = "Gamma-Gamma"
 _FORECAST = "Forecasting with Gamma-Gamma"
 
 
-class SpendingModel(BaseModel):
+class SpendingModel(ViewAnswer):
     """A fitted model of the amount of a purchase. Amounts are in minor units throughout, and so is v.
 
     Attributes:
@@ -44,8 +43,6 @@ class SpendingModel(BaseModel):
         left_out: The number of customers who came back, but whose repeat purchases sum to 0 or less. The model has no
             place for them, so lower an average over all customers by their share.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     p: float
     q: float

@@ -16,19 +16,20 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from math import exp, isfinite, log, sqrt
-
-from pydantic import BaseModel, ConfigDict
+from math import exp, isfinite, log, prod, sqrt
 
 from relations.analytics.intervals import CONFIDENCE, Interval, normal_quantile
 from relations.analytics.spells import Turn, spells
 from relations.errors import InvalidInput
+from relations.json_form import ViewAnswer
 from relations.policies import Lifecycle
 
 __all__ = ["SurvivalCurve", "SurvivalPoint", "survival_curve", "time_to_loss"]
 
+_ROUNDING = 1e-9  # more than a product of thousands of shares can be off
 
-class SurvivalPoint(BaseModel):
+
+class SurvivalPoint(ViewAnswer):
     """The curve from one time up to the next.
 
     Attributes:
@@ -41,8 +42,6 @@ class SurvivalPoint(BaseModel):
         interval: The confidence interval; None before the first event and if nobody is left.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     time: float
     at_risk: int
     events: int
@@ -52,7 +51,7 @@ class SurvivalPoint(BaseModel):
     interval: Interval | None
 
 
-class SurvivalCurve(BaseModel):
+class SurvivalCurve(ViewAnswer):
     """The survival curve of a group.
 
     Attributes:
@@ -61,8 +60,6 @@ class SurvivalCurve(BaseModel):
         points: One for each time at which somebody left or an observation ended.
         median: The first time beyond which at most half stay; None if more than half stay to the end.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     n: int
     events: int
@@ -116,8 +113,20 @@ def survival_curve(durations: Iterable[tuple[float, bool]], *, confidence: float
             )
         )
         at_risk = stay - ended[time]
-    median = next((point.time for point in points if point.survival <= 0.5), None)
+    median = next((point.time for place, point in enumerate(points) if _is_at_most_half(points, place)), None)
     return SurvivalCurve(n=n, events=left.total(), points=tuple(points), median=median)
+
+
+def _is_at_most_half(points: Sequence[SurvivalPoint], place: int) -> bool:
+    """Return whether at most half stay at a point; where the rounded share cannot say it, count with whole numbers.
+
+    A product of rounded shares ends next to a half where exactly half stay: at 0.5000000000000001 after 3 of 6.
+    """
+    survival = points[place].survival
+    if abs(survival - 0.5) > _ROUNDING:
+        return survival < 0.5
+    steps = [point for point in points[: place + 1] if point.events]
+    return 2 * prod(step.at_risk - step.events for step in steps) <= prod(step.at_risk for step in steps)
 
 
 def _interval(survival: float, spread: float, z: float, confidence: float) -> Interval | None:

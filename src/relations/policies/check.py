@@ -12,9 +12,10 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from relations.errors import InvalidInput
+from relations.json_form import ViewAnswer
 from relations.policies.instruments import EFFORT_METHODS, Instrument
 from relations.policies.loyalty.check import Finding, check_programme
 from relations.policies.policy import Policy
@@ -24,15 +25,13 @@ __all__ = ["PolicyReport", "check_policy", "read_policy"]
 _SERVQUAL_ITEMS_MIN = 2
 
 
-class PolicyReport(BaseModel):
+class PolicyReport(ViewAnswer):
     """A policy from a file, and what is wrong with it.
 
     Attributes:
         policy: The policy; None if it cannot be read.
         findings: What is wrong; empty is good.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     policy: Policy | None
     findings: tuple[Finding, ...]

@@ -15,17 +15,18 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from dataclasses import dataclass, field
 from itertools import pairwise
 from threading import RLock
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
+from relations.extras import np
 from relations.policies.calendars import LocalTime
 from relations.projections.by_customer import regrouped
 from relations.projections.gc_pause import collector_paused
 from relations.projections.keeping import ViewState
 from relations.projections.projection import CustomerRow
 from relations.projections.running.aliases import Aliases
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = [
     "Codes",
@@ -49,8 +50,8 @@ T = TypeVar("T")
 _LISTS_MAX, _LISTED_MAX = 8, 100_000
 _STATES_KEPT = 2
 """Two, because a question may still be answered from the state before."""
-Ints: TypeAlias = npt.NDArray[np.int64]
-Array: TypeAlias = npt.NDArray[Any]
+Ints: TypeAlias = "NDArray[np.int64]"
+Array: TypeAlias = "NDArray[Any]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +281,7 @@ class _Moved:
     """
 
     names: list[str]
-    stays: npt.NDArray[np.bool_]
+    stays: NDArray[np.bool_]
     now: Ints
     fresh: Ints
 

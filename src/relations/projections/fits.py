@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.aggregates.model import ClustersFitted, ModelFitted, RulesFitted
+from relations.json_form import ViewAnswer
 from relations.messages import Envelope, from_micros
 from relations.policies.calendars import LocalTime
 
@@ -28,7 +27,7 @@ class _FitRow(Protocol):
 F = TypeVar("F", bound=_FitRow)
 
 
-class FitInUse(BaseModel):
+class FitInUse(ViewAnswer):
     """The fit from which an answer was computed.
 
     Attributes:
@@ -38,8 +37,6 @@ class FitInUse(BaseModel):
         version: The version of the method of fitting.
         age_days: The days from the last day observed to the day of the question.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     fitted_at: datetime | None
     through: date

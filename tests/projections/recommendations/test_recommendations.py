@@ -124,6 +124,13 @@ def test_limits_without_sense_are_refused(limits: dict[str, Any], field: str) ->
     assert refused.value.field == field
 
 
+@pytest.mark.parametrize(("support", "kept"), [(0.07, 1), (0.0701, 0)])
+def test_a_rule_in_just_the_smallest_share_of_all_baskets_is_kept(support: float, kept: int) -> None:
+    # 0.07 * 100 is 7.000000000000001, and rounded up that would be 8 baskets.
+    baskets = [["tea", "cup"]] * 7 + [["jam"]] * 93
+    assert len(association_rules(baskets, min_support=support)) == 2 * kept
+
+
 def test_no_basket_gives_no_rule() -> None:
     assert association_rules([]) == []
     assert association_rules([[], []]) == []

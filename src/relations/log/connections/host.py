@@ -6,13 +6,13 @@ The log speaks to drivers without SQLAlchemy in between. Drivers for asyncio, wh
 
 from __future__ import annotations
 
-import asyncio
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from threading import get_ident
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from weakref import ref
 
 from sqlalchemy import Connection, Dialect, RootTransaction
@@ -20,6 +20,9 @@ from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from relations.errors import ConcurrencyConflict, ForeignDatabase, InvalidInput
 from relations.log.failures import is_connection_lost
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["HeldTransactions", "acting_for", "checked_host", "host_cursor", "noticing_host_loss"]
 
@@ -226,7 +229,9 @@ class HeldTransactions:
 
 
 def _current_task() -> asyncio.Task[Any] | None:
+    if (loops := sys.modules.get("asyncio")) is None:  # without it, no task runs
+        return None
     try:
-        return acting_for.get() or asyncio.current_task()
+        return acting_for.get() or loops.current_task()
     except RuntimeError:  # no event loop runs in this thread
         return None

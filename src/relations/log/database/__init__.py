@@ -3,7 +3,7 @@
 from relations.log.database.database import CHANNEL, Access, Database, Durability
 from relations.log.database.driver import DriverAccess, SharedStatement
 from relations.log.database.purging import Purging
-from relations.log.database.statements import CompiledStatement, among, compiled, create_tables, tables_of
+from relations.log.database.statements import CompiledStatement, among, compiled, create_tables, insert_into, tables_of
 
 __all__ = [
     "CHANNEL",
@@ -17,5 +17,6 @@ __all__ = [
     "among",
     "compiled",
     "create_tables",
+    "insert_into",
     "tables_of",
 ]

@@ -10,18 +10,17 @@ from typing import Any
 
 from sqlalchemy import URL
 from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import LRUCache
 
-__all__ = ["PostgreSQLDialect", "SQLiteDialect", "with_shared_statements"]
+__all__ = ["Alike", "SQLiteDialect", "with_shared_statements"]
 
 _DRIVER = "relations"
 _STATEMENTS_MAX = 2_000
 _compiled: LRUCache[Any, Any] = LRUCache(_STATEMENTS_MAX)
 
 
-class _Alike:
+class Alike:
     """A dialect that equals every other of its class for the same version of the server."""
 
     server_version_info: tuple[Any, ...] | None
@@ -31,26 +30,20 @@ class _Alike:
         return type(self), self.server_version_info, self.paramstyle
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Alike) and self._form() == other._form()
+        return isinstance(other, Alike) and self._form() == other._form()
 
     def __hash__(self) -> int:
         return hash(type(self))
 
 
-class SQLiteDialect(_Alike, SQLiteDialect_pysqlite):
+class SQLiteDialect(Alike, SQLiteDialect_pysqlite):
     """SQLAlchemy's own dialect of SQLite."""
 
     supports_statement_cache = True
 
 
-class PostgreSQLDialect(_Alike, PGDialect_psycopg):
-    """SQLAlchemy's own dialect of PostgreSQL with the driver psycopg."""
-
-    supports_statement_cache = True
-
-
-for _kind, _dialect in (("sqlite", SQLiteDialect), ("postgresql", PostgreSQLDialect)):
-    registry.register(f"{_kind}.{_DRIVER}", __name__, _dialect.__name__)
+registry.register(f"sqlite.{_DRIVER}", __name__, SQLiteDialect.__name__)
+registry.register(f"postgresql.{_DRIVER}", "relations.log.postgres.dialect", "PostgreSQLDialect")
 
 
 def with_shared_statements(url: URL) -> dict[str, Any]:

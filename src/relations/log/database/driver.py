@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any, ClassVar, overload
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Table
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -18,7 +17,7 @@ from sqlalchemy.sql import ClauseElement
 
 from relations.errors import StoreError
 from relations.log.connections import host_cursor
-from relations.log.database.statements import CompiledStatement, among, compiled
+from relations.log.database.statements import CompiledStatement, among, compiled, insert_into
 from relations.log.failures import translated
 
 __all__ = ["DriverAccess", "SharedStatement"]
@@ -57,9 +56,9 @@ class DriverAccess:
             found = self._compiled[full_key] = self.compile(build())
         return found
 
-    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+    def insert(self, table: Table) -> Any:
         """Return an insert that may say what happens on a conflict, in the database's own dialect."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        return insert_into(table, self.engine.dialect)
 
     def among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         """Return the condition that a column is among any number of values, given as one parameter (`many`)."""

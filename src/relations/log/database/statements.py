@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Table, any_, bindparam, func, select, text
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql import ClauseElement
 
-__all__ = ["CompiledStatement", "among", "compiled", "create_tables", "tables_of"]
+from relations.extras import Later
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
+else:
+    postgresql = Later("sqlalchemy.dialects.postgresql")
+
+__all__ = ["CompiledStatement", "among", "compiled", "create_tables", "insert_into", "tables_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,11 @@ def compiled(statement: ClauseElement, dialect: Dialect) -> CompiledStatement:
     """Compile a Core statement for the driver's own cursor, with positional parameters."""
     found: Any = statement.compile(dialect=dialect)
     return CompiledStatement(str(found), tuple(found.positiontup or ()), dict(found.params))
+
+
+def insert_into(table: Table, dialect: Dialect) -> sqlite.Insert | postgresql.Insert:
+    """Return an insert that may say what happens on a conflict, in the database's own dialect."""
+    return sqlite.insert(table) if dialect.name == "sqlite" else postgresql.insert(table)
 
 
 def among(column: ColumnElement[Any], name: str, dialect: Dialect) -> ColumnElement[bool]:

@@ -15,9 +15,10 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from relations.errors import InvalidInput
+from relations.json_form import ViewAnswer
 from relations.policies.calendars import local_time
 from relations.policies.loyalty.programme import Programme
 from relations.policies.loyalty.ratios import ratio_text
@@ -38,7 +39,7 @@ _EVERY_DAY = range(date(2001, 1, 1).toordinal(), date(2005, 1, 1).toordinal())
 """Four years of days, a leap day included."""
 
 
-class Finding(BaseModel):
+class Finding(ViewAnswer):
     """A fault in a programme or policy, or what looks like one.
 
     Attributes:
@@ -51,8 +52,6 @@ class Finding(BaseModel):
         hint: What to do instead.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     severity: Literal["error", "warning"]
     code: str
     programme: str = ""
@@ -61,15 +60,13 @@ class Finding(BaseModel):
     hint: str = ""
 
 
-class ProgrammeReport(BaseModel):
+class ProgrammeReport(ViewAnswer):
     """The programmes of a file, and what is wrong with them.
 
     Attributes:
         programmes: Those that can be read, in the order of the file.
         findings: What is wrong; empty is good.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     programmes: tuple[Programme, ...]
     findings: tuple[Finding, ...]

@@ -7,12 +7,13 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from relations.aggregates.complaint import CheckDeadlines
 from relations.aggregates.customer import AdvancePlan, EraseCustomer
 from relations.aggregates.loyalty import EvaluateTier, ExpirePoints, ExpireRewards
 from relations.aggregates.terms import RETENTION
+from relations.json_form import ViewAnswer
 from relations.messages import Command, from_micros, to_micros
 from relations.policies import Policy, Surveys
 from relations.policies.in_force import InForce
@@ -43,7 +44,7 @@ _NAMED = ("activation", "reward", "reminder", "answer", "contact", "lapse", "ren
 """The kinds of which one stream can have several at the same time."""
 
 
-class AgendaItem(BaseModel):
+class AgendaItem(ViewAnswer):
     """An item of the agenda.
 
     Attributes:
@@ -67,8 +68,6 @@ class AgendaItem(BaseModel):
         programme: The loyalty programme; empty for complaints.
         again: The log position of the event that made it due, if it may have been due before.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     due_at: AwareDatetime
     kind: Kind

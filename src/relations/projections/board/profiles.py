@@ -6,10 +6,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.aggregates.goal import Measured, MeasureGoalImprovement, Measurement
 from relations.analytics.intervals import Interval
+from relations.json_form import ViewAnswer
 from relations.messages import from_micros
 from relations.policies.indicators import Better, Indicator, Unit
 from relations.projections.board.rows import ImprovementLine, ReviewLine
@@ -34,7 +33,7 @@ Signal = Literal["above", "below"]
 _DECIMALS = 6
 
 
-class IndicatorMonth(BaseModel):
+class IndicatorMonth(ViewAnswer):
     """An indicator's value in one month.
 
     Attributes:
@@ -46,8 +45,6 @@ class IndicatorMonth(BaseModel):
         suppressed: True if there were too few answers to show it.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     month: str
     complete: bool
     value: float | None
@@ -56,7 +53,7 @@ class IndicatorMonth(BaseModel):
     suppressed: bool = False
 
 
-class IndicatorSpan(BaseModel):
+class IndicatorSpan(ViewAnswer):
     """An indicator's value over some months together.
 
     Attributes:
@@ -68,8 +65,6 @@ class IndicatorSpan(BaseModel):
         n: The number of answers, customers or cases that it is computed from.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     since: str
     until: str
     value: float | None
@@ -78,7 +73,7 @@ class IndicatorSpan(BaseModel):
     n: int
 
 
-class GoalEffect(BaseModel):
+class GoalEffect(ViewAnswer):
     """The indicator before and after an improvement of a goal, as it is now.
 
     Attributes:
@@ -87,8 +82,6 @@ class GoalEffect(BaseModel):
         before: The months before the one in which the improvement took effect.
         after: The months after it.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     goal: str
     improvement: str
@@ -112,10 +105,8 @@ class GoalEffect(BaseModel):
         )
 
 
-class GoalReview(BaseModel):
+class GoalReview(ViewAnswer):
     """A review of a goal."""
-
-    model_config = ConfigDict(frozen=True)
 
     at: datetime
     finding: str
@@ -123,7 +114,7 @@ class GoalReview(BaseModel):
     decision: str | None
 
 
-class GoalImprovementProfile(BaseModel):
+class GoalImprovementProfile(ViewAnswer):
     """An improvement of a goal, and its effect if it was measured.
 
     Attributes:
@@ -140,8 +131,6 @@ class GoalImprovementProfile(BaseModel):
         proved: True if the interval after lies wholly on the better side of the value before; None without intervals.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     improvement: str
     what: str
     owner: str | None
@@ -155,7 +144,7 @@ class GoalImprovementProfile(BaseModel):
     proved: bool | None
 
 
-class GoalProfile(BaseModel):
+class GoalProfile(ViewAnswer):
     """A goal, its progress, its reviews and its improvements.
 
     Attributes:
@@ -176,8 +165,6 @@ class GoalProfile(BaseModel):
         improvements: The improvements, in the order of planning.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     goal: str
     indicator: str
     unit: Unit
@@ -195,7 +182,7 @@ class GoalProfile(BaseModel):
     improvements: tuple[GoalImprovementProfile, ...]
 
 
-class BoardFigure(BaseModel):
+class BoardFigure(ViewAnswer):
     """One indicator on the board.
 
     Attributes:
@@ -217,8 +204,6 @@ class BoardFigure(BaseModel):
         last_review: The latest review.
         improvement: The improvement planned last.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     indicator: str
     meaning: str

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.analytics.intervals import Interval, wilson
+from relations.json_form import ViewAnswer
 from relations.policies.surveys import Surveys
 from relations.projections.campaigns.rows import PlannedCampaign, Sold, earned
 from relations.projections.retention.patronage import Patronage
@@ -14,7 +13,7 @@ from relations.projections.retention.patronage import Patronage
 __all__ = ["PartnerResult", "partner_result"]
 
 
-class PartnerResult(BaseModel):
+class PartnerResult(ViewAnswer):
     """The results of one partner, in one currency.
 
     Attributes:
@@ -31,8 +30,6 @@ class PartnerResult(BaseModel):
         satisfied: The share of satisfied answers among these; None if there are too few.
         interval: Its confidence interval; None likewise.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     partner: str
     currency: str

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.messages import Money, from_micros
 from relations.projections.campaigns.rows import CostLine, PlannedCampaign, ReachLine, Recipient
 
@@ -26,7 +25,7 @@ __all__ = [
 CampaignStatus = Literal["planned", "running", "ended"]
 
 
-class CampaignCost(BaseModel):
+class CampaignCost(ViewAnswer):
     """A cost of a campaign.
 
     Attributes:
@@ -37,8 +36,6 @@ class CampaignCost(BaseModel):
         what: What it was spent on, likewise.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     cost: str
     at: datetime
     amount: Money
@@ -46,7 +43,7 @@ class CampaignCost(BaseModel):
     what: str | None = None
 
 
-class CampaignReach(BaseModel):
+class CampaignReach(ViewAnswer):
     """The reach of a campaign on one platform: the sums of its reports.
 
     Attributes:
@@ -57,8 +54,6 @@ class CampaignReach(BaseModel):
         followers: The followers won.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     platform: str
     impressions: int = 0
     reactions: int = 0
@@ -66,7 +61,7 @@ class CampaignReach(BaseModel):
     followers: int = 0
 
 
-class CampaignProfile(BaseModel):
+class CampaignProfile(ViewAnswer):
     """A campaign as it is planned, and what was spent on it.
 
     Attributes:
@@ -91,8 +86,6 @@ class CampaignProfile(BaseModel):
         reach: Its reach by platform.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     campaign: str
     kind: str
     status: CampaignStatus
@@ -114,7 +107,7 @@ class CampaignProfile(BaseModel):
     reach: tuple[CampaignReach, ...]
 
 
-class Lift(BaseModel):
+class Lift(ViewAnswer):
     """The difference that the offers made.
 
     It is the share of buyers among the customers with an offer, less the share among the control group. Both count
@@ -131,8 +124,6 @@ class Lift(BaseModel):
         confidence: The two-sided confidence level.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     offered: int
     offered_buyers: int
     control: int
@@ -143,7 +134,7 @@ class Lift(BaseModel):
     confidence: float
 
 
-class CampaignResult(BaseModel):
+class CampaignResult(ViewAnswer):
     """The results of a campaign. Customers count once, however many offers they were sent.
 
     Attributes:
@@ -173,8 +164,6 @@ class CampaignResult(BaseModel):
         lift: The difference that the offers made; None without a control group, or without offers.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     campaign: str
     currency: str
     sent: int
@@ -200,7 +189,7 @@ class CampaignResult(BaseModel):
     lift: Lift | None
 
 
-class CampaignReturn(BaseModel):
+class CampaignReturn(ViewAnswer):
     """The return on the campaigns whose last day is in one month.
 
     Attributes:
@@ -211,8 +200,6 @@ class CampaignReturn(BaseModel):
         roi: (`revenue` - `cost`) / `cost`; None if nothing was spent.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     month: str
     campaigns: int
     revenue: int
@@ -220,7 +207,7 @@ class CampaignReturn(BaseModel):
     roi: float | None
 
 
-class CampaignRecipient(BaseModel):
+class CampaignRecipient(ViewAnswer):
     """A customer in a campaign's audience.
 
     Attributes:
@@ -230,8 +217,6 @@ class CampaignRecipient(BaseModel):
         offers: The number of offers that they were sent.
         answers: What came back, in the order of its first occurrence.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     customer: str
     control: bool

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import TypeAlias
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from relations.aggregates.customer import BeginPlan
+from relations.json_form import ViewAnswer
 from relations.messages import from_micros
 from relations.months import last_day, months_after
 from relations.policies import CarePlan, Lifecycle, Policy
@@ -33,7 +34,7 @@ __all__ = ["PlanBeginning", "ReadJoined", "beginning_commands", "beginnings_of",
 ReadJoined: TypeAlias = Callable[[Iterable[Fact], Sequence[str], int], Joined]
 
 
-class PlanBeginning(BaseModel):
+class PlanBeginning(ViewAnswer):
     """A care plan that a trigger begins.
 
     Attributes:
@@ -43,8 +44,6 @@ class PlanBeginning(BaseModel):
         begins_at: The first moment of the next day.
         because: The trigger.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     customer: str
     plan: str

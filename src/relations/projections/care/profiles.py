@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
+
+from relations.json_form import ViewAnswer
 
 __all__ = ["CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "OwnerKept", "PlanStep"]
 
 
-class DueContact(BaseModel):
+class DueContact(ViewAnswer):
     """A contact that is due now, with everything that the person who makes it needs.
 
     Attributes:
@@ -32,8 +34,6 @@ class DueContact(BaseModel):
         owner: The staff member who is responsible.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     name: str | None
     language: str | None
@@ -53,7 +53,7 @@ class DueContact(BaseModel):
     owner: str | None
 
 
-class KeptFigure(BaseModel):
+class KeptFigure(ViewAnswer):
     """The steps of one plan that were done, lapsed or skipped.
 
     Attributes:
@@ -65,8 +65,6 @@ class KeptFigure(BaseModel):
         kept: `done` / (`done` + `lapsed`); None if there are neither.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     plan: str
     what: str
     done: int
@@ -75,7 +73,7 @@ class KeptFigure(BaseModel):
     kept: float | None
 
 
-class OwnerKept(BaseModel):
+class OwnerKept(ViewAnswer):
     """The steps of the rounds for which one staff member is responsible.
 
     Attributes:
@@ -86,8 +84,6 @@ class OwnerKept(BaseModel):
         kept: The share of the due steps that were done; None if none was due.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     owner: str | None
     done: int
     lapsed: int
@@ -95,7 +91,7 @@ class OwnerKept(BaseModel):
     kept: float | None
 
 
-class KeptMonth(BaseModel):
+class KeptMonth(ViewAnswer):
     """The steps that were due in one month, of all plans.
 
     Attributes:
@@ -106,8 +102,6 @@ class KeptMonth(BaseModel):
         kept: `done` / (`done` + `lapsed`); None if there are neither.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     month: str
     done: int
     lapsed: int
@@ -115,7 +109,7 @@ class KeptMonth(BaseModel):
     kept: float | None
 
 
-class PlanStep(BaseModel):
+class PlanStep(ViewAnswer):
     """A step of a round.
 
     Attributes:
@@ -128,8 +122,6 @@ class PlanStep(BaseModel):
         reason: The reason for which it was skipped.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     step: str
     what: str
     due_at: AwareDatetime | None
@@ -139,7 +131,7 @@ class PlanStep(BaseModel):
     reason: str | None
 
 
-class CustomerPlan(BaseModel):
+class CustomerPlan(ViewAnswer):
     """A round of a care plan of one customer.
 
     Attributes:
@@ -153,8 +145,6 @@ class CustomerPlan(BaseModel):
         owner: The staff member who is responsible.
         steps: Its steps.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     plan: str
     round: str

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy import case, func, select
 
 from relations.errors import InvalidInput
+from relations.json_form import ViewAnswer
 from relations.messages import from_micros
 from relations.projections.arguments import Page, checked_month
 from relations.projections.contacts.rows import PROJECTION, Breach, Contacted, ContactMonth
@@ -23,7 +23,7 @@ _DAY = 86_400_000_000
 _PAGE = 1_000
 
 
-class CustomerContact(BaseModel):
+class CustomerContact(ViewAnswer):
     """The contact with one customer.
 
     Attributes:
@@ -37,8 +37,6 @@ class CustomerContact(BaseModel):
         minutes: The minutes of all contacts whose length is known.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     last_at: datetime | None = None
     reached_at: datetime | None = None
@@ -49,7 +47,7 @@ class CustomerContact(BaseModel):
     minutes: int = 0
 
 
-class ContactFigure(BaseModel):
+class ContactFigure(ViewAnswer):
     """The contacts of one kind.
 
     Attributes:
@@ -62,8 +60,6 @@ class ContactFigure(BaseModel):
         minutes: The minutes of all of them whose length is known.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     kind: str
     contacts: int
     inbound: int
@@ -73,7 +69,7 @@ class ContactFigure(BaseModel):
     minutes: int
 
 
-class SilentCustomer(BaseModel):
+class SilentCustomer(ViewAnswer):
     """A customer that nobody contacted.
 
     Attributes:
@@ -82,8 +78,6 @@ class SilentCustomer(BaseModel):
         days: The full days since then.
         contacted: False if the business never contacted them.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     customer: str
     since: datetime

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.projections.customers.portraits import SaidTrait
 
 __all__ = ["ADDRESSES", "Addressee", "addressee", "speaks", "wanted_fields"]
@@ -15,7 +14,7 @@ ADDRESSES: Mapping[str, str] = {"email": "email", "phone": "phone", "message": "
 _TABOO = "trait taboo "
 
 
-class Addressee(BaseModel):
+class Addressee(ViewAnswer):
     """A customer who may be addressed.
 
     Attributes:
@@ -25,8 +24,6 @@ class Addressee(BaseModel):
         language: The language in which to address them.
         taboos: The taboos to mind: the noted terms, and the words on culture.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     customer: str
     name: str | None

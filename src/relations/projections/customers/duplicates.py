@@ -9,8 +9,7 @@ from itertools import combinations
 from threading import RLock
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.projections.customers.matching import (
     same_birthday,
     same_email,
@@ -53,7 +52,7 @@ class Person(NamedTuple):
     birthday: str | None
 
 
-class Evidence(BaseModel):
+class Evidence(ViewAnswer):
     """Evidence that two customers are the same person.
 
     Attributes:
@@ -62,13 +61,11 @@ class Evidence(BaseModel):
             parts in alphabetical order, or a source and an id.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     kind: EvidenceKind
     value: str
 
 
-class Contradiction(BaseModel):
+class Contradiction(ViewAnswer):
     """Evidence that two customers are not the same person.
 
     Attributes:
@@ -76,13 +73,11 @@ class Contradiction(BaseModel):
         values: The two differing values, in the order of the pair's ids.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     kind: ContraryKind
     values: tuple[str, str]
 
 
-class Duplicate(BaseModel):
+class Duplicate(ViewAnswer):
     """A pair of customers who are likely to be the same person.
 
     Attributes:
@@ -90,8 +85,6 @@ class Duplicate(BaseModel):
         evidence: The evidence for the pair.
         against: The evidence against the pair; each item lowers its rank.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     customers: tuple[str, str]
     evidence: tuple[Evidence, ...]

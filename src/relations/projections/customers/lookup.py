@@ -11,10 +11,9 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.aggregates.customer import CustomerRegistered, ProfileCorrected
 from relations.errors import InvalidInput
+from relations.json_form import ViewAnswer
 from relations.messages import Event
 from relations.projections.customers.matching import same_email, same_name, same_phone
 
@@ -30,7 +29,7 @@ _SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å"
 _EXTENSION = re.compile(r"(;ext=| *ext\.? *| *x *| *# *)[0-9]{1,7}$", re.IGNORECASE)
 
 
-class FoundCustomer(BaseModel):
+class FoundCustomer(ViewAnswer):
     """A customer who was found.
 
     Attributes:
@@ -40,8 +39,6 @@ class FoundCustomer(BaseModel):
         email: The e-mail address recorded under it.
         phone: The phone number recorded under it.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     customer: str
     matched_id: str

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import phonenumbers
+from relations.extras import Later
+
+if TYPE_CHECKING:
+    import phonenumbers
+else:
+    phonenumbers = Later("phonenumbers")
 
 __all__ = ["same_birthday", "same_email", "same_first_name", "same_name", "same_phone"]
 

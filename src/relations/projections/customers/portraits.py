@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
 
 from relations.aggregates.customer import (
     CultureNoted,
@@ -22,6 +21,7 @@ from relations.aggregates.customer import (
     TraitDropped,
     TraitNoted,
 )
+from relations.json_form import ViewAnswer
 from relations.messages import Envelope, Event, from_micros
 from relations.policies.consents import Merge
 from relations.projections.projection import CustomerRow, Projection, Rows
@@ -225,7 +225,7 @@ def _unmerged(rows: Rows, event: CustomerUnmerged, at: Envelope) -> None:
 # --- answers --------------------------------------------------------------------------------------------------------
 
 
-class Trait(BaseModel):
+class Trait(ViewAnswer):
     """A preference, habit, taboo, need or attribute of a customer.
 
     Attributes:
@@ -237,8 +237,6 @@ class Trait(BaseModel):
         value: The value of an attribute.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     trait: str
     about: str
     words: str | None
@@ -247,7 +245,7 @@ class Trait(BaseModel):
     value: str | None = None
 
 
-class Culture(BaseModel):
+class Culture(ViewAnswer):
     """The way in which a customer wants to be addressed and served.
 
     Attributes:
@@ -257,8 +255,6 @@ class Culture(BaseModel):
         customs: Customs that matter to them: festivals, forms of address.
         taboos: Things to avoid in their presence.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     languages: tuple[str, ...] = ()
     preferred_channel: str | None = None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.projections.customers.portraits import Culture, Trait
 
 __all__ = ["ConsentStanding", "Identity", "Portrait"]
 
 
-class ConsentStanding(BaseModel):
+class ConsentStanding(ViewAnswer):
     """The standing of a consent for one purpose through one channel.
 
     Attributes:
@@ -22,8 +21,6 @@ class ConsentStanding(BaseModel):
         since: The time of the change that holds.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     channel: str
     purpose: str
     allowed: bool
@@ -31,7 +28,7 @@ class ConsentStanding(BaseModel):
     since: datetime
 
 
-class Identity(BaseModel):
+class Identity(ViewAnswer):
     """All ids of a customer.
 
     Attributes:
@@ -40,14 +37,12 @@ class Identity(BaseModel):
         external_ids: The ids in other systems: source and id, in order.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     ids: tuple[str, ...]
     external_ids: tuple[tuple[str, str], ...]
 
 
-class Portrait(BaseModel):
+class Portrait(ViewAnswer):
     """The profile of a customer over all their ids, each field as last recorded by business time.
 
     Attributes:
@@ -70,8 +65,6 @@ class Portrait(BaseModel):
         culture: The way they want to be addressed and served; None if nothing was noted.
         consents: Their consents and withdrawals.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     customer: str
     ids: tuple[str, ...]

@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 from urllib.parse import quote, unquote
 
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy import case, func, select, tuple_
 
 from relations.errors import InvalidInput
-from relations.json_form import Span
+from relations.json_form import Span, ViewAnswer
 from relations.messages import ID_PATTERN, from_micros, to_micros
 from relations.policies.complaints.service_levels import CASE_KINDS, SEVERITIES, CaseKind, ClockName, Severity
 from relations.projections.arguments import checked_choice, renamed_arguments
@@ -51,7 +50,7 @@ _SEPARATOR = "~"
 """The separator between the parts of a cursor; ids cannot contain it, and other parts are quoted."""
 
 
-class TicketProfile(BaseModel):
+class TicketProfile(ViewAnswer):
     """A complaint as the desk sees it.
 
     Attributes:
@@ -83,8 +82,6 @@ class TicketProfile(BaseModel):
         language: The language in which it was filed; None if it is not known.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     complaint: str
     customer: str
     subject: str
@@ -113,7 +110,7 @@ class TicketProfile(BaseModel):
     language: str | None = None
 
 
-class TicketPage(BaseModel):
+class TicketPage(ViewAnswer):
     """A page of a list.
 
     Attributes:
@@ -121,13 +118,11 @@ class TicketPage(BaseModel):
         next: The value of `after` for the next page; None on the last page.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     tickets: tuple[TicketProfile, ...]
     next: str | None
 
 
-class Load(BaseModel):
+class Load(ViewAnswer):
     """The workload of an owner or department.
 
     Attributes:
@@ -138,8 +133,6 @@ class Load(BaseModel):
         oldest_filed_at: The time at which the oldest open complaint was filed; None if none is open.
         follow_ups_overdue: The number of resolved complaints whose follow-up is overdue.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     name: str | None
     open: int

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from relations.json_form import ViewAnswer
 from relations.messages import from_micros
 from relations.policies import Programme
 from relations.policies.calendars import local_time
@@ -32,7 +33,7 @@ __all__ = [
 LotState: TypeAlias = Literal["active", "pending", "overdue"]
 
 
-class MemberLot(BaseModel):
+class MemberLot(ViewAnswer):
     """A lot of points in an account.
 
     Attributes:
@@ -46,8 +47,6 @@ class MemberLot(BaseModel):
         source: The purchase, complaint, referral, transfer or merge that it came by.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     lot: str
     points: int
     state: LotState
@@ -58,7 +57,7 @@ class MemberLot(BaseModel):
     source: str | None
 
 
-class TierEvent(BaseModel):
+class TierEvent(ViewAnswer):
     """An entry in the history of a member's tier.
 
     Attributes:
@@ -69,8 +68,6 @@ class TierEvent(BaseModel):
         until: Until when the member has it all the same; of a warning or a grace.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     at: AwareDatetime
     kind: str
     tier: str | None
@@ -78,7 +75,7 @@ class TierEvent(BaseModel):
     until: AwareDatetime | None
 
 
-class TierProgress(BaseModel):
+class TierProgress(ViewAnswer):
     """A member's progress through the tiers.
 
     Attributes:
@@ -93,8 +90,6 @@ class TierProgress(BaseModel):
         history: The history of the tier, by time.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     tier: str | None
     since: AwareDatetime | None
     basis: str
@@ -106,7 +101,7 @@ class TierProgress(BaseModel):
     history: tuple[TierEvent, ...]
 
 
-class TierRisk(BaseModel):
+class TierRisk(ViewAnswer):
     """A member who will lose a tier unless they earn more.
 
     Attributes:
@@ -119,8 +114,6 @@ class TierRisk(BaseModel):
         warned: They were warned of this loss.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     losing_at: AwareDatetime
     customer: str
     tier: str
@@ -130,7 +123,7 @@ class TierRisk(BaseModel):
     warned: bool
 
 
-class MemberAccount(BaseModel):
+class MemberAccount(ViewAnswer):
     """A member's account in one programme. `balance = points in lots - debt`.
 
     Attributes:
@@ -154,8 +147,6 @@ class MemberAccount(BaseModel):
         benefits: How often they used each benefit.
         referrer: The member who referred them.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     customer: str
     programme: str

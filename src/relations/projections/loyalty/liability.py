@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from relations.json_form import ViewAnswer
 from relations.messages import from_micros
 from relations.projections.loyalty.rows import COUNTS, NEVER, GoalRow, Movement, total_of
 
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 
-class LiabilityMonth(BaseModel):
+class LiabilityMonth(ViewAnswer):
     """Points in open lots that expire in one month.
 
     Attributes:
@@ -36,14 +37,12 @@ class LiabilityMonth(BaseModel):
         overdue: The month is over: they have expired without a record of it, since time was not advanced.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     month: str | None
     points: int
     overdue: bool
 
 
-class Liability(BaseModel):
+class Liability(ViewAnswer):
     """The liability to members: the sum over all open lots, pending ones included.
 
     Attributes:
@@ -54,8 +53,6 @@ class Liability(BaseModel):
         months: By month of expiry, soonest first; what never expires comes last.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     programme: str
     as_of: AwareDatetime
     points: int
@@ -63,7 +60,7 @@ class Liability(BaseModel):
     months: tuple[LiabilityMonth, ...]
 
 
-class VintageBreakage(BaseModel):
+class VintageBreakage(ViewAnswer):
     """The outcome of all points that expire in one month.
 
     `issued = redeemed + taken_back + expired + forfeited + open`.
@@ -79,8 +76,6 @@ class VintageBreakage(BaseModel):
         rate: (Expired + forfeited) / issued; None before the month is over, or if nothing was issued.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     month: str | None
     issued: int
     redeemed: int
@@ -91,7 +86,7 @@ class VintageBreakage(BaseModel):
     rate: float | None
 
 
-class BreakageReport(BaseModel):
+class BreakageReport(ViewAnswer):
     """The share of points that is never used.
 
     Attributes:
@@ -103,8 +98,6 @@ class BreakageReport(BaseModel):
         months: By month of expiry.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     programme: str
     as_of: AwareDatetime
     issued: int
@@ -113,7 +106,7 @@ class BreakageReport(BaseModel):
     months: tuple[VintageBreakage, ...]
 
 
-class PointsMonth(BaseModel):
+class PointsMonth(ViewAnswer):
     """The movements of one month.
 
     Attributes:
@@ -127,8 +120,6 @@ class PointsMonth(BaseModel):
         open: In open lots at the end of the month.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     month: str
     joined: int
     earned: int
@@ -139,7 +130,7 @@ class PointsMonth(BaseModel):
     open: int
 
 
-class GoalProgress(BaseModel):
+class GoalProgress(ViewAnswer):
     """The progress of a goal.
 
     Attributes:
@@ -156,8 +147,6 @@ class GoalProgress(BaseModel):
         reached: The target is met.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     goal: str
     metric: str
     target: int
@@ -169,7 +158,7 @@ class GoalProgress(BaseModel):
     reached: bool
 
 
-class RewardFigures(BaseModel):
+class RewardFigures(ViewAnswer):
     """The outcome of one reward's coupons; they add up to `issued`.
 
     Attributes:
@@ -182,8 +171,6 @@ class RewardFigures(BaseModel):
         void: How many were given back.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     reward: str
     issued: int
     points: int
@@ -193,7 +180,7 @@ class RewardFigures(BaseModel):
     void: int
 
 
-class ReferralFigures(BaseModel):
+class ReferralFigures(ViewAnswer):
     """The outcome of referrals.
 
     Attributes:
@@ -203,8 +190,6 @@ class ReferralFigures(BaseModel):
         rewarded: The number of referrals that were rewarded.
         points: The points given to the members who made them.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     programme: str
     made: int

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import ClassVar, Literal, TypeAlias
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from relations.aggregates.loyalty import (
     AccountClosed,
@@ -30,6 +30,7 @@ from relations.aggregates.loyalty import (
     PointsReleased,
     RedemptionReversed,
 )
+from relations.json_form import ViewAnswer
 from relations.messages import Envelope, from_micros
 from relations.projections.arguments import Page
 from relations.projections.projection import CustomerRow, Projection, Rows
@@ -227,7 +228,7 @@ def came_back(rows: Rows, _event: AccountRestored, at: Envelope) -> None:
 # --- what is asked --------------------------------------------------------------------------------------------------
 
 
-class StatementEntry(BaseModel):
+class StatementEntry(ViewAnswer):
     """One line of a statement.
 
     Attributes:
@@ -242,8 +243,6 @@ class StatementEntry(BaseModel):
         by: The author of an adjustment, or the other member.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     at: AwareDatetime
     position: int
     kind: EntryKind
@@ -255,7 +254,7 @@ class StatementEntry(BaseModel):
     by: str | None
 
 
-class Statement(BaseModel):
+class Statement(ViewAnswer):
     """The movements in an account over a period. `opening + sum of entries = closing`, whichever page is shown.
 
     Attributes:
@@ -269,8 +268,6 @@ class Statement(BaseModel):
         totals: Their changes of the balance, by kind.
         entries: This page of the entries, by time; entries of one moment are in the order of recording.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     customer: str
     programme: str

@@ -5,10 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.analytics.intervals import Interval
-from relations.json_form import Span
+from relations.json_form import Span, ViewAnswer
 from relations.messages import Money, from_micros
 from relations.projections.pipeline.rows import ContractTerm, Expected, Opportunity
 
@@ -52,7 +50,7 @@ class OpportunityStanding(NamedTuple):
     term: ContractTerm | None
 
 
-class StageFigure(BaseModel):
+class StageFigure(ViewAnswer):
     """The open opportunities in one stage.
 
     Attributes:
@@ -67,8 +65,6 @@ class StageFigure(BaseModel):
         median_time: The median time that they have been in this stage, by nearest rank; None if there are none.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     stage: str
     chance: float
     opportunities: int
@@ -80,7 +76,7 @@ class StageFigure(BaseModel):
     median_time: Span | None
 
 
-class OpportunityProfile(BaseModel):
+class OpportunityProfile(ViewAnswer):
     """An opportunity.
 
     Attributes:
@@ -104,8 +100,6 @@ class OpportunityProfile(BaseModel):
         price: The rival's price.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     opportunity: str
     customer: str
     what: str
@@ -126,7 +120,7 @@ class OpportunityProfile(BaseModel):
     price: Money | None
 
 
-class PipelineResult(BaseModel):
+class PipelineResult(ViewAnswer):
     """The opportunities that were decided.
 
     Attributes:
@@ -141,8 +135,6 @@ class PipelineResult(BaseModel):
         time_to_lose: The median time from opening to losing; None if none was lost.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     name: str | None
     won: int
     lost: int
@@ -154,7 +146,7 @@ class PipelineResult(BaseModel):
     time_to_lose: Span | None
 
 
-class LossFigure(BaseModel):
+class LossFigure(ViewAnswer):
     """The opportunities that were lost for one reason, or to one rival.
 
     Attributes:
@@ -167,8 +159,6 @@ class LossFigure(BaseModel):
         price_gap: The mean of our last quote less the rival's price, as a share of the rival's price; None without any.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     name: str | None
     lost: int
     share: float
@@ -178,7 +168,7 @@ class LossFigure(BaseModel):
     price_gap: float | None
 
 
-class ContractProfile(BaseModel):
+class ContractProfile(ViewAnswer):
     """A contract.
 
     Attributes:
@@ -196,8 +186,6 @@ class ContractProfile(BaseModel):
         reason: The reason for which it was ended.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     contract: str
     opportunity: str
     customer: str
@@ -212,7 +200,7 @@ class ContractProfile(BaseModel):
     reason: str | None
 
 
-class RivalObservation(BaseModel):
+class RivalObservation(ViewAnswer):
     """The last observation of a rival about one thing, next to our own price of it.
 
     Attributes:
@@ -228,8 +216,6 @@ class RivalObservation(BaseModel):
         source: Where it was seen.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     kind: str
     about: str
     at: datetime
@@ -242,7 +228,7 @@ class RivalObservation(BaseModel):
     source: str | None = None
 
 
-class RivalProfile(BaseModel):
+class RivalProfile(ViewAnswer):
     """A rival: the last that was observed of it, and what was lost to it.
 
     Attributes:
@@ -252,8 +238,6 @@ class RivalProfile(BaseModel):
         value: The sum of their last expected values in the currency asked for, minor units.
         currency: ISO 4217.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     rival: str
     observations: tuple[RivalObservation, ...]

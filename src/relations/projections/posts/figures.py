@@ -15,10 +15,8 @@ from math import sqrt
 from statistics import fmean, median
 from typing import Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.analytics.intervals import Interval, wilson
-from relations.json_form import Span
+from relations.json_form import Span, ViewAnswer
 from relations.projections.posts.rows import Post
 
 __all__ = [
@@ -50,7 +48,7 @@ class Judged(NamedTuple):
     negative: bool
 
 
-class UsualRange(BaseModel):
+class UsualRange(ViewAnswer):
     """The usual range of a figure.
 
     Attributes:
@@ -59,14 +57,12 @@ class UsualRange(BaseModel):
         high: The upper limit.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     low: float
     centre: float
     high: float
 
 
-class PostDay(BaseModel):
+class PostDay(ViewAnswer):
     """The posts of one local day on one platform.
 
     Attributes:
@@ -81,8 +77,6 @@ class PostDay(BaseModel):
         signals: The limits that the day is outside of; empty if chance explains it.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     platform: str
     day: date
     posts: int
@@ -94,7 +88,7 @@ class PostDay(BaseModel):
     signals: tuple[PostSignal, ...]
 
 
-class WaitingPost(BaseModel):
+class WaitingPost(ViewAnswer):
     """A post that waits for an answer.
 
     Attributes:
@@ -109,8 +103,6 @@ class WaitingPost(BaseModel):
         late_by: The time since then; None if it is not late.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     feedback: str
     platform: str
@@ -122,7 +114,7 @@ class WaitingPost(BaseModel):
     late_by: Span | None
 
 
-class PlatformFigures(BaseModel):
+class PlatformFigures(ViewAnswer):
     """The posts on one platform.
 
     Attributes:
@@ -138,8 +130,6 @@ class PlatformFigures(BaseModel):
         on_time: `met` / (`met` + `missed`); None if there were none.
         median_minutes: The median time to an answer, in minutes; None if there is no answer.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     platform: str
     posts: int

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
 
 from relations.aggregates.model import FittedRule, RecordRules, RuleParameters
 from relations.analytics import AssociationRule, association_rules
 from relations.errors import NoFit
+from relations.json_form import ViewAnswer
 from relations.policies.calendars import LocalTime
 from relations.projections.fits import FitInUse, newest_row, origin_now, origin_of
 from relations.projections.recommendations.rows import Basket, RecordedRules
@@ -32,7 +32,7 @@ RULES_VERSION = 1
 """The version of the method of finding rules. Raise it whenever the same baskets give other rules."""
 
 
-class RuleFigure(BaseModel):
+class RuleFigure(ViewAnswer):
     """An association rule: baskets with one product often have another one, too.
 
     Attributes:
@@ -46,8 +46,6 @@ class RuleFigure(BaseModel):
         confidence: The share of the baskets with the first product that have the second, too.
         lift: How many times as often both are together as they would be by chance.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     product: str
     recommended: str
@@ -78,7 +76,7 @@ class RulesInUse(FitInUse):
     rules: int
 
 
-class RulesReport(BaseModel):
+class RulesReport(ViewAnswer):
     """Association rules and the fit that they come from.
 
     Attributes:
@@ -86,13 +84,11 @@ class RulesReport(BaseModel):
         rules: The rules, the most confident first.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     fit: RulesInUse | None
     rules: tuple[RuleFigure, ...]
 
 
-class RecommendedProduct(BaseModel):
+class RecommendedProduct(ViewAnswer):
     """A product for a customer, and the reason.
 
     Attributes:
@@ -106,8 +102,6 @@ class RecommendedProduct(BaseModel):
         lift: How many times as often both are together as they would be by chance.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     product: str
     category: str | None
     because: str
@@ -118,7 +112,7 @@ class RecommendedProduct(BaseModel):
     lift: float
 
 
-class RecommendationReport(BaseModel):
+class RecommendationReport(ViewAnswer):
     """Products for a customer.
 
     Attributes:
@@ -128,8 +122,6 @@ class RecommendationReport(BaseModel):
         avoided: The number of products that were left out because of a taboo.
         products: The products, those most likely first.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     customer: str
     fit: RulesInUse | None

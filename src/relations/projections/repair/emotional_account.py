@@ -12,8 +12,7 @@ from datetime import datetime
 from math import exp2, fsum
 from typing import Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.messages import from_micros
 from relations.policies.complaints.repair import EmotionalAccount
 from relations.projections.repair.moments import Moments
@@ -53,7 +52,7 @@ class Happening(NamedTuple):
     is_double: bool = False
 
 
-class AccountEntry(BaseModel):
+class AccountEntry(ViewAnswer):
     """A deposit or a withdrawal.
 
     Attributes:
@@ -67,8 +66,6 @@ class AccountEntry(BaseModel):
         balance: The balance of the account right after it.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     at: datetime
     what: What
     detail: str
@@ -79,7 +76,7 @@ class AccountEntry(BaseModel):
     balance: float
 
 
-class EmotionalBalance(BaseModel):
+class EmotionalBalance(ViewAnswer):
     """A customer's emotional account as of a moment.
 
     Attributes:
@@ -90,8 +87,6 @@ class EmotionalBalance(BaseModel):
         withdrawals: The sum of the withdrawals, faded.
         entries: The entries, by time.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     customer: str
     as_of: datetime

@@ -8,10 +8,8 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.analytics.intervals import Interval, wilson
-from relations.json_form import Span
+from relations.json_form import Span, ViewAnswer
 from relations.messages import Money, from_micros
 from relations.policies import Repair
 from relations.policies.calendars import LocalTime
@@ -80,7 +78,7 @@ Named: TypeAlias = tuple[str, Relation]
 # --- results --------------------------------------------------------------------------------------------------------
 
 
-class RelationStanding(BaseModel):
+class RelationStanding(ViewAnswer):
     """The state of one customer's relation.
 
     Attributes:
@@ -94,8 +92,6 @@ class RelationStanding(BaseModel):
         deviations: The number of repeated failures.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     state: State
     since: datetime | None
@@ -106,7 +102,7 @@ class RelationStanding(BaseModel):
     deviations: int
 
 
-class DueStep(BaseModel):
+class DueStep(ViewAnswer):
     """A step of a complaint with a deadline.
 
     Attributes:
@@ -121,8 +117,6 @@ class DueStep(BaseModel):
         late_by: The time by which the deadline has passed; None if it has not.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     complaint: str
     subject: str
@@ -133,7 +127,7 @@ class DueStep(BaseModel):
     late_by: Span | None
 
 
-class CasesStanding(BaseModel):
+class CasesStanding(ViewAnswer):
     """The cases of all kinds at a moment.
 
     Attributes:
@@ -143,14 +137,12 @@ class CasesStanding(BaseModel):
         follow_ups_overdue: The number of resolved complaints whose customer should have been asked about it by now.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     open: int
     overdue: int
     follow_ups_overdue: int
 
 
-class StepTime(BaseModel):
+class StepTime(ViewAnswer):
     """The time that a step takes from the filing or the reopening before it.
 
     Median and 90th percentile are by nearest rank: the smallest observed time that this share of the observed times
@@ -168,8 +160,6 @@ class StepTime(BaseModel):
         on_time: `met` divided by `met` plus `missed`; None if there were none.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     step: StepName
     reached: int
     median: Span | None
@@ -179,7 +169,7 @@ class StepTime(BaseModel):
     on_time: float | None
 
 
-class ClockFigures(BaseModel):
+class ClockFigures(ViewAnswer):
     """The figures of one of the clocks.
 
     Attributes:
@@ -193,8 +183,6 @@ class ClockFigures(BaseModel):
         corrected: Of `met`, the number that is recorded as missed: the step was taken in time and recorded late.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     clock: ClockName
     met: int
     missed: int
@@ -205,7 +193,7 @@ class ClockFigures(BaseModel):
     corrected: int = 0
 
 
-class RepairSummary(BaseModel):
+class RepairSummary(ViewAnswer):
     """A summary of all relations.
 
     Attributes:
@@ -224,8 +212,6 @@ class RepairSummary(BaseModel):
         cost_per_restored: The cost of all remedies divided by the restored relations, rounded half up; None if none is
             restored.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     as_of: datetime
     customers: int

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.projections.repair.relation_state import ComplaintHistory
 
 __all__ = ["FunnelName", "FunnelStep", "repair_funnel", "steps_reached"]
@@ -14,7 +13,7 @@ __all__ = ["FunnelName", "FunnelStep", "repair_funnel", "steps_reached"]
 FunnelName: TypeAlias = Literal["filed", "acknowledged", "apologised", "carried_out", "resolved", "restored"]
 
 
-class FunnelStep(BaseModel):
+class FunnelStep(ViewAnswer):
     """One step of the funnel.
 
     Attributes:
@@ -25,8 +24,6 @@ class FunnelStep(BaseModel):
         share: `reached` divided by all complaints filed, from 0 to 1; None if there were none.
         onward: `reached` divided by that of the step before; None for the first step, or if none reached it.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     step: FunnelName
     reached: int

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.aggregates.complaint import ImprovementDone, ImprovementRaised
 from relations.aggregates.complaint.justice import JUSTICE, Justice
 from relations.analytics.intervals import Interval, wilson
+from relations.json_form import ViewAnswer
 from relations.messages import from_micros
 from relations.projections.repair.cases import STEP_OF, Lesson
 from relations.projections.repair.relation_state import RESTORED, ComplaintHistory, Relation
@@ -45,7 +44,7 @@ _CHANGES: dict[str, Justice] = {"raised": JUSTICE[ImprovementRaised], "done": JU
 # --- results --------------------------------------------------------------------------------------------------------
 
 
-class CauseShare(BaseModel):
+class CauseShare(ViewAnswer):
     """The number of complaints with one cause.
 
     Attributes:
@@ -55,15 +54,13 @@ class CauseShare(BaseModel):
         cumulative: The share of this and all more frequent causes; None for the unknown cause.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     cause: str | None
     complaints: int
     share: float | None
     cumulative: float | None
 
 
-class Improvement(BaseModel):
+class Improvement(ViewAnswer):
     """An improvement that prevents a problem from happening again.
 
     Attributes:
@@ -81,8 +78,6 @@ class Improvement(BaseModel):
         after_per_30_days: The number of such complaints per 30 days after it, as last measured.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     improvement: str
     complaint: str
     customer: str
@@ -97,7 +92,7 @@ class Improvement(BaseModel):
     after_per_30_days: float | None
 
 
-class JusticeServed(BaseModel):
+class JusticeServed(ViewAnswer):
     """The repair actions that served one kind of justice, and the relations restored.
 
     This is a correlation: it does not show that the actions restored the relations.
@@ -111,8 +106,6 @@ class JusticeServed(BaseModel):
         customers: The number of customers with such complaints.
         interval: Wilson's interval of the share of restored relations.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     justice: Justice
     actions: int

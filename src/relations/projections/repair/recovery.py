@@ -13,9 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.analytics.intervals import Interval, mean_interval
+from relations.json_form import ViewAnswer
 from relations.projections.repair.moments import Answer, Moments
 from relations.projections.repair.relation_state import ComplaintHistory, Relation
 
@@ -28,7 +27,7 @@ Pair: TypeAlias = tuple[str, int, int]
 """An instrument, and a customer's scores before a complaint and after its settlement."""
 
 
-class BeforeAfter(BaseModel):
+class BeforeAfter(ViewAnswer):
     """Satisfaction before complaints and after their settlement, by the same customers' answers to the same question.
 
     Attributes:
@@ -46,8 +45,6 @@ class BeforeAfter(BaseModel):
             `refuted` if its high end is not above 0; `unclear` otherwise.
         suppressed: True if there were too few pairs.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     instrument: str
     pairs: int

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict
-
-from relations.json_form import Span
+from relations.json_form import Span, ViewAnswer
 from relations.messages import from_micros
 from relations.projections.repair.figures import RelationStanding, standing
 from relations.projections.repair.relation_state import ComplaintHistory, DeviationKind, Relation, Round, State
@@ -21,7 +19,7 @@ __all__ = [
 ]
 
 
-class RoundProfile(BaseModel):
+class RoundProfile(ViewAnswer):
     """One run of a complaint's clocks.
 
     Attributes:
@@ -38,8 +36,6 @@ class RoundProfile(BaseModel):
         relapse: True if it began on a restored relation, or soon after a resolution.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     number: int
     opened_by: str
     opened_at: datetime
@@ -53,7 +49,7 @@ class RoundProfile(BaseModel):
     relapse: bool
 
 
-class ComplaintProfile(BaseModel):
+class ComplaintProfile(ViewAnswer):
     """One complaint, with all its rounds.
 
     Attributes:
@@ -65,8 +61,6 @@ class ComplaintProfile(BaseModel):
         rounds: The rounds, at least one.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     complaint: str
     subject: str
     severity: str
@@ -75,7 +69,7 @@ class ComplaintProfile(BaseModel):
     rounds: tuple[RoundProfile, ...]
 
 
-class DeviationProfile(BaseModel):
+class DeviationProfile(ViewAnswer):
     """A double deviation: a repeated failure.
 
     Attributes:
@@ -85,15 +79,13 @@ class DeviationProfile(BaseModel):
         interval: The time since the earlier failure, or for a reopening since the resolution.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     complaint: str
     kind: DeviationKind
     at: datetime
     interval: Span
 
 
-class RelationProfile(BaseModel):
+class RelationProfile(ViewAnswer):
     """One customer's relation with its evidence.
 
     Attributes:
@@ -101,8 +93,6 @@ class RelationProfile(BaseModel):
         complaints: The complaints, by the time of filing.
         deviations: The repeated failures, by time.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     standing: RelationStanding
     complaints: tuple[ComplaintProfile, ...]

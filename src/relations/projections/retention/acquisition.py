@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.projections.retention.patronage import Cost
 
 __all__ = ["Acquired", "AcquisitionFigure", "Way", "Won", "acquisition_figures", "won_by"]
@@ -17,7 +16,7 @@ Way: TypeAlias = tuple[str, str]
 """A channel and a campaign."""
 
 
-class AcquisitionFigure(BaseModel):
+class AcquisitionFigure(ViewAnswer):
     """Customers won through one channel by one campaign.
 
     A customer is won once. If costs were recorded for several channels or campaigns, the customer and what they bring
@@ -35,8 +34,6 @@ class AcquisitionFigure(BaseModel):
         expected: What a model expects them to bring, in minor units; None if no model was asked.
         ratio: CLV : CAC, past and expected value divided by cost; None if nothing was spent.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     channel: str | None
     campaign: str | None

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.months import last_day
 from relations.policies.calendars import LocalTime
 from relations.projections.retention.activity import Departure
@@ -18,7 +17,7 @@ __all__ = ["ChurnMonth", "ChurnReason", "ChurnReport", "Departing", "churn_repor
 _Outcome: TypeAlias = Literal["won_back", "bought_again", "gone"]
 
 
-class ChurnReason(BaseModel):
+class ChurnReason(ViewAnswer):
     """One reason for leaving.
 
     Attributes:
@@ -29,8 +28,6 @@ class ChurnReason(BaseModel):
         bought_again: The number of the others after which the customer bought again.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     reason: str | None
     lapses: int
     customers: int
@@ -38,7 +35,7 @@ class ChurnReason(BaseModel):
     bought_again: int
 
 
-class ChurnMonth(BaseModel):
+class ChurnMonth(ViewAnswer):
     """The departures of one month, with how many of them ended later, whenever that was.
 
     Attributes:
@@ -49,8 +46,6 @@ class ChurnMonth(BaseModel):
         bought_again: The number of them that ended with a purchase alone.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     month: str
     complete: bool
     lapses: int
@@ -58,7 +53,7 @@ class ChurnMonth(BaseModel):
     bought_again: int
 
 
-class ChurnReport(BaseModel):
+class ChurnReport(ViewAnswer):
     """All recorded departures; most departures are only inferred and do not appear here.
 
     A departure begins with a recorded lapse. It ends with a recorded return or, if none follows, with the next
@@ -73,8 +68,6 @@ class ChurnReport(BaseModel):
         campaigns: The number of recorded returns by campaign; None stands for no campaign. They add up to `won_back`.
         months: Every month in which a departure began; they add up to all.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     lapses: int
     left: int

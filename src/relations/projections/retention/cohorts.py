@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.messages import Money
 from relations.months import last_day, month_of, months_between
 from relations.projections.retention.patronage import Patronage
@@ -14,7 +13,7 @@ from relations.projections.totals import Total
 __all__ = ["Cohort", "CohortCell", "CohortMonth", "cohort_of", "cohort_table"]
 
 
-class CohortMonth(BaseModel):
+class CohortMonth(ViewAnswer):
     """One month of a cohort.
 
     Attributes:
@@ -30,8 +29,6 @@ class CohortMonth(BaseModel):
         net: `bought` less `refunded`, by currency.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     month: str
     since: int
     complete: bool
@@ -43,7 +40,7 @@ class CohortMonth(BaseModel):
     net: tuple[Total, ...]
 
 
-class Cohort(BaseModel):
+class Cohort(ViewAnswer):
     """The customers who bought for the first time in one month.
 
     Attributes:
@@ -51,8 +48,6 @@ class Cohort(BaseModel):
         size: The number of customers.
         months: Every month from that one to the last, including those without a purchase.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     month: str
     size: int

@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from relations.json_form import ViewAnswer
 from relations.messages import from_micros
 from relations.months import last_day, months_between
 from relations.policies.instruments import DETRACTORS_TO, PROMOTERS_FROM
@@ -44,7 +45,7 @@ Direction: TypeAlias = Literal["begins", "progression", "relapse", "shift"]
 _RANK: dict[LoyaltyKind, int] = {"true": 2, "latent": 1, "spurious": 1, "none": 0}
 
 
-class LoyaltySigns(BaseModel):
+class LoyaltySigns(ViewAnswer):
     """The signs from which a kind of loyalty follows, over the months of the window.
 
     Attributes:
@@ -57,8 +58,6 @@ class LoyaltySigns(BaseModel):
         means_it: True for a good attitude.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     purchase_days: int
     active_share: float
     satisfied_share: float | None
@@ -68,7 +67,7 @@ class LoyaltySigns(BaseModel):
     means_it: bool
 
 
-class KindStep(BaseModel):
+class KindStep(ViewAnswer):
     """A month in which the kind changed.
 
     Attributes:
@@ -79,15 +78,13 @@ class KindStep(BaseModel):
             or `shift` between latent and spurious.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     month: str
     kind: LoyaltyKind
     previous: LoyaltyKind | None
     direction: Direction
 
 
-class CustomerKind(BaseModel):
+class CustomerKind(ViewAnswer):
     """A customer's kind of loyalty.
 
     Attributes:
@@ -98,8 +95,6 @@ class CustomerKind(BaseModel):
         steps: Every change, by month.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     kind: LoyaltyKind
     since: str
@@ -107,7 +102,7 @@ class CustomerKind(BaseModel):
     steps: tuple[KindStep, ...]
 
 
-class KindsReport(BaseModel):
+class KindsReport(ViewAnswer):
     """The number of customers of each kind of loyalty.
 
     Attributes:
@@ -119,8 +114,6 @@ class KindsReport(BaseModel):
         relapsed: The number who moved away from it in this month.
         listed: The customers listed, by id.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     as_of: AwareDatetime
     month: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.messages import Money, from_micros
 from relations.months import month_of
 from relations.policies import Lifecycle
@@ -18,7 +17,7 @@ from relations.projections.totals import Total
 __all__ = ["CustomerProfile", "Spending", "customer_profile"]
 
 
-class Spending(BaseModel):
+class Spending(ViewAnswer):
     """A customer's spending in one currency, over whole months.
 
     Attributes:
@@ -29,8 +28,6 @@ class Spending(BaseModel):
         net: `bought` less `refunded`.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     purchases: int
     bought: Total
     refunds: int
@@ -38,7 +35,7 @@ class Spending(BaseModel):
     net: Total
 
 
-class CustomerProfile(BaseModel):
+class CustomerProfile(ViewAnswer):
     """A summary of one customer's purchases.
 
     Attributes:
@@ -50,8 +47,6 @@ class CustomerProfile(BaseModel):
         mean_gap_days: The mean gap between those days; None if there are fewer than two.
         spending: One entry per currency, through the month of the moment asked about.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     customer: str
     known_since: datetime | None

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.months import last_day, month_of, months_between
 from relations.projections.retention.cohorts import Cohort
 from relations.projections.retention.patronage import Patronage
@@ -28,7 +27,7 @@ __all__ = [
 ]
 
 
-class RevenueRetention(BaseModel):
+class RevenueRetention(ViewAnswer):
     """Two spans of months, one after the other. All amounts are in minor units, less refunds.
 
     Attributes:
@@ -43,8 +42,6 @@ class RevenueRetention(BaseModel):
         gross: `kept` / `before`, at most 1 and at most `net`. Both are negative if more was refunded than bought.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     month: str
     months: int
     complete: bool
@@ -56,7 +53,7 @@ class RevenueRetention(BaseModel):
     gross: float | None
 
 
-class CohortRevenueMonth(BaseModel):
+class CohortRevenueMonth(ViewAnswer):
     """A cohort's spending in one month.
 
     Attributes:
@@ -67,8 +64,6 @@ class CohortRevenueMonth(BaseModel):
         share: `net` divided by that of month 0; None if that is 0 or less.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     month: str
     since: int
     complete: bool
@@ -76,10 +71,8 @@ class CohortRevenueMonth(BaseModel):
     share: float | None
 
 
-class CohortRevenue(BaseModel):
+class CohortRevenue(ViewAnswer):
     """The revenue of the customers who first bought in one month."""
-
-    model_config = ConfigDict(frozen=True)
 
     month: str
     size: int

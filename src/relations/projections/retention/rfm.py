@@ -19,8 +19,7 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.messages import Money
 from relations.policies.lifecycle import Rfm, RfmBins
 from relations.projections.retention.patronage import Patronage
@@ -45,7 +44,7 @@ Buyer = tuple[str, int, int, int]
 """Customer, days since the last purchase, purchase days, and net amount in minor units."""
 
 
-class RfmScore(BaseModel):
+class RfmScore(ViewAnswer):
     """One customer's grades.
 
     Attributes:
@@ -59,8 +58,6 @@ class RfmScore(BaseModel):
         segment: The policy's name for these grades.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     recency_days: int
     frequency: int
@@ -71,7 +68,7 @@ class RfmScore(BaseModel):
     segment: str
 
 
-class RfmSegmentSize(BaseModel):
+class RfmSegmentSize(ViewAnswer):
     """One RFM segment.
 
     Attributes:
@@ -81,15 +78,13 @@ class RfmSegmentSize(BaseModel):
         monetary: What they spent together, less refunds.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     segment: str
     customers: int
     share: float | None
     monetary: Total
 
 
-class RfmReport(BaseModel):
+class RfmReport(ViewAnswer):
     """Customers graded by recency, frequency and money.
 
     Attributes:
@@ -101,8 +96,6 @@ class RfmReport(BaseModel):
         segments: Every segment of the policy, in its order.
         customers: The customers listed, by id.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     as_of: datetime
     currency: str

@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.months import month_of
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime
@@ -39,7 +38,7 @@ __all__ = [
 Facts = Mapping[Fact, Value]
 
 
-class SegmentFigure(BaseModel):
+class SegmentFigure(ViewAnswer):
     """One segment of the policy.
 
     Attributes:
@@ -50,8 +49,6 @@ class SegmentFigure(BaseModel):
         net_amount: Their purchases less refunds, in minor units of the policy's currency.
         customers: The customers listed, by id.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     kind: SegmentKind

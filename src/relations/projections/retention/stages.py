@@ -22,9 +22,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.analytics import Turn, spells
+from relations.json_form import ViewAnswer
 from relations.messages import from_micros
 from relations.months import first_day, month_of, months_after, months_between, period_start
 from relations.policies import Lifecycle
@@ -82,7 +81,7 @@ class Life(NamedTuple):
         return last is not None and not last.back and (not bought or last.day >= self.days[bought - 1])
 
 
-class CustomerStage(BaseModel):
+class CustomerStage(ViewAnswer):
     """One customer's lifecycle stage.
 
     Attributes:
@@ -95,8 +94,6 @@ class CustomerStage(BaseModel):
         silent_days: Days since the last purchase; None before the first.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     stage: Stage
     basis: Basis
@@ -106,7 +103,7 @@ class CustomerStage(BaseModel):
     silent_days: int | None
 
 
-class LifecycleReport(BaseModel):
+class LifecycleReport(ViewAnswer):
     """The number of customers in each stage.
 
     Attributes:
@@ -119,8 +116,6 @@ class LifecycleReport(BaseModel):
         repeat_rate: `repeat_buyers` / `buyers`; None if nobody bought.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     as_of: datetime
     customers: int
     stages: dict[Stage, int]
@@ -130,7 +125,7 @@ class LifecycleReport(BaseModel):
     repeat_rate: float | None
 
 
-class PeriodRates(BaseModel):
+class PeriodRates(ViewAnswer):
     """Retention over one local month, quarter or year; the module explains the numbers.
 
     Attributes:
@@ -150,8 +145,6 @@ class PeriodRates(BaseModel):
         repeat_buyers: Those of them who bought on a day after that of their first purchase.
         repeat_rate: `repeat_buyers` / `buyers`; None if nobody bought.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     period: str
     month: str

@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.messages import Money
 from relations.months import last_day, months_after
 from relations.policies.value import ValueGrade, ValueGrades
@@ -23,7 +22,7 @@ __all__ = ["CustomerGrade", "GradeSize", "GradesReport", "customer_grade", "grad
 _GRADES: tuple[ValueGrade, ...] = get_args(ValueGrade)
 
 
-class CustomerGrade(BaseModel):
+class CustomerGrade(ViewAnswer):
     """A customer's grade at the end of a month.
 
     Attributes:
@@ -33,15 +32,13 @@ class CustomerGrade(BaseModel):
         amount: Purchases less refunds over the policy's months, in minor units; the grade depends on it.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     grade: ValueGrade
     since: str
     amount: int
 
 
-class GradeSize(BaseModel):
+class GradeSize(ViewAnswer):
     """One grade.
 
     Attributes:
@@ -51,15 +48,13 @@ class GradeSize(BaseModel):
         monetary: What they spent together over the policy's months, less refunds.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     grade: ValueGrade
     customers: int
     share: float | None
     monetary: Total
 
 
-class GradesReport(BaseModel):
+class GradesReport(ViewAnswer):
     """Customers of high, mid and low value, in one currency.
 
     Attributes:
@@ -73,8 +68,6 @@ class GradesReport(BaseModel):
         sizes: High, mid and low.
         customers: The customers listed, by id.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     month: str
     months: int

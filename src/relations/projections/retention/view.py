@@ -17,12 +17,11 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import ClassVar, get_args
 
-import numpy as np
-
 from relations.aggregates.campaign import wins_customers
 from relations.analytics import SurvivalCurve, survival_curve
 from relations.analytics.buying import BuyingModelName
 from relations.errors import InvalidInput
+from relations.extras import np
 from relations.messages import from_micros, minor_digits
 from relations.months import first_day, last_day, month_of
 from relations.policies import Policy

@@ -10,10 +10,9 @@ from typing import Any, ClassVar, get_type_hints
 import msgspec
 from msgspec.structs import astuple
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from relations.errors import StoreError
-from relations.log.database import CompiledStatement, Database, among, compiled
+from relations.log.database import CompiledStatement, Database, among, compiled, insert_into
 from relations.projections.projection import CustomerRow, Projection, Row, Tally
 from relations.projections.running.checkpoints import edition_suffix
 
@@ -183,7 +182,7 @@ class RowTable:
         return compiled(select(self.table), self._dialect).sql
 
     def _upsert(self) -> Any:
-        statement = (sqlite if self._dialect.name == "sqlite" else postgresql).insert(self.table)
+        statement = insert_into(self.table, self._dialect)
         values = [name for name in self.names if name not in self.row.key]
         if not values:
             return statement.on_conflict_do_nothing()

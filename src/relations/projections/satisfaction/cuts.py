@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
-import numpy as np
-
+from relations.extras import np
 from relations.projections.columns import Array, Ints, distinct
 from relations.projections.satisfaction.disclosure import Disclosure
 

@@ -21,8 +21,7 @@ from heapq import heapify, heappop, heappush
 from itertools import pairwise
 from typing import TypeVar
 
-import numpy as np
-
+from relations.extras import np
 from relations.projections.columns import Ints, distinct
 
 __all__ = ["Disclosure"]

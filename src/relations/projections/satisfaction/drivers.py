@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from relations.analytics.drivers import DriverReport, driver_report
 from relations.errors import InvalidInput
+from relations.extras import np
 from relations.policies import Surveys
 from relations.projections.columns import Array, Ints, distinct
 from relations.projections.satisfaction.cuts import Facts

@@ -10,10 +10,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import sqrt
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict
-
 from relations.analytics.intervals import Interval, mean_of_sums, net_promoters, wilson
+from relations.extras import np
+from relations.json_form import ViewAnswer
 from relations.policies import Instrument, Surveys
 from relations.policies.instruments import DETRACTORS_TO, PROMOTERS_FROM
 from relations.projections.columns import Array, Ints, grouped_sums
@@ -35,7 +34,7 @@ __all__ = [
 CSAT_SCORES = range(1, 6)
 
 
-class GroupFigure(BaseModel):
+class GroupFigure(ViewAnswer):
     """The fields that all figures have.
 
     Attributes:
@@ -50,8 +49,6 @@ class GroupFigure(BaseModel):
         spread: The standard deviation of the answers (n - 1); absent for fewer than two.
         interval: The confidence interval of the figure at the policy's level; absent if nobody answered.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     group: dict[Dimension, str | None]
     n: int

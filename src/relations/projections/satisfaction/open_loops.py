@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from statistics import median
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict
-
+from relations.extras import np
+from relations.json_form import ViewAnswer
 from relations.messages import from_micros
 from relations.policies import Surveys
 from relations.policies.in_force import InForce
@@ -22,7 +21,7 @@ __all__ = ["OpenLoop", "OpenLoops", "low_answers", "open_loops"]
 _DAY = 86_400_000_000
 
 
-class OpenLoop(BaseModel):
+class OpenLoop(ViewAnswer):
     """A low answer without a reply yet.
 
     Attributes:
@@ -39,8 +38,6 @@ class OpenLoop(BaseModel):
         overdue: True if that time has passed.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     feedback: str
     instrument: str
@@ -52,7 +49,7 @@ class OpenLoop(BaseModel):
     overdue: bool
 
 
-class OpenLoops(BaseModel):
+class OpenLoops(ViewAnswer):
     """Low answers, with and without a reply.
 
     Attributes:
@@ -62,8 +59,6 @@ class OpenLoops(BaseModel):
         days_to_close: The median number of days from the answer to the reply; None if there are no replies.
         open: The answers without a reply, the oldest first.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     low: int
     closed: int

@@ -16,8 +16,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
-import numpy as np
-
+from relations.extras import np
 from relations.months import month_of
 from relations.policies import Instrument
 from relations.policies.calendars import LocalTime

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Literal, TypeAlias
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict
-
 from relations.analytics.intervals import Interval, wilson
+from relations.extras import np
+from relations.json_form import ViewAnswer
 from relations.policies import Surveys
 from relations.projections.satisfaction.cuts import Cuts, Group
 from relations.projections.satisfaction.respondents import ABSENT, Respondents
@@ -23,7 +22,7 @@ _DAY = 86_400_000_000
 _STANDING = ((), ("instrument",), ("month",), ("touchpoint",), ("channel",))
 
 
-class ResponseRate(BaseModel):
+class ResponseRate(ViewAnswer):
     """The response to the invitations of one group.
 
     Attributes:
@@ -41,8 +40,6 @@ class ResponseRate(BaseModel):
         interval: Wilson's interval of the rate.
         days_to_answer: The median number of days from sending to the answer; absent if none were answered.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     group: dict[ResponseDimension, str | None]
     sent: int

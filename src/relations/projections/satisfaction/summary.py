@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict
-
 from relations.analytics.control_charts import ControlChart, NpsSample, ShareSample, nps_chart, p_chart
 from relations.analytics.drivers import DriverReport
 from relations.errors import InvalidInput
+from relations.extras import np
+from relations.json_form import ViewAnswer
 from relations.policies import Surveys
 from relations.projections.satisfaction.answers import COMPLAINT_CSAT
 from relations.projections.satisfaction.cuts import Cuts, Dimension, Facts, GroupOf
@@ -44,7 +43,7 @@ F = TypeVar("F", NpsFigure, CsatFigure)
 M = TypeVar("M", NpsFigure, CsatFigure, ScaleFigure, GapFigure, ResponseRate, ThemeFigure)
 
 
-class Trend(BaseModel):
+class Trend(ViewAnswer):
     """The months of one group with the limits of chance.
 
     Attributes:
@@ -52,13 +51,11 @@ class Trend(BaseModel):
         chart: The control chart; None if no month of the group is shown.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     group: dict[Dimension, str | None]
     chart: ControlChart | None
 
 
-class SatisfactionReport(BaseModel):
+class SatisfactionReport(ViewAnswer):
     """All figures of satisfaction: the whole, then by month, touchpoint and channel.
 
     Attributes:
@@ -87,8 +84,6 @@ class SatisfactionReport(BaseModel):
         loops: Low answers, with and without a reply.
         drivers: What goes with NPS; absent if too few were asked anything together with it.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     zone: str
     minimum_answers: int

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.messages import from_micros
 from relations.policies import Surveys
 from relations.projections.columns import Codes
@@ -17,7 +16,7 @@ from relations.projections.satisfaction.respondents import Respondents
 __all__ = ["LowTheme", "SentimentFigure", "ThemeFigure", "low_themes", "theme_figures"]
 
 
-class SentimentFigure(BaseModel):
+class SentimentFigure(ViewAnswer):
     """The sentiment that one version of a scorer found in the answers about a theme.
 
     Scorers use different scales, so their scores are never added up.
@@ -29,15 +28,13 @@ class SentimentFigure(BaseModel):
         mean: The mean sentiment, from -1 to 1; absent if suppressed.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     scorer: str
     n: int
     suppressed: bool
     mean: float | None = None
 
 
-class ThemeFigure(BaseModel):
+class ThemeFigure(ViewAnswer):
     """The answers about one theme.
 
     Attributes:
@@ -49,8 +46,6 @@ class ThemeFigure(BaseModel):
         sentiments: The sentiment found by each scorer.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     theme: str | None
     group: dict[Dimension, str | None]
     n: int
@@ -59,7 +54,7 @@ class ThemeFigure(BaseModel):
     sentiments: tuple[SentimentFigure, ...] = ()
 
 
-class LowTheme(BaseModel):
+class LowTheme(ViewAnswer):
     """The low answers about one theme. An answer can be about several.
 
     Attributes:
@@ -67,8 +62,6 @@ class LowTheme(BaseModel):
         low: The number of low answers about it.
         times: The times at which they were given, in order.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     theme: str
     low: int

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Literal, NamedTuple, TypeAlias
 
-import numpy as np
-
 from relations.analytics.intervals import mean_by_respondent, share_difference, wilson
+from relations.extras import np
 from relations.policies import Surveys
 from relations.policies.calendars import LocalTime
 from relations.policies.complaints.repair import Repair

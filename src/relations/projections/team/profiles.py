@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from pydantic import BaseModel, ConfigDict
-
 from relations.analytics.intervals import Interval
-from relations.json_form import Span
+from relations.json_form import Span, ViewAnswer
 from relations.messages import from_micros
 from relations.projections.team.rows import StaffMember
 
@@ -24,7 +22,7 @@ __all__ = [
 ]
 
 
-class StaffCourse(BaseModel):
+class StaffCourse(ViewAnswer):
     """A training of a staff member.
 
     Attributes:
@@ -36,8 +34,6 @@ class StaffCourse(BaseModel):
         late: True if it should have been completed by now.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     training: str
     about: tuple[str, ...]
     due_at: datetime | None
@@ -46,7 +42,7 @@ class StaffCourse(BaseModel):
     late: bool
 
 
-class StaffProfile(BaseModel):
+class StaffProfile(ViewAnswer):
     """A staff member.
 
     Attributes:
@@ -62,8 +58,6 @@ class StaffProfile(BaseModel):
         recognitions: The number of their recognitions.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     staff: str
     role: str
     department: str | None
@@ -76,7 +70,7 @@ class StaffProfile(BaseModel):
     recognitions: int
 
 
-class TeamFigure(BaseModel):
+class TeamFigure(ViewAnswer):
     """The figures of a staff member or a department.
 
     A case counts for its present or last owner and department, as on the desk. So the figures of all owners add up to
@@ -106,8 +100,6 @@ class TeamFigure(BaseModel):
         minutes: The minutes of those contacts whose length is known.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     name: str | None
     cases: int = 0
     open: int = 0
@@ -131,7 +123,7 @@ class TeamFigure(BaseModel):
     minutes: int = 0
 
 
-class TrainingNeed(BaseModel):
+class TrainingNeed(ViewAnswer):
     """A cause of complaints or a theme of low answers, and the trainings about it.
 
     Attributes:
@@ -145,8 +137,6 @@ class TrainingNeed(BaseModel):
         since: The number of these complaints and low answers after that; all of them if nobody completed one.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     about: str
     cases: int
     low: int
@@ -157,7 +147,7 @@ class TrainingNeed(BaseModel):
     since: int
 
 
-class EffectShare(BaseModel):
+class EffectShare(ViewAnswer):
     """A share before and after a training.
 
     Attributes:
@@ -171,8 +161,6 @@ class EffectShare(BaseModel):
         high: The high end.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     before: int
     before_of: int
     after: int
@@ -183,7 +171,7 @@ class EffectShare(BaseModel):
     high: float | None = None
 
 
-class TrainingEffect(BaseModel):
+class TrainingEffect(ViewAnswer):
     """The cases of trained staff members before and after their training.
 
     The comparison has no control group: it shows a change, not its cause.
@@ -200,8 +188,6 @@ class TrainingEffect(BaseModel):
         confidence: The confidence level of the intervals.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     training: str
     staff: int
     days: int
@@ -213,7 +199,7 @@ class TrainingEffect(BaseModel):
     confidence: float
 
 
-class TenureFigure(BaseModel):
+class TenureFigure(ViewAnswer):
     """The loyalty of the customers of staff members with a similar tenure.
 
     Attributes:
@@ -227,8 +213,6 @@ class TenureFigure(BaseModel):
         interval: Wilson's interval of that share.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     from_months: int
     until_months: int | None
     staff: int
@@ -239,7 +223,7 @@ class TenureFigure(BaseModel):
     interval: Interval | None
 
 
-class StaffFit(BaseModel):
+class StaffFit(ViewAnswer):
     """A staff member who could look after a customer, and the reasons.
 
     Attributes:
@@ -250,8 +234,6 @@ class StaffFit(BaseModel):
         shared: The interests and skills that match what is noted of the customer.
         contacts: The number of contacts that they had with the customer.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     staff: str
     role: str

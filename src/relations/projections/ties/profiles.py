@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.projections.agenda.items import AgendaItem
 
 __all__ = [
@@ -21,7 +20,7 @@ __all__ = [
 ]
 
 
-class LadderRung(BaseModel):
+class LadderRung(ViewAnswer):
     """A rung of the ladder.
 
     Attributes:
@@ -30,14 +29,12 @@ class LadderRung(BaseModel):
         stated: The number of those because an owner said so.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     rung: str
     customers: int
     stated: int
 
 
-class RungCustomer(BaseModel):
+class RungCustomer(ViewAnswer):
     """A customer on the ladder.
 
     Attributes:
@@ -47,15 +44,13 @@ class RungCustomer(BaseModel):
         stated: True if somebody said so.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     rung: str
     stated_by: str | None = None
     stated: bool = False
 
 
-class LadderMonth(BaseModel):
+class LadderMonth(ViewAnswer):
     """The rung of a customer at the end of a month.
 
     Attributes:
@@ -64,14 +59,12 @@ class LadderMonth(BaseModel):
         stated: True if an owner said so.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     month: str
     rung: str | None
     stated: bool = False
 
 
-class OwnerSince(BaseModel):
+class OwnerSince(ViewAnswer):
     """An owner of a customer.
 
     Attributes:
@@ -80,14 +73,12 @@ class OwnerSince(BaseModel):
         since: Since when.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     owner: str
     deputy: str | None
     since: datetime
 
 
-class SwitchingCost(BaseModel):
+class SwitchingCost(ViewAnswer):
     """The things that a customer would lose by leaving.
 
     Attributes:
@@ -104,8 +95,6 @@ class SwitchingCost(BaseModel):
         contracts_until: The local day after the last one ends; None if one of them has no end, and without any.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     points: int | None
     points_value: int | None
     tier: str | None
@@ -118,7 +107,7 @@ class SwitchingCost(BaseModel):
     contracts_until: date | None = None
 
 
-class OrganisationContact(BaseModel):
+class OrganisationContact(ViewAnswer):
     """A contact in an organisation.
 
     Attributes:
@@ -128,15 +117,13 @@ class OrganisationContact(BaseModel):
         since: When they were named as it is now.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     contact: str
     level: str
     role: str | None
     since: datetime
 
 
-class Tie(BaseModel):
+class Tie(ViewAnswer):
     """The ties with one customer.
 
     Attributes:
@@ -150,8 +137,6 @@ class Tie(BaseModel):
         contacts: The contacts of an organisation, by level and id.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     kind: str
     rung: str | None
@@ -162,7 +147,7 @@ class Tie(BaseModel):
     contacts: tuple[OrganisationContact, ...]
 
 
-class Handover(BaseModel):
+class Handover(ViewAnswer):
     """A customer that a new owner has to take over, with everything that must not be lost.
 
     Attributes:
@@ -178,8 +163,6 @@ class Handover(BaseModel):
         preferences: The subjects of preferences, habits and needs.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     owner: str
     deputy: str | None
@@ -192,7 +175,7 @@ class Handover(BaseModel):
     preferences: tuple[str, ...]
 
 
-class FileStanding(BaseModel):
+class FileStanding(ViewAnswer):
     """The completeness and freshness of a customer's file.
 
     Attributes:
@@ -203,8 +186,6 @@ class FileStanding(BaseModel):
         touched_at: When the file last changed; None if it never did.
         days: The full days since then; None likewise.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     customer: str
     known: tuple[str, ...]

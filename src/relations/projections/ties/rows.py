@@ -8,7 +8,6 @@ from itertools import chain
 from typing import ClassVar
 
 import msgspec
-import numpy as np
 
 from relations.aggregates.customer import (
     ContactDropped,
@@ -18,6 +17,7 @@ from relations.aggregates.customer import (
     CustomerRegistered,
     HandoverAccepted,
 )
+from relations.extras import np
 from relations.messages import Envelope
 from relations.policies.calendars import LocalTime
 from relations.projections.columns import Codes, ColumnPart, FieldGroup, Parts, numbered

@@ -8,9 +8,8 @@ from datetime import date, datetime
 from operator import itemgetter
 from typing import ClassVar
 
-import numpy as np
-
 from relations.errors import InvalidInput
+from relations.extras import np
 from relations.messages import from_micros, minor_digits
 from relations.months import last_day, months_after
 from relations.projections.agenda.items import AgendaItem

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from relations.json_form import ViewAnswer
 from relations.policies.facts import ClusterFact
 from relations.projections.retention.clusters.fits import ClusterFit, ClustersInUse, as_measured
 
@@ -17,7 +16,7 @@ _REMARKABLE = 0.5
 _TRAITS_MAX = 4
 
 
-class ClusterTrait(BaseModel):
+class ClusterTrait(ViewAnswer):
     """A feature that sets a cluster apart from the average customer of the fit.
 
     Attributes:
@@ -29,8 +28,6 @@ class ClusterTrait(BaseModel):
         deviations: The distance between them in standard deviations; below 0 if it is low.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     fact: ClusterFact
     word: str | None
     level: Literal["high", "low"]
@@ -39,7 +36,7 @@ class ClusterTrait(BaseModel):
     deviations: float
 
 
-class ClusterFigure(BaseModel):
+class ClusterFigure(ViewAnswer):
     """One cluster.
 
     Attributes:
@@ -52,8 +49,6 @@ class ClusterFigure(BaseModel):
         customers: The customers listed, by id.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     number: int
     fitted: int
     size: int
@@ -63,7 +58,7 @@ class ClusterFigure(BaseModel):
     customers: tuple[str, ...]
 
 
-class ClustersReport(BaseModel):
+class ClustersReport(ViewAnswer):
     """Clusters of the customers who bought in the policy's currency.
 
     Attributes:
@@ -72,14 +67,12 @@ class ClustersReport(BaseModel):
         clusters: The clusters, by number.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     fit: ClustersInUse | None
     others: int
     clusters: tuple[ClusterFigure, ...]
 
 
-class ComparedNumber(BaseModel):
+class ComparedNumber(ViewAnswer):
     """A number by which customers are compared.
 
     Attributes:
@@ -87,13 +80,11 @@ class ComparedNumber(BaseModel):
         value: Its value for the customer; None if it is unknown.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     fact: ClusterFact
     value: float | None
 
 
-class CustomerCluster(BaseModel):
+class CustomerCluster(ViewAnswer):
     """The cluster of one customer.
 
     Attributes:
@@ -103,8 +94,6 @@ class CustomerCluster(BaseModel):
         traits: The features that set the cluster apart.
         known: The customer's own numbers of those by which customers are compared.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     customer: str
     cluster: int | None

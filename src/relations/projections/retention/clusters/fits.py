@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
-
 from relations.aggregates.model import (
     ClusterFeature,
     ClusterParameters,
@@ -15,6 +13,7 @@ from relations.aggregates.model import (
     TriedClusters,
 )
 from relations.analytics import nearest_centres, scaled_roots
+from relations.extras import np
 from relations.policies.calendars import LocalTime
 from relations.policies.facts import ClusterFact, Fact
 from relations.policies.value import Condition

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from relations.aggregates.model import ClusterFeature, ClusterParameters, FittedCluster, TriedClusters
 from relations.analytics import fit_centres, nearest_centres, silhouettes
 from relations.errors import InvalidInput, NoFit
+from relations.extras import np
 from relations.policies.facts import NUMBER_FACTS, ClusterFact
 from relations.projections.arguments import Page
 from relations.projections.columns import Array, Ints, grouped_sums

@@ -12,8 +12,7 @@ from datetime import date
 from math import ceil, floor
 from typing import NamedTuple
 
-import numpy as np
-
+from relations.extras import np
 from relations.months import month_number, month_of
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime

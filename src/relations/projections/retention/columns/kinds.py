@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from math import isnan
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from relations.extras import np
 from relations.messages import from_micros
 from relations.months import last_day, month_number, month_of_number
 from relations.policies.instruments import DETRACTORS_TO, PROMOTERS_FROM

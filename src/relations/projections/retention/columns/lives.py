@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from relations.analytics import time_to_loss
+from relations.extras import np
 from relations.policies import Lifecycle
 from relations.policies.calendars import LocalTime
 from relations.projections.arguments import Page

@@ -9,9 +9,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, NamedTuple, get_args
 
-import numpy as np
-
 from relations.analytics.repeat_statistics import RepeatColumns
+from relations.extras import np
 from relations.messages import Money, from_micros
 from relations.months import last_day, month_number, month_of, month_of_number, months_between
 from relations.policies.lifecycle import Rfm

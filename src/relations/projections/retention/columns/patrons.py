@@ -12,9 +12,8 @@ from itertools import chain, groupby
 from operator import attrgetter, itemgetter
 from typing import Any
 
-import numpy as np
-
 from relations.analytics import Turn
+from relations.extras import np
 from relations.months import first_day, month_number, month_of_number
 from relations.policies.calendars import LocalTime
 from relations.projections.columns import (
@@ -61,7 +60,7 @@ __all__ = [
 _MONTH, _DAY = 7, 10
 KINDS_OF_SCORE = {"csat": 0, "nps": 1}
 _COUNTS = ("days", "purchases", "bought", "refunds", "refunded", "discounted")
-_BITS = np.arange(31, dtype=np.int64)
+_BITS = 31
 
 
 def month_index(day: int) -> int:
@@ -107,7 +106,7 @@ def _activity(codes: Codes, activity: Sequence[Mapping[str, Activity]]) -> Parts
     for name in _COUNTS:
         values[name] = ints(list(map(attrgetter(name), entries)))
     amounts = [each.amounts or ((each.bought,) if each.days else ()) for each in entries]
-    bits = (values["days"].astype(np.int64)[:, None] >> _BITS) & 1
+    bits = (values["days"].astype(np.int64)[:, None] >> np.arange(_BITS, dtype=np.int64)) & 1
     entry, bit = np.nonzero(bits)
     listed = ints(list(chain.from_iterable(amounts)))
     starts = _first_days(month)

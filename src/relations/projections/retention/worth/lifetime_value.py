@@ -20,9 +20,6 @@ from datetime import date, datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict
-
 from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
 from relations.analytics import (
     BuyingModel,
@@ -38,6 +35,8 @@ from relations.analytics.drivers import pearson
 from relations.analytics.lifetime_value import LifetimeColumns, lifetime_columns
 from relations.analytics.repeat_statistics import RepeatColumns, columns_of
 from relations.errors import MissingExtra, NoFit
+from relations.extras import np
+from relations.json_form import ViewAnswer
 from relations.projections.arguments import Page
 from relations.projections.columns import Array, ListedObjects, ints
 from relations.projections.fits import FitInUse, origin_now
@@ -60,7 +59,7 @@ _STRONG = 0.3
 """From this correlation on, spending is hardly independent of buying."""
 
 
-class CustomerWorth(BaseModel):
+class CustomerWorth(ViewAnswer):
     """One customer's value.
 
     Attributes:
@@ -77,8 +76,6 @@ class CustomerWorth(BaseModel):
         expected_profit: `expected_value` times `profit` / `costed`; None if there is no fit or no known cost.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     customer: str
     historic: int
     costed: int
@@ -92,7 +89,7 @@ class CustomerWorth(BaseModel):
     expected_profit: float | None
 
 
-class NoExpectation(BaseModel):
+class NoExpectation(ViewAnswer):
     """The reason for which there is no fit.
 
     Attributes:
@@ -102,15 +99,13 @@ class NoExpectation(BaseModel):
         extra: The extra of `relations` that is missing, if one is.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     code: str
     reason: str
     hint: str | None
     extra: str | None
 
 
-class WorthReport(BaseModel):
+class WorthReport(ViewAnswer):
     """The past and expected value of customers, in one currency.
 
     Attributes:
@@ -138,8 +133,6 @@ class WorthReport(BaseModel):
         expected_profit: The sum of their expected profit, in minor units; None if there is no fit or no known cost.
         customers: The customers listed, by expected value, the highest first; without a fit, by historic value.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     through: date
     currency: str
