@@ -508,9 +508,10 @@ def test_the_page_shows_what_contact_sells_and_the_customers_nobody_contacted() 
 
 
 @pytest.mark.parametrize(
-    ("lang", "title", "kind"), [("en", "Care plans", "short call"), ("zh", "客户关怀计划", "简短通话")]
+    ("lang", "title", "kind", "plan"),
+    [("en", "Care plans", "short call", "support"), ("zh", "客户关怀计划", "简短通话", "使用支持")],
 )
-def test_care_is_a_section_where_the_policy_has_plans(lang: str, title: str, kind: str) -> None:
+def test_care_is_a_section_where_the_policy_has_plans(lang: str, title: str, kind: str, plan: str) -> None:
     with Relations.open("sqlite://", clock=lambda: AS_OF) as engine:
         engine.execute(RegisterCustomer(customer="eve", occurred_at=AS_OF - timedelta(days=40)))
         assert 'id="care"' not in render_html(engine, lang)
@@ -522,7 +523,7 @@ def test_care_is_a_section_where_the_policy_has_plans(lang: str, title: str, kin
             engine.execute(BeginPlan(customer=customer, plan="support", occurred_at=began))
         engine.advance_time(AS_OF)
         page = render_html(engine, lang)
-        assert f"<td>bea</td><td>{kind}</td><td>support</td>" in page
+        assert f"<td>bea</td><td>{kind}</td><td>{plan}</td>" in page
         assert 'data-figure="care-kept" data-kind="bars"' in page
         past = words(render_html(engine, lang, as_of=AS_OF - timedelta(days=1)), "care-next")
         assert {"en": "only known for the present", "zh": "该项只有当前数据"}[lang] in past
@@ -532,7 +533,7 @@ def test_care_is_a_section_where_the_policy_has_plans(lang: str, title: str, kin
     ("language", "seen"),
     [
         ("en", ("price: double room", "€120", "€150", "25%", "market share: Vienna", "30%", "vegan", "palace 1")),
-        ("zh", ("价格: double room", "€120", "€150", "25%", "市场份额: Vienna", "30%", "vegan", "palace 1")),
+        ("zh", ("价格：double room", "€120", "€150", "25%", "市场份额：Vienna", "30%", "vegan", "palace 1")),  # noqa: RUF001 - Chinese
     ],
 )  # fmt: skip
 def test_rivals_stand_next_to_our_own_prices_and_what_was_lost_to_them(language: str, seen: tuple[str, ...]) -> None:

@@ -112,7 +112,7 @@ def _seen(asked: Asked, each: RivalObservation | None) -> tuple[str, str, str]:
         ours += "" if each.gap is None else f" · {say.percent(each.gap)}"
     elif each.value is not None:
         theirs = say.percent(each.value) if each.kind == "share" else f"{each.value:g}"
-    about = f"{say.name('rival_kind', each.kind)}: {each.about}"
+    about = say("pipeline.seen", kind=say.name("rival_kind", each.kind), about=each.about)
     return about, theirs, ours
 
 
