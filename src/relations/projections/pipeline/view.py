@@ -60,6 +60,12 @@ class PipelineView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
+    leads: ClassVar[Mapping[str, str]] = {
+        "stages": "opportunities",
+        "results": "opportunities",
+        "losses": "opportunities",
+        "rivals": "opportunities",
+    }
     keeps_answers: ClassVar[bool] = True
 
     def stages(
