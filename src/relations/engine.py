@@ -169,9 +169,10 @@ class Relations(Doors, Commanding, Following):
             last_events=partial(last_events, self.log.database, but_by="agenda"),
         )
 
-    def _refresh(self, projection: Projection) -> None:
+    def _refresh(self, projections: Sequence[Projection]) -> None:
         if self._follow:
-            self.runner.catch_up([name for name in (ALIASES, projection.name) if name in self.runner.projections])
+            names = ALIASES, *(each.name for each in projections)
+            self.runner.catch_up([name for name in names if name in self.runner.projections])
 
     @classmethod
     def open(

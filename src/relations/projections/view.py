@@ -69,8 +69,8 @@ class ViewContext:
         policy: Returns the policy in force now.
         rules: Returns every policy, and when each is in force.
         now: Returns the present, UTC microseconds: the default of every `as_of`.
-        refresh: Folds new events into a projection's tables. An embedded engine does so before each answer, so that
-            callers read their own writes.
+        refresh: Folds new events into the tables of projections. An embedded engine does so before each answer, so
+            that callers read their own writes.
         aliases: Returns what reads which ids belong to one customer.
         fold_customer: Folds one customer's events in memory: `(projections, customer, until) -> rows by projection`.
         customers_between: Returns the customers with events, of those that the projections fold, between two moments.
@@ -86,7 +86,7 @@ class ViewContext:
     policy: Callable[[], Policy]
     rules: Callable[[], InForce]
     now: Callable[[], int]
-    refresh: Callable[[Projection], None]
+    refresh: Callable[[Sequence[Projection]], None]
     aliases: Callable[[], AliasReader]
     fold_customer: Callable[[Sequence[Projection], str, int | None], dict[str, Rows]]
     customers_between: Callable[[Sequence[Projection], int, int], list[str]]
@@ -133,7 +133,7 @@ class View(TableReader):
         self._policy = context.policy
         self._rules = context.rules
         self._present = context.now
-        self._refresh: Callable[[], None] = partial(context.refresh, self.projection)
+        self._refresh = context.refresh
         self._asking = Asking()
         self._kept = KeptAnswers()
         self._each = KeptByCustomer()
@@ -235,8 +235,7 @@ class View(TableReader):
         wanted = dict.fromkeys(part for view in (self, *also) for part in view._parts())
         parts = [view for view in wanted if view._database is self._database]
         for attempt in range(1, _ATTEMPTS + 1):
-            for view in parts:
-                view._refresh()
+            self._refresh([view.projection for view in parts])
             with self._database.snapshot() as connection:
                 for view in parts:
                     view._asking.begin()

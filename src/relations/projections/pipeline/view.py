@@ -303,7 +303,10 @@ class PipelineView(View):
 
     def _standings(self, moment: int, customer: str | None = None) -> list[OpportunityStanding]:
         """Return the opportunities that were opened by a moment."""
-        rows = self.rows(Opportunity, customer=customer)
+        if customer is None:  # one question asks about many months
+            rows = self.keep("opportunities", lambda: self.rows(Opportunity))
+        else:
+            rows = self.rows(Opportunity, customer=customer)
         return [each for each in (standing_of(row, moment) for row in rows) if each is not None]
 
     def _decided(self, moment: int, since: str | None, until: str | None) -> list[OpportunityStanding]:
