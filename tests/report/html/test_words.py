@@ -31,7 +31,7 @@ from relations.projections.repair.figures import StepName
 from relations.projections.repair.funnel import FunnelName
 from relations.projections.repair.relation_state import STATES
 from relations.projections.retention.loyalty_kinds import KINDS
-from relations.projections.retention.stages import STAGES
+from relations.projections.retention.stages import PERIOD_MOVES, STAGES
 from relations.report import LANGUAGES
 from relations.report.html.sections import board
 from relations.testing.hotel.world import QUESTIONNAIRE
@@ -70,6 +70,7 @@ CHANNELS = RecordInteraction.model_json_schema()["properties"]["channel"]["patte
 OWN: dict[str, set[str]] = {
     "stage": set(STAGES),
     "kind": set(KINDS),
+    "move": set(PERIOD_MOVES),
     "state": {str(state) for state in STATES if state != "healthy"},
     "step": {*get_args(FunnelName), *get_args(StepName)},
     "grade": set(get_args(ValueGrade)),
