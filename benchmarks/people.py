@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from random import Random
 from statistics import median
 from typing import Any
 
 from benchmarks.harness import Line, Timing, Workspace, timed
-from benchmarks.histories import open_log
+from benchmarks.postgres import running_postgres
 from relations import Relations
 from relations.commands import GiveConsent, RecordPurchase, RegisterCustomer
 from relations.messages import Command, Money
@@ -33,21 +33,46 @@ _ASKED = 50
 def measure(workspace: Workspace) -> list[Line]:
     """Return the lines of this measurement."""
     customers = max(200, workspace.scale.events // 10)
-    path = workspace.once(f"a log of {customers:,} customers", lambda made: fill(made, customers))
-    with open_log(path, clock=lambda: _NOW) as relations:
-        workspace.say("bringing the views up to date")
-        relations.catch_up()
-        workspace.say("finding customers, and listing an audience")
-        return [*_found(relations, customers), _audience(relations, customers)]
+    return [
+        line
+        for database, opened in (("SQLite", _sqlite(workspace)), ("PostgreSQL", _postgres()))
+        for engine in opened
+        for line in _measured(workspace, engine, database, customers)
+    ]
 
 
-def fill(path: Path, customers: int) -> None:
+def _now() -> datetime:
+    return _NOW
+
+
+def _sqlite(workspace: Workspace) -> Iterator[Relations]:
+    url = f"sqlite:///{workspace.path('people')}"
+    with closing(Relations.open(url, clock=_now, durability="off")) as engine:
+        yield engine
+
+
+def _postgres() -> Iterator[Relations]:
+    with running_postgres() as url, Relations.open(url.render_as_string(hide_password=False), clock=_now) as engine:
+        yield engine
+
+
+def _measured(workspace: Workspace, engine: Relations, database: str, customers: int) -> Iterator[Line]:
+    workspace.say(f"recording {customers:,} customers on {database}")
+    fill(engine, customers)
+    workspace.say("bringing the views up to date")
+    engine.catch_up()
+    workspace.say(f"finding customers on {database}, and listing an audience")
+    of = f"{customers:,} customers on {database}"
+    yield from _found(engine, customers, of)
+    yield _audience(engine, customers, of)
+
+
+def fill(relations: Relations, customers: int) -> None:
     """Record that many customers: a name, an address, a number; a consent and a purchase of one in ten."""
-    with open_log(path, clock=lambda: _NOW, durability="off") as relations:
-        segment = Segment(name="buyers", kind="behavioural", conditions=(Condition(fact="purchases", at_least=1),))
-        relations.adopt(Policy(country="AT", lifecycle=Lifecycle(segments=(segment,))), since=_START)
-        report = relations.execute_many(_commands(customers))
-        assert not report.rejections
+    segment = Segment(name="buyers", kind="behavioural", conditions=(Condition(fact="purchases", at_least=1),))
+    relations.adopt(Policy(country="AT", lifecycle=Lifecycle(segments=(segment,))), since=_START)
+    report = relations.execute_many(_commands(customers))
+    assert not report.rejections
 
 
 def person(number: int) -> tuple[str, str, str]:
@@ -68,7 +93,7 @@ def _commands(customers: int) -> Iterator[Command]:
             yield RecordPurchase(purchase=f"p{number}", amount=Money(10_000, "EUR"), **common)
 
 
-def _found(relations: Relations, customers: int) -> Iterator[Line]:
+def _found(relations: Relations, customers: int, of: str) -> Iterator[Line]:
     people = [person(number) for number in Random(7).sample(range(customers), _ASKED)]
     find = relations.views.customers.find
     questions: tuple[tuple[str, list[dict[str, Any]]], ...] = (
@@ -82,10 +107,10 @@ def _found(relations: Relations, customers: int) -> Iterator[Line]:
     for what, asked in questions:
         times = [timed(partial(find, **words)) for words in asked]
         assert all(find(**words) for words in asked)
-        yield _line(f"find by {what}, {customers:,} customers", "ms", times, 50, "the slowest counts")
+        yield _line(f"find by {what}, {of}", "ms", times, 50, "the slowest counts")
 
 
-def _audience(relations: Relations, customers: int) -> Line:
+def _audience(relations: Relations, customers: int, of: str) -> Line:
     count = -(-customers // _EVERY)
 
     def address() -> None:
@@ -93,7 +118,7 @@ def _audience(relations: Relations, customers: int) -> Line:
         assert sum(bool(each.address) for each in found) == count
 
     times = [timed(address) for _turn in range(2)]
-    return _line(f"an audience of {count:,} of {customers:,} customers", "s", times, 10, "with opened words")
+    return _line(f"an audience of {count:,} of {of}", "s", times, 10, "with opened words")
 
 
 def _line(what: str, unit: str, turns: list[Timing], budget: float, note: str) -> Line:

@@ -43,6 +43,7 @@ from relations.policies import FACTS, Policy
 from relations.policies.facts import NUMBER_FACTS
 from relations.projections import VIEWS, CustomerRow, Projection, Row, Rows, Tally, View, ViewContext
 from relations.projections.views import Views
+from relations.projections.who import who_of
 from relations.verification.findings import MEANINGS as FINDINGS
 
 ROOT = Path(__file__).parent
@@ -729,6 +730,8 @@ def views_page() -> str:
             first_by_entry: dict[Any, str] = {}
             for question, ask in questions(view).items():
                 parts += _question(question, ask, first_by_entry)
+                if lead := view.leads.get(question):
+                    parts += [f"Who they are: `{who_of(name, lead).command()}`", ""]
             for row, kind in tables(view).items():
                 parts += [f"### Table {row}", "", paragraph(doc_of(kind).text), "", *_columns(kind)]
     intro = """

@@ -7,6 +7,7 @@ one of them. Each test gets a database of its own in it (about ten milliseconds)
 
 from __future__ import annotations
 
+import gc
 import getpass
 import os
 import shutil
@@ -16,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -27,6 +29,7 @@ from benchmarks.cdnow import MASTER, data_file
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, create_engine, make_url
 from sqlalchemy.pool import NullPool
+from typer.main import get_command
 
 ROOT = Path(__file__).parent.parent
 IN_CI = os.environ.get("CI") == "true"
@@ -41,12 +44,23 @@ pytest_plugins = ("tests.support.scheduling", "tests.support.soak")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Thousands of collected tests stay until the end. Python would search them for garbage again and again.
+gc.set_threshold(200_000, 30, 30)
+# Typer's runner builds all commands of the program for each run, which takes longer than most of the runs.
+mock.patch("typer.testing._get_command", cache(get_command)).start()
+
 # No test is timed: neither an example nor the making of it, for the machine may be busy with other things.
 settings.register_profile("test", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=12)
 # The examples of a guard are the same each time, so that no change fails by luck; `make soak` searches for new ones.
 settings.register_profile("ci", settings.get_profile("test"), derandomize=True, print_blob=True)
 settings.register_profile("soak", settings.get_profile("test"), max_examples=SOAK_EXAMPLES, print_blob=True)
 settings.load_profile("ci" if IN_CI else "test")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of every search for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def absent(what: str) -> NoReturn:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -154,12 +154,12 @@ class Relations(Doors, Commanding, Following):
                 return connection.execute(_RECORDED, {"customers": list(customers)}).first() is not None
 
         return ViewContext(
-            database=self.log.database,
+            database=lambda: self.log.database,
             policy=lambda: self.policy,
             rules=lambda: self.rules,
             now=lambda: to_micros(self.clock()),
             refresh=self._refresh,
-            aliases=AliasReader(self.log.database),
+            aliases=cache(lambda: AliasReader(self.log.database)),
             fold_customer=self.runner.fold_customer,
             customers_between=self.runner.customers_between,
             open_words=open_words,
@@ -169,9 +169,10 @@ class Relations(Doors, Commanding, Following):
             last_events=partial(last_events, self.log.database, but_by="agenda"),
         )
 
-    def _refresh(self, projection: Projection) -> None:
+    def _refresh(self, projections: Sequence[Projection]) -> None:
         if self._follow:
-            self.runner.catch_up([name for name in (ALIASES, projection.name) if name in self.runner.projections])
+            names = ALIASES, *(each.name for each in projections)
+            self.runner.catch_up([name for name in names if name in self.runner.projections])
 
     @classmethod
     def open(

@@ -360,6 +360,7 @@ QUESTIONS: dict[str, dict[str, str]] = {
         "revenue_retention": "sums of purchases by cohort", "cohort_revenue": "sums of purchases by cohort",
         "value_grades": "ranks of customers", "grades": "a list of customers", "grade_of": "of one customer",
         "segments": "counts of customers", "members": "a list of customers", "in_segment": "a list of customers",
+        "moves": "a list of customers", "departures": "a list of customers",
         "segments_of": "of one customer", "clusters": "a list of customers", "cluster_of": "of one customer",
     },
     "repair": {

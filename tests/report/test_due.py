@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from relations import Relations
 from relations.cli.pages.report import agenda
 from relations.cli.pages.report.question import Question
+from relations.commands import RecordPurchase
+from relations.messages import Money
 from relations.policies.complaints.service_levels import CLOCKS
 from relations.projections.agenda.view import AgendaItem
 from relations.report.customer_file import customer_file
-from relations.report.due import due_for_customer
+from relations.report.due import due_for_customer, due_within, has_gone_on
 from relations.testing.hotel.simulation import simulate_recorded
 
 DAY = datetime(2024, 10, 31, 23, tzinfo=UTC)
@@ -82,3 +84,31 @@ def test_as_of_the_present_everything_is_told() -> None:
         assert "reminder" in {item.kind for item in found}
         customer = next(item.customer for item in found if item.kind == "reminder")
         assert customer_file(engine, customer, as_of=now).due == engine.views.agenda.for_customer(customer)
+
+
+def test_where_nothing_is_dated_later_the_present_answers_as_the_past_would() -> None:
+    """Late records do not make the agenda of then another one, and no past has to be folded for it."""
+    told = [one.command for one in simulate_recorded(seed=5, customers=60, months=8)]
+    before = [command for command in told if command.occurred_at <= DAY]
+    ahead = timedelta(days=500)
+    with Relations.open("sqlite://", durability="off") as engine:
+        engine.execute_many(before)
+        assert has_gone_on(engine, DAY)
+        asked: list[object] = []
+        past_of = engine.as_of
+
+        def as_of(**bounds: Any) -> Any:
+            asked.append(bounds)
+            return past_of(**bounds)
+
+        engine.as_of = as_of  # type: ignore[method-assign]
+        found = due_within(engine, DAY, ahead)
+        assert not asked
+        engine.execute(
+            RecordPurchase(
+                customer="late", purchase="p1", amount=Money(100, "EUR"), occurred_at=DAY + timedelta(days=1)
+            )
+        )
+        assert due_within(engine, DAY, ahead) == found
+        assert asked
+    assert len(found) > 20

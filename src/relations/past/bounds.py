@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Collection
 from datetime import datetime
 from threading import Lock
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal, select
 
 from relations.errors import InvalidInput
 from relations.log.log import Log
 from relations.log.tables import log as log_table
 from relations.messages import from_micros, to_micros
 
-__all__ = ["Bounds", "BoundsFinder"]
+__all__ = ["Bounds", "BoundsFinder", "is_dated_later"]
 
 _BEGINNING = -(2**62)
 _CHUNK = 1_024
@@ -41,6 +42,21 @@ class Bounds(msgspec.Struct, frozen=True):
         if self.occurred is not None:
             found.append(log_table.c.occurred_at <= self.occurred)
         return found
+
+
+def is_dated_later(log: Log, bounds: Bounds | None, topics: Collection[str], moment: int) -> bool:
+    """Return True if any event with one of these topics is dated after a moment. No index has the times of events.
+
+    Args:
+        log: The log.
+        bounds: The part of it that counts; None for all of it.
+        topics: The topics.
+        moment: UTC microseconds.
+    """
+    later = log_table.c.occurred_at > moment, log_table.c.topic.in_(topics)
+    found = select(literal(1)).where(*later, *([] if bounds is None else bounds.conditions())).limit(1)
+    with log.database.reading() as connection:
+        return connection.execute(found).first() is not None
 
 
 class BoundsFinder:

@@ -103,6 +103,7 @@ class Past(Questions):
         self._lock = RLock()
         self._views: Views | None = None
         self._directory: Path | None = None
+        self._databases: dict[str, Database] = {}
         self._known: list[tuple[Any, ...]] | None = None
         self._end = weakref.finalize(self, _ended, closing := ExitStack())
         self._closing = closing
@@ -217,14 +218,14 @@ class Past(Questions):
             return self._views
 
     def _context(self, projection: Projection) -> ViewContext:
-        database = self._new_database(projection)
+        database = partial(self._database_of, projection)
         return ViewContext(
             database=database,
             policy=lambda: self.policy,
             rules=lambda: self.rules,
             now=lambda: to_micros(self.clock()),
             refresh=partial(self._fold, _Tables(database)),
-            aliases=AliasReader(database, is_filled_whole=True),
+            aliases=lambda: AliasReader(database(), is_filled_whole=True),
             fold_customer=self._fold_customer,
             customers_between=self._customers_between,
             open_words=self._parts.context.open_words,
@@ -242,8 +243,14 @@ class Past(Questions):
         with self.log.database.reading() as connection:
             return connection.execute(found.limit(1)).first() is not None
 
+    def _database_of(self, projection: Projection) -> Database:
+        """Return the database of a view, made when the view is asked for the first time."""
+        with self._lock:
+            if projection.name not in self._databases:
+                self._databases[projection.name] = self._new_database(projection)
+            return self._databases[projection.name]
+
     def _new_database(self, projection: Projection) -> Database:
-        """Return the database of a view, whose tables are filled when the view is asked for the first time."""
         if self.customer is not None:
             pool = self._parts.customers
             database = pool.take(projection)
@@ -257,17 +264,18 @@ class Past(Questions):
         self._closing.callback(database.close)
         return database
 
-    def _fold(self, tables: _Tables, projection: Projection) -> None:
+    def _fold(self, tables: _Tables, projections: Sequence[Projection]) -> None:
         """Fill the tables of a view before its first answer."""
+        (projection,) = projections  # each view has a database of its own
         with self._lock:
             if tables.is_filled:
                 return
             zone = self.policy.zone
             if self.customer is None:
-                path = Path(str(tables.database.url.database))
+                path = Path(str(tables.database().url.database))
                 self._parts.states.open(projection, self.bounds, zone, path)
             else:
-                tables_of_one = StateTables(tables.database, projection, self.codec, zone)
+                tables_of_one = StateTables(tables.database(), projection, self.codec, zone)
                 tables_of_one.refill(self._rows_of(self.customer), self.bounds)
             tables.is_filled = True
 
@@ -308,9 +316,9 @@ class _Tables:
     """The tables of one view.
 
     Attributes:
-        database: The database that has them.
+        database: Returns the database that has them.
         is_filled: True once they are folded.
     """
 
-    database: Database
+    database: Callable[[], Database]
     is_filled: bool = False

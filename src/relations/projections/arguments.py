@@ -83,6 +83,11 @@ class Page(Generic[K]):
         start = 0 if self.after is None else bisect_right(entries, self.after, key=name)
         return list(entries[start : None if self.limit is None else start + self.limit])
 
+    def of_groups(self: Page[str], entries: Sequence[T], name: Callable[[T], str]) -> list[T]:
+        """Return the entries of a list sorted by name in which a name may have several; `limit` counts names."""
+        names = self.of_names(list(dict.fromkeys(map(name, entries))), str)
+        return [entry for entry in entries if names and names[0] <= name(entry) <= names[-1]]
+
     def of_ranks(self, entries: Sequence[T], name: Callable[[T], K]) -> list[T]:
         """Return the page of a list in any other order.
 

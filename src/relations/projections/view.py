@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial, wraps
+from functools import cached_property, partial, wraps
 from time import perf_counter
 from types import FunctionType
 from typing import Any, ClassVar, TypeVar
@@ -65,13 +65,13 @@ class ViewContext:
     """Everything that an engine gives to a view.
 
     Attributes:
-        database: The database that has the tables.
+        database: Returns the database that has the tables.
         policy: Returns the policy in force now.
         rules: Returns every policy, and when each is in force.
         now: Returns the present, UTC microseconds: the default of every `as_of`.
-        refresh: Folds new events into a projection's tables. An embedded engine does so before each answer, so that
-            callers read their own writes.
-        aliases: Reads which ids belong to one customer.
+        refresh: Folds new events into the tables of projections. An embedded engine does so before each answer, so
+            that callers read their own writes.
+        aliases: Returns what reads which ids belong to one customer.
         fold_customer: Folds one customer's events in memory: `(projections, customer, until) -> rows by projection`.
         customers_between: Returns the customers with events, of those that the projections fold, between two moments.
         open_words: Opens sealed personal words; None for the erased.
@@ -82,12 +82,12 @@ class ViewContext:
             nothing as of the past.
     """
 
-    database: Database
+    database: Callable[[], Database]
     policy: Callable[[], Policy]
     rules: Callable[[], InForce]
     now: Callable[[], int]
-    refresh: Callable[[Projection], None]
-    aliases: AliasReader
+    refresh: Callable[[Sequence[Projection]], None]
+    aliases: Callable[[], AliasReader]
     fold_customer: Callable[[Sequence[Projection], str, int | None], dict[str, Rows]]
     customers_between: Callable[[Sequence[Projection], int, int], list[str]]
     open_words: Callable[[Sequence[tuple[str, str, str, str]]], list[str | None]]
@@ -117,6 +117,8 @@ class View(TableReader):
     keeps_answers: ClassVar[bool] = False
     explainable: ClassVar[tuple[ExplainableFigure, ...]] = ()
     """The figures that are computed from several rows and can be explained; see `Relations.explain_figure`."""
+    leads: ClassVar[Mapping[str, str]] = {}
+    """By question that counts customers, the place that lists them; see `relations.projections.who`."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Answer every question of a view from one state of the database."""
@@ -126,13 +128,12 @@ class View(TableReader):
                 setattr(cls, name, _question(found))
 
     def __init__(self, context: ViewContext, *others: View) -> None:
-        self._database = context.database
+        self._context = context
         self._others = others
         self._policy = context.policy
         self._rules = context.rules
         self._present = context.now
-        self._refresh: Callable[[], None] = partial(context.refresh, self.projection)
-        self._aliases = context.aliases
+        self._refresh = context.refresh
         self._asking = Asking()
         self._kept = KeptAnswers()
         self._each = KeptByCustomer()
@@ -149,7 +150,20 @@ class View(TableReader):
         self._is_recorded = context.is_recorded
         self._candidates = self._unkept(context.marked)
         self._last_events = self._unkept(context.last_events)
-        self._tables = {row: RowTable.of(context.database, self.projection, row) for row in self.projection.tables}
+
+    # A view that is not asked needs no database and no tables. Those of a past are made for the first question.
+
+    @cached_property
+    def _database(self) -> Database:  # type: ignore[override]  # made on first use
+        return self._context.database()
+
+    @cached_property
+    def _aliases(self) -> AliasReader:  # type: ignore[override]  # made on first use
+        return self._context.aliases()
+
+    @cached_property
+    def _tables(self) -> dict[type[Row], RowTable]:  # type: ignore[override]  # made on first use
+        return {row: RowTable.of(self._database, self.projection, row) for row in self.projection.tables}
 
     @property
     def policy(self) -> Policy:
@@ -221,8 +235,7 @@ class View(TableReader):
         wanted = dict.fromkeys(part for view in (self, *also) for part in view._parts())
         parts = [view for view in wanted if view._database is self._database]
         for attempt in range(1, _ATTEMPTS + 1):
-            for view in parts:
-                view._refresh()
+            self._refresh([view.projection for view in parts])
             with self._database.snapshot() as connection:
                 for view in parts:
                     view._asking.begin()

@@ -1,7 +1,8 @@
 """Everything due as of a moment.
 
 The agenda of the present only knows what is open now. As of a past moment it would show what came up later and miss
-what was done since. So a past moment is asked of the agenda as it stood: folded from the events dated by then.
+what was done since. So a past moment is asked of the agenda as it stood: folded from the events dated by then. Where
+none of its events is dated later, that is the agenda of the present.
 
 The repair view knows complaints' deadlines as of any moment, also those that were missed and recorded as missed. They
 are overdue until the step is taken.
@@ -10,10 +11,11 @@ are overdue until the step is taken.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import datetime, timedelta
 
 from relations.messages import to_micros
+from relations.past.bounds import is_dated_later
 from relations.past.questions import Questions
 from relations.policies.complaints.service_levels import CLOCKS
 from relations.projections.agenda.view import AgendaItem
@@ -42,7 +44,7 @@ def due_within(engine: Questions, at: datetime, ahead: timedelta) -> list[Agenda
     """
     found = _of_complaints(engine, at, ahead)
     asked = {item.stream for item in found if item.kind == "follow_up"}
-    with _as_it_stood(engine, at) as then:
+    with _as_it_stood(engine, at) if _differs_now(engine, at) else nullcontext(engine) as then:
         found += [
             item
             for item in then.views.agenda.due(until=at + ahead, as_of=at)
@@ -61,6 +63,12 @@ def due_for_customer(engine: Questions, at: datetime, customer: str) -> list[Age
     """
     with _as_it_stood(engine, at, customer) as then:
         return then.views.agenda.for_customer(customer)
+
+
+def _differs_now(engine: Questions, at: datetime) -> bool:
+    """Return True if the agenda or its policy may have been another one at a moment."""
+    moment, topics = to_micros(at), [event.topic for event in engine.views.agenda.projection.folds]
+    return engine.rules.at(moment) != engine.policy or is_dated_later(engine.log, engine.bounds, topics, moment)
 
 
 @contextmanager

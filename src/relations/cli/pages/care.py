@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from rich.console import Group, RenderableType
 
+from relations.cli.pages.who import lists
 from relations.cli.show import ABSENT, headline, local_minute, number, percent, section, table, words
 from relations.projections.care.profiles import DueContact, KeptFigure
+from relations.projections.care.view import CareView
 
 __all__ = ["show_due", "show_kept"]
 
@@ -49,4 +51,4 @@ def show_kept(figures: list[KeptFigure]) -> RenderableType:
             number(each.skipped),
             ABSENT if each.kept is None else percent(each.kept),
         )
-    return Group(title, section(made))
+    return Group(title, section(made, lists(CareView, "kept", "outcome=lapsed")))

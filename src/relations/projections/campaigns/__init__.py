@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from relations.projections.campaigns.partners import PartnerResult
 from relations.projections.campaigns.profiles import (
+    CampaignBuyer,
     CampaignCost,
     CampaignProfile,
     CampaignReach,
@@ -16,6 +17,7 @@ from relations.projections.campaigns.rows import PROJECTION
 
 __all__ = [
     "PROJECTION",
+    "CampaignBuyer",
     "CampaignCost",
     "CampaignProfile",
     "CampaignReach",

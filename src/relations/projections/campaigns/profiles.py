@@ -207,6 +207,22 @@ class CampaignReturn(ViewAnswer):
     roi: float | None
 
 
+class CampaignBuyer(ViewAnswer):
+    """A customer who bought through a partner or a campaign.
+
+    Attributes:
+        customer: The surviving id.
+        orders: The number of purchases that were not refunded in full.
+        revenue: Their amounts less refunds, minor units.
+        currency: The currency.
+    """
+
+    customer: str
+    orders: int
+    revenue: int
+    currency: str
+
+
 class CampaignRecipient(ViewAnswer):
     """A customer in a campaign's audience.
 

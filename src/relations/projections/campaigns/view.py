@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar
 
+from sqlalchemy import or_
+
 from relations.aggregates.campaign import wins_customers
 from relations.aggregates.customer import OFFER_ANSWERS
 from relations.analytics.intervals import share_difference
@@ -16,6 +18,7 @@ from relations.months import month_of
 from relations.projections.arguments import Page, checked_choice
 from relations.projections.campaigns.partners import PartnerResult, partner_result
 from relations.projections.campaigns.profiles import (
+    CampaignBuyer,
     CampaignProfile,
     CampaignRecipient,
     CampaignResult,
@@ -39,6 +42,7 @@ from relations.projections.retention.view import RetentionView, buyers_on
 from relations.projections.view import View
 
 __all__ = [
+    "CampaignBuyer",
     "CampaignProfile",
     "CampaignRecipient",
     "CampaignResult",
@@ -56,6 +60,13 @@ class CampaignsView(View):
     """Campaigns, their offers and their results."""
 
     projection: ClassVar[Projection] = PROJECTION
+    leads: ClassVar[Mapping[str, str]] = {
+        "results": "recipients",
+        "calendar": "recipients",
+        "campaign": "recipients",
+        "partners": "buyers",
+        "returns": "buyers",
+    }
     reads: ClassVar[tuple[type[View], ...]] = (RetentionView,)
     keeps_answers: ClassVar[bool] = True
 
@@ -194,6 +205,49 @@ class CampaignsView(View):
             for partner in sorted({*purchases, *plans})
         ]
         return sorted(found, key=lambda each: (-each.revenue, each.partner))
+
+    def buyers(
+        self,
+        *,
+        partner: str | None = None,
+        campaign: str | None = None,
+        currency: str | None = None,
+        as_of: datetime | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[CampaignBuyer]:
+        """Return the customers who bought through a partner or a campaign, by id.
+
+        Args:
+            partner: Only purchases through this partner.
+            campaign: Only purchases that name this campaign.
+            currency: The currency of amounts; the policy's own by default. Other purchases are left out.
+            as_of: The moment: purchases and refunds by then. By default everything recorded.
+            limit: The most customers.
+            after: Only customers after this id.
+
+        Raises:
+            InvalidInput: The currency is unknown, or `limit` is negative.
+        """
+        code, moment = currency or self.policy.currency, None if as_of is None else to_micros(as_of)
+        minor_digits(code)
+        columns, page = self.table(AttributedPurchase).c, Page(limit, after)
+        given = ((columns.partner, partner), (columns.campaign, campaign))
+        named = [or_(columns.partner != "", columns.campaign != "")]
+        wanted = [column == name for column, name in given if name is not None] or named
+        theirs: defaultdict[str, list[Sold]] = defaultdict(list)
+        for each in self._purchases(code, *wanted, until=moment):
+            theirs[each.customer].append(each)
+        found = [
+            CampaignBuyer(
+                customer=name,
+                orders=len(theirs[name]),
+                revenue=sum(each.amount - each.refunded for each in theirs[name]),
+                currency=code,
+            )
+            for name in sorted(theirs)
+        ]
+        return page.of_names(found, lambda each: each.customer)
 
     def returns(self, *, as_of: datetime | None = None, currency: str | None = None) -> list[CampaignReturn]:
         """Return the revenue and cost of the campaigns by the month of their last planned day, the earliest first.

@@ -4,6 +4,7 @@ from relations.projections.care.beginnings import PlanBeginning, beginning_comma
 from relations.projections.care.profiles import (
     CustomerPlan,
     DueContact,
+    FinishedStep,
     KeptFigure,
     KeptMonth,
     OwnerKept,
@@ -19,6 +20,7 @@ __all__ = [
     "CareView",
     "CustomerPlan",
     "DueContact",
+    "FinishedStep",
     "KeptFigure",
     "KeptMonth",
     "OwnerKept",

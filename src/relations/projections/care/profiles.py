@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 
 from relations.json_form import ViewAnswer
 
-__all__ = ["CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "OwnerKept", "PlanStep"]
+__all__ = ["CustomerPlan", "DueContact", "FinishedStep", "KeptFigure", "KeptMonth", "OwnerKept", "PlanStep"]
 
 
 class DueContact(ViewAnswer):
@@ -71,6 +71,32 @@ class KeptFigure(ViewAnswer):
     lapsed: int
     skipped: int
     kept: float | None
+
+
+class FinishedStep(ViewAnswer):
+    """A step of a customer's round that is over, as the figures of kept care count it.
+
+    Attributes:
+        customer: The surviving id.
+        plan: The plan's id.
+        round: The id of the round.
+        step: The id of the step.
+        what: The kind of contact.
+        month: The month in which it counts.
+        outcome: `done`, `lapsed` or `skipped`.
+        at: The time of the outcome.
+        owner: The staff member who is responsible for the round.
+    """
+
+    customer: str
+    plan: str
+    round: str
+    step: str
+    what: str
+    month: str
+    outcome: str
+    at: AwareDatetime
+    owner: str | None
 
 
 class OwnerKept(ViewAnswer):

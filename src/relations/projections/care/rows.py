@@ -53,6 +53,11 @@ class StepRecord(msgspec.Struct, array_like=True, gc=False):
     at: int = 0
     reason: str | None = None
 
+    @property
+    def counts_at(self) -> int:
+        """The time in whose month it counts: when it was due, or for a birthday the end of the round."""
+        return self.until - 1 if self.due_at is None else self.due_at
+
 
 class PlanRound(CustomerRow, gc=False):
     """A round of a care plan.
@@ -256,8 +261,7 @@ def _signal(rows: Rows, at: Envelope, name: str, moment: int | None = None) -> N
 
 
 def _close(rows: Rows, row: PlanRound, step: StepRecord, outcome: str, at: int) -> None:
-    due_at = step.until - 1 if step.due_at is None else step.due_at
-    tally = rows.need(CareMonth, rows.local.month(due_at), row.plan, step.what, row.owner or "")
+    tally = rows.need(CareMonth, rows.local.month(step.counts_at), row.plan, step.what, row.owner or "")
     if step.outcome != OPEN:
         setattr(tally, step.outcome, getattr(tally, step.outcome) - 1)
     setattr(tally, outcome, getattr(tally, outcome) + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args
 
 from sqlalchemy import ColumnElement, func, or_, select
 
@@ -20,6 +20,7 @@ from relations.projections.care.beginnings import PlanBeginning, beginnings_of, 
 from relations.projections.care.profiles import (
     CustomerPlan,
     DueContact,
+    FinishedStep,
     KeptFigure,
     KeptMonth,
     OwnerKept,
@@ -37,18 +38,20 @@ from relations.projections.retention.segments import needed_facts
 from relations.projections.retention.view import RetentionView, joined_facts, joined_views
 from relations.projections.view import View, ViewContext
 
-__all__ = ["CareView", "CustomerPlan", "DueContact", "KeptFigure", "KeptMonth", "OwnerKept", "PlanStep"]
+__all__ = ["CareView", "CustomerPlan", "DueContact", "FinishedStep", "KeptFigure", "KeptMonth", "OwnerKept", "PlanStep"]
 
 _TABOO = "trait taboo "
 _CHUNK = 500
 """The words of this many contacts are opened together. A list with a limit opens no more than it needs."""
-_COUNTS = ("done", "lapsed", "skipped")
+StepOutcome: TypeAlias = Literal["done", "lapsed", "skipped"]
+_COUNTS: tuple[StepOutcome, ...] = get_args(StepOutcome)
 
 
 class CareView(View):
     """Care plans: what is due, what was kept, and the plans of a customer."""
 
     projection: ClassVar[Projection] = PROJECTION
+    leads: ClassVar[Mapping[str, str]] = {"kept": "steps", "kept_months": "steps", "kept_by_owner": "steps"}
     keeps_answers: ClassVar[bool] = True
     reads: ClassVar[tuple[type[View], ...]] = (AgendaView, CustomersView, ContactsView, RetentionView)
 
@@ -184,6 +187,59 @@ class CareView(View):
             for key in (("", ""), (name, ""), (name, what)):
                 counted[key] = [one + int(other) for one, other in zip(counted[key], counts, strict=True)]
         return [KeptFigure(plan=name, what=what, **_counts(counts)) for (name, what), counts in sorted(counted.items())]
+
+    def steps(
+        self,
+        *,
+        plan: str | None = None,
+        what: str | None = None,
+        outcome: StepOutcome | None = None,
+        owner: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[FinishedStep]:
+        """Return the steps that `kept` counts, by customer. Steps of erased customers are counted, but not listed.
+
+        Args:
+            plan: Only this plan.
+            what: Only this kind of contact.
+            outcome: Only steps with this outcome: `done`, `lapsed` or `skipped`.
+            owner: Only rounds of this staff member.
+            since: The first month, such as `2024-05`.
+            until: The first month that is left out.
+            limit: The most customers.
+            after: Only customers after this id.
+
+        Raises:
+            InvalidInput: The outcome is unknown, a bound is not a month, or `limit` is negative.
+        """
+        checked_choice(outcome, _COUNTS, "outcome")
+        first, end, page = checked_month(since, "since"), checked_month(until, "until"), Page(limit, after)
+        columns, month = self.table(PlanRound).c, self.local.month
+        wanted = [column == value for column, value in ((columns.plan, plan), (columns.owner, owner)) if value]
+        rows = sorted(
+            self.rows(PlanRound, *wanted), key=lambda row: (row.customer, row.began_at, row.stream, row.round)
+        )
+        found = [
+            FinishedStep(
+                customer=row.customer,
+                plan=row.plan,
+                round=row.round,
+                step=step.step,
+                what=step.what,
+                month=month(step.counts_at),
+                outcome=step.outcome,
+                at=from_micros(step.at),
+                owner=row.owner,
+            )
+            for row in rows
+            for step in row.steps
+            if step.outcome != OPEN and outcome in (None, step.outcome) and what in (None, step.what)
+        ]
+        within = [each for each in found if (first or each.month) <= each.month and (end is None or each.month < end)]
+        return page.of_groups(within, lambda each: each.customer)
 
     def kept_months(self, *, since: str | None = None, until: str | None = None) -> list[KeptMonth]:
         """Return the same of all plans together, month by month.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -89,6 +89,11 @@ class ContactsView(View):
     """Contact between the business and its customers."""
 
     projection: ClassVar[Projection] = PROJECTION
+    leads: ClassVar[Mapping[str, str]] = {
+        "count_silent": "silent",
+        "figures": "tally ContactMonth",
+        "breaches": "tally Breach",
+    }
     keeps_answers: ClassVar[bool] = True
 
     def last(self, customer: str) -> CustomerContact:

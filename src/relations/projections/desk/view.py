@@ -7,7 +7,7 @@ between. The cost of a page depends on its size, not on the pages before it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 from urllib.parse import quote, unquote
@@ -146,6 +146,7 @@ class DeskView(View):
     """The complaint desk at the present. For the past, ask the repair view."""
 
     projection: ClassVar[Projection] = PROJECTION
+    leads: ClassVar[Mapping[str, str]] = {"load": "work"}
     keeps_answers: ClassVar[bool] = True
 
     def work(

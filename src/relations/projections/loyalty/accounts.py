@@ -123,6 +123,18 @@ class TierRisk(ViewAnswer):
     warned: bool
 
 
+class TierMember(ViewAnswer):
+    """A member in a tier.
+
+    Attributes:
+        customer: The surviving id.
+        tier: The tier; None without one.
+    """
+
+    customer: str
+    tier: str | None
+
+
 class MemberAccount(ViewAnswer):
     """A member's account in one programme. `balance = points in lots - debt`.
 

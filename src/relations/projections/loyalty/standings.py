@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from relations.messages import from_micros
-from relations.projections.loyalty.accounts import tier_at, was_member
 from relations.projections.loyalty.rows import AccountRow
 from relations.projections.loyalty.view import LoyaltyView
 
-__all__ = ["MemberStanding", "member_standings", "members_by_tier"]
+__all__ = ["MemberStanding", "member_standings"]
 
 
 class MemberStanding(NamedTuple):
@@ -53,20 +52,3 @@ def member_standings(view: LoyaltyView, customers: Sequence[str] | None, moment:
             tier = None if account.tier is None else account.tier.tier
             found[aliases.survivor(each.customer)] = MemberStanding(tier, account.balance)
     return found
-
-
-def members_by_tier(view: LoyaltyView, moment: int) -> dict[str | None, list[str]]:
-    """Return the members in each tier at a moment, by surviving id; the key None stands for members without a tier.
-
-    They are those that `LoyaltyView.tiers` counts.
-
-    Args:
-        view: The loyalty view.
-        moment: The moment, UTC microseconds.
-    """
-    name, aliases = view.policy.programme.id, view.aliases
-    found: dict[str | None, list[str]] = {}
-    for row in view._recorded(AccountRow, view.table(AccountRow).c.programme == name):
-        if row.merged_into is None and was_member(row, moment):
-            found.setdefault(tier_at(row, moment), []).append(aliases.survivor(row.customer))
-    return {tier: sorted(names) for tier, names in found.items()}

@@ -11,7 +11,7 @@ A merged id answers for the surviving account. As of a moment before the merge, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
@@ -28,6 +28,7 @@ from relations.projections.loyalty.accounts import (
     MemberAccount,
     MemberLot,
     TierEvent,
+    TierMember,
     TierProgress,
     TierRisk,
     account_of,
@@ -94,6 +95,7 @@ __all__ = [
     "Statement",
     "StatementEntry",
     "TierEvent",
+    "TierMember",
     "TierProgress",
     "TierRisk",
     "VintageBreakage",
@@ -114,6 +116,15 @@ class LoyaltyView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
+    leads: ClassVar[Mapping[str, str]] = {
+        "tiers": "members",
+        "months": "tally Movement",
+        "liability": "table LotRow",
+        "breakage": "tally Movement",
+        "rewards": "table RewardRow",
+        "referrals": "table ReferralRow",
+        "goals": "tally Movement",
+    }
     keeps_answers: ClassVar[bool] = True
 
     # --- one member -------------------------------------------------------------------------------------------------
@@ -227,6 +238,37 @@ class LoyaltyView(View):
                 if was_member(row, moment):
                     counts[tier_at(row, moment)] += 1
         return dict(sorted(counts.items(), key=lambda item: (rules.terms.rank(item[0]), item[0] or "")))
+
+    def members(
+        self,
+        *,
+        tier: str | None = None,
+        programme: str | None = None,
+        as_of: datetime | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[TierMember]:
+        """Return the members that `tiers` counts, by id.
+
+        Args:
+            tier: Only members in this tier; the empty text selects those without one.
+            programme: The programme's id.
+            as_of: The moment; now by default.
+            limit: The most members.
+            after: Only members after this id.
+
+        Raises:
+            InvalidInput: An unknown programme, or `limit` is negative.
+        """
+        rules, page, aliases = self._programme(programme), Page(limit, after), self.aliases
+        moment = None if as_of is None else to_micros(as_of)
+        found = []
+        for row in self._recorded(AccountRow, self.table(AccountRow).c.programme == rules.id):
+            if row.merged_into is None and (_is_member(row) if moment is None else was_member(row, moment)):
+                theirs = row.tier if moment is None else tier_at(row, moment)
+                if tier is None or tier == (theirs or ""):
+                    found.append(TierMember(customer=aliases.survivor(row.customer), tier=theirs))
+        return page.of_names(sorted(found, key=lambda each: each.customer), lambda each: each.customer)
 
     @formerly_by_offset()
     def losing_tier(
@@ -492,3 +534,7 @@ def _joined(accounts: Iterable[AccountRow]) -> list[str]:
     """Return the programmes that a customer has joined, in the order of joining."""
     joined = [row for row in accounts if row.enrolled_at is not None or row.steps]
     return [row.programme for row in sorted(joined, key=lambda row: (row.enrolled_at or 0, row.programme))]
+
+
+def _is_member(row: AccountRow) -> bool:
+    return row.enrolled_at is not None and row.closed_at is None

@@ -60,6 +60,12 @@ class PipelineView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
+    leads: ClassVar[Mapping[str, str]] = {
+        "stages": "opportunities",
+        "results": "opportunities",
+        "losses": "opportunities",
+        "rivals": "opportunities",
+    }
     keeps_answers: ClassVar[bool] = True
 
     def stages(
@@ -297,7 +303,10 @@ class PipelineView(View):
 
     def _standings(self, moment: int, customer: str | None = None) -> list[OpportunityStanding]:
         """Return the opportunities that were opened by a moment."""
-        rows = self.rows(Opportunity, customer=customer)
+        if customer is None:  # one question asks about many months
+            rows = self.keep("opportunities", lambda: self.rows(Opportunity))
+        else:
+            rows = self.rows(Opportunity, customer=customer)
         return [each for each in (standing_of(row, moment) for row in rows) if each is not None]
 
     def _decided(self, moment: int, since: str | None, until: str | None) -> list[OpportunityStanding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -36,6 +37,7 @@ class PostsView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
+    leads: ClassVar[Mapping[str, str]] = {"platforms": "table Post", "days": "table Post", "alarms": "table Post"}
     keeps_answers: ClassVar[bool] = True
 
     def platforms(

@@ -107,6 +107,17 @@ class RepairView(View):
     """The repair of damaged relations. `as_of` is the present by default; anything dated after it is left out."""
 
     projection: ClassVar[Projection] = PROJECTION
+    leads: ClassVar[Mapping[str, str]] = {
+        "cases": "desk.work",
+        "funnel": "figure funnel",
+        "clocks": "figure clock_on_time",
+        "steps": "figure step_on_time",
+        "steps_by_month": "figure step_on_time",
+        "causes": "figure cause_share",
+        "justice": "figure justice_share",
+        "satisfaction": "figure satisfaction_change",
+        "summary": "relations",
+    }
     explainable: ClassVar[tuple[ExplainableFigure, ...]] = FIGURES
     keeps_answers: ClassVar[bool] = True
 

@@ -2,7 +2,7 @@
 
 from relations.projections.retention.acquisition import AcquisitionFigure
 from relations.projections.retention.activity import Activity
-from relations.projections.retention.churn import ChurnMonth, ChurnReason, ChurnReport
+from relations.projections.retention.churn import ChurnMonth, ChurnReason, ChurnReport, CustomerDeparture
 from relations.projections.retention.clusters.figures import (
     ClusterFigure,
     ClustersReport,
@@ -19,7 +19,7 @@ from relations.projections.retention.purchases import CustomerProfile, Spending
 from relations.projections.retention.revenue import CohortRevenue, CohortRevenueMonth, RevenueRetention
 from relations.projections.retention.rfm import RfmReport, RfmScore, RfmSegmentSize
 from relations.projections.retention.segments import SegmentFigure
-from relations.projections.retention.stages import CustomerStage, LifecycleReport, PeriodRates, Stage
+from relations.projections.retention.stages import CustomerStage, LifecycleReport, PeriodCustomer, PeriodRates, Stage
 from relations.projections.retention.value_grades import CustomerGrade, GradeSize, GradesReport
 from relations.projections.retention.view import RetentionView
 from relations.projections.retention.worth.lifetime_value import CustomerWorth, NoExpectation, WorthReport
@@ -41,6 +41,7 @@ __all__ = [
     "CohortRevenueMonth",
     "ComparedNumber",
     "CustomerCluster",
+    "CustomerDeparture",
     "CustomerGrade",
     "CustomerKind",
     "CustomerProfile",
@@ -55,6 +56,7 @@ __all__ = [
     "LoyaltySigns",
     "NoExpectation",
     "Patronage",
+    "PeriodCustomer",
     "PeriodRates",
     "RecordedClusters",
     "RetentionView",

@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from relations.json_form import ViewAnswer
 from relations.months import last_day
 from relations.policies.calendars import LocalTime
 from relations.projections.retention.activity import Departure
 
-__all__ = ["ChurnMonth", "ChurnReason", "ChurnReport", "Departing", "churn_report"]
+__all__ = [
+    "DEPARTURE_OUTCOMES",
+    "ChurnMonth",
+    "ChurnReason",
+    "ChurnReport",
+    "CustomerDeparture",
+    "Departing",
+    "DepartureOutcome",
+    "churn_report",
+    "customer_departures",
+]
 
-_Outcome: TypeAlias = Literal["won_back", "bought_again", "gone"]
+DepartureOutcome: TypeAlias = Literal["won_back", "bought_again", "gone"]
+DEPARTURE_OUTCOMES: tuple[DepartureOutcome, ...] = get_args(DepartureOutcome)
 
 
 class ChurnReason(ViewAnswer):
@@ -78,12 +89,30 @@ class ChurnReport(ViewAnswer):
     months: tuple[ChurnMonth, ...]
 
 
+class CustomerDeparture(ViewAnswer):
+    """A recorded departure of a customer.
+
+    Attributes:
+        customer: The customer's id.
+        month: The month in which it began.
+        reasons: The reasons as recorded; empty if none was given.
+        outcome: `won_back` by a recorded return, `bought_again` without one, or `gone`.
+        campaign: The campaign that won them back, if the return names one.
+    """
+
+    customer: str
+    month: str
+    reasons: tuple[str, ...]
+    outcome: DepartureOutcome
+    campaign: str | None
+
+
 @dataclass(slots=True)
 class _Departed:
     customer: str
     month: str
     reasons: set[str]
-    outcome: _Outcome = "gone"
+    outcome: DepartureOutcome = "gone"
     campaign: str = ""
 
 
@@ -118,12 +147,7 @@ def churn_report(
         since: The first month whose departures count; all from the beginning by default.
         until: The month after the last one.
     """
-    found = [
-        departed
-        for each in customers
-        for departed in _departures(each, today, local)
-        if (since is None or departed.month >= since) and (until is None or departed.month < until)
-    ]
+    found = _departed(customers, today, local, since, until)
     outcomes = Counter(each.outcome for each in found)
     by_month: dict[str, list[_Departed]] = {}
     by_reason: dict[str, list[_Departed]] = {}
@@ -150,6 +174,46 @@ def churn_report(
             for month, those in sorted(by_month.items())
         ),
     )
+
+
+def customer_departures(
+    customers: Iterable[Departing],
+    *,
+    today: int,
+    local: LocalTime,
+    since: str | None = None,
+    until: str | None = None,
+) -> list[CustomerDeparture]:
+    """Return the departures that `churn_report` counts, by customer and then by month.
+
+    Args:
+        customers: The customers.
+        today: The ordinal of the day asked about; anything dated later is left out.
+        local: The business's days and months.
+        since: The first month whose departures count.
+        until: The month after the last one.
+    """
+    return [
+        CustomerDeparture(
+            customer=each.customer,
+            month=each.month,
+            reasons=tuple(sorted(each.reasons - {""})),
+            outcome=each.outcome,
+            campaign=each.campaign or None,
+        )
+        for each in sorted(_departed(customers, today, local, since, until), key=lambda each: each.customer)
+    ]
+
+
+def _departed(
+    customers: Iterable[Departing], today: int, local: LocalTime, since: str | None, until: str | None
+) -> list[_Departed]:
+    return [
+        departed
+        for each in customers
+        for departed in _departures(each, today, local)
+        if (since is None or departed.month >= since) and (until is None or departed.month < until)
+    ]
 
 
 def _outcomes(departed: Sequence[_Departed]) -> dict[str, int]:

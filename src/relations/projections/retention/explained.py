@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
@@ -25,11 +24,16 @@ from relations.projections.explained_figures import (
 )
 from relations.projections.retention.acquisition import Acquired
 from relations.projections.retention.patronage import Patronage
-from relations.projections.retention.stages import Period, PeriodRates, Periods, counted_in, known_customers
+from relations.projections.retention.stages import (
+    PeriodRates,
+    Periods,
+    counted_in,
+    known_customers,
+    period_named,
+)
 
 __all__ = ["FIGURES", "customers_acquired", "lifetime_value_of"]
 
-_PERIODS: dict[str, Period] = {r"\d{4}-\d{2}": "month", r"\d{4}-Q[1-4]": "quarter", r"\d{4}": "year"}
 _TRADE: dict[type[Event], str | None] = {PurchaseRecorded: None, PurchaseRefunded: None, RefundReversed: None}
 _BOUGHT: dict[type[Event], str | None] = {PurchaseRecorded: None}
 _ACTIVITY: dict[type[Event], str | None] = {PurchaseRecorded: None, CustomerLapsed: None, CustomerWonBack: None}
@@ -45,7 +49,8 @@ def _of_period(value: str, *counts: str) -> Callable[[Any, Mapping[str, str]], F
 
     def ask(view: Any, of: Mapping[str, str]) -> FigureAnswer:
         wanted = of.get("period", "")
-        period = next((kind for form, kind in _PERIODS.items() if re.fullmatch(form, wanted)), None)
+        named = period_named(wanted)
+        period = None if named is None else named[0]
         segment = of.get("segment")
         rates: list[PeriodRates] = [] if period is None else view.rates(period=period, segment=segment)
         found = next((each for each in rates if each.period == wanted), None)

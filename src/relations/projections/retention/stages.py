@@ -17,10 +17,11 @@ one period is in none of the four numbers; that takes a limit shorter than the p
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from relations.analytics import Turn, spells
 from relations.json_form import ViewAnswer
@@ -32,6 +33,7 @@ from relations.projections.retention.patronage import Patronage
 
 __all__ = [
     "PERIODS",
+    "PERIOD_MOVES",
     "STAGES",
     "ActivityCounts",
     "Basis",
@@ -39,6 +41,8 @@ __all__ = [
     "Life",
     "LifecycleReport",
     "Period",
+    "PeriodCustomer",
+    "PeriodMove",
     "PeriodRates",
     "Periods",
     "Stage",
@@ -48,6 +52,7 @@ __all__ = [
     "customer_stages",
     "known_customers",
     "lifecycle_report",
+    "period_named",
     "period_rates",
     "stage_of",
     "staged",
@@ -56,10 +61,13 @@ __all__ = [
 Stage: TypeAlias = Literal["prospect", "new", "established", "lapsing", "lost", "won_back"]
 Basis: TypeAlias = Literal["inferred", "recorded"]
 Period: TypeAlias = Literal["month", "quarter", "year"]
+PeriodMove: TypeAlias = Literal["retained", "lost", "new", "won_back"]
 
 STAGES: tuple[Stage, ...] = ("prospect", "new", "established", "lapsing", "lost", "won_back")
+PERIOD_MOVES: tuple[PeriodMove, ...] = get_args(PeriodMove)
 PERIODS: dict[Period, int] = {"month": 1, "quarter": 3, "year": 12}
 """The number of months of each."""
+_FORMS: dict[str, Period] = {r"\d{4}-(0[1-9]|1[0-2])": "month", r"\d{4}-Q[1-4]": "quarter", r"\d{4}": "year"}
 
 
 class Life(NamedTuple):
@@ -123,6 +131,27 @@ class LifecycleReport(ViewAnswer):
     buyers: int
     repeat_buyers: int
     repeat_rate: float | None
+
+
+class PeriodCustomer(ViewAnswer):
+    """A customer who counts in the rates of a period; `PeriodRates` explains the numbers.
+
+    Attributes:
+        customer: The customer's id.
+        at_start: True if they were active at its start.
+        at_end: True if they were active at its end.
+        move: `retained` or `lost` of those active at its start, `new` or `won_back` of those active at its end only;
+            None for buyers who count in neither.
+        bought: True if they bought in the period.
+        repeat: True if they did so on a day after that of their first purchase.
+    """
+
+    customer: str
+    at_start: bool
+    at_end: bool
+    move: PeriodMove | None
+    bought: bool
+    repeat: bool
 
 
 class PeriodRates(ViewAnswer):
@@ -303,6 +332,15 @@ def period_rates(
         count_activity(life, policy, periods.boundaries, counts)
         _count_buying(life.days, periods.boundaries, counts)
     return periods.rates(counts)
+
+
+def period_named(name: str) -> tuple[Period, str] | None:
+    """Return the length and the first month of a period such as `2024-05`, `2024-Q2` or `2024`; None for any other."""
+    length = next((length for form, length in _FORMS.items() if re.fullmatch(form, name, re.ASCII)), None)
+    if length is None:
+        return None
+    first = {"month": name, "quarter": f"{name[:4]}-{3 * int(name[-1]) - 2:02d}", "year": f"{name}-01"}[length]
+    return length, first
 
 
 def counted_in(life: Life, policy: Lifecycle, begin: int, end: int) -> dict[str, int]:

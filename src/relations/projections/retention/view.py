@@ -43,7 +43,14 @@ from relations.projections.retention.acquisition import (
 )
 from relations.projections.retention.activity import RungLine
 from relations.projections.retention.advertising import CampaignSpending
-from relations.projections.retention.churn import ChurnReport, churn_report
+from relations.projections.retention.churn import (
+    DEPARTURE_OUTCOMES,
+    ChurnReport,
+    CustomerDeparture,
+    DepartureOutcome,
+    churn_report,
+    customer_departures,
+)
 from relations.projections.retention.clusters.figures import (
     ClustersReport,
     ComparedNumber,
@@ -57,7 +64,13 @@ from relations.projections.retention.columns.clusters import cluster_numbers, cl
 from relations.projections.retention.columns.facts import Members, listed_segments, rungs_of_all
 from relations.projections.retention.columns.joined import JOINED_FACTS, JoinedFacts
 from relations.projections.retention.columns.kinds import listed_kinds
-from relations.projections.retention.columns.lives import lifecycle_counts, listed_stages, losses, rates_of
+from relations.projections.retention.columns.lives import (
+    lifecycle_counts,
+    listed_moves,
+    listed_stages,
+    losses,
+    rates_of,
+)
 from relations.projections.retention.columns.money import (
     cohorts_of,
     listed_grades,
@@ -95,13 +108,18 @@ from relations.projections.retention.segments import (
     rung_of,
 )
 from relations.projections.retention.stages import (
+    PERIOD_MOVES,
     PERIODS,
     STAGES,
     CustomerStage,
     LifecycleReport,
     Period,
+    PeriodCustomer,
+    PeriodMove,
     PeriodRates,
+    Periods,
     Stage,
+    period_named,
 )
 from relations.projections.retention.value_grades import CustomerGrade, GradesReport, customer_grade
 from relations.projections.retention.worth.fits import ModelFits, RecordedFit, newest_fit
@@ -130,6 +148,16 @@ class RetentionView(View):
 
     projection: ClassVar[Projection] = PROJECTION
     explainable: ClassVar[tuple[ExplainableFigure, ...]] = FIGURES
+    leads: ClassVar[Mapping[str, str]] = {
+        "lifecycle": "stages",
+        "rates": "moves",
+        "cohorts": "stages",
+        "survival": "stages",
+        "churn_reasons": "departures",
+        "cohort_revenue": "stages",
+        "revenue_retention": "stages",
+        "acquisition": "figure board.acquisition_cost",
+    }
     keeps_answers: ClassVar[bool] = True
     reads: ClassVar[tuple[type[View], ...]] = (LoyaltyView, RepairView)
 
@@ -156,6 +184,7 @@ class RetentionView(View):
         *,
         as_of: datetime | None = None,
         stage: Stage | None = None,
+        cohort: str | None = None,
         limit: int | None = None,
         after: str | None = None,
     ) -> list[CustomerStage]:
@@ -164,15 +193,17 @@ class RetentionView(View):
         Args:
             as_of: The moment asked about.
             stage: Only customers in this stage.
+            cohort: Only customers who first bought in this month.
             limit: The most customers.
             after: Only customers after this id.
 
         Raises:
-            InvalidInput: The stage is unknown, or `limit` is negative.
+            InvalidInput: The stage is unknown, `cohort` is not a month, or `limit` is negative.
         """
         checked_choice(stage, STAGES, "stage")
         page, today, policy = Page(limit, after), self.day(as_of), self.policy.lifecycle
-        return listed_stages(self._columns(), policy, today=today, local=self.local, stage=stage, page=page)
+        of = None if cohort is None else self._chosen(today, cohort, None)
+        return listed_stages(self._columns(), policy, today=today, local=self.local, stage=stage, page=page, of=of)
 
     def rates(
         self,
@@ -210,6 +241,55 @@ class RetentionView(View):
             chosen=self._chosen(today, cohort, segment),
         )
         return [each for each in found if end is None or each.month < end]
+
+    def moves(
+        self,
+        *,
+        period: str | None = None,
+        move: PeriodMove | None = None,
+        as_of: datetime | None = None,
+        cohort: str | None = None,
+        segment: str | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[PeriodCustomer]:
+        """Return the customers that the rates of a period count, by id: who stayed, left, came or came back.
+
+        Args:
+            period: The period, such as `2024-05`, `2024-Q2` or `2024`; by default the month of the moment.
+            move: Only customers who moved so: `retained`, `lost`, `new` or `won_back`.
+            as_of: The moment asked about.
+            cohort: Only customers who first bought in this month.
+            segment: Only customers who belong to this segment.
+            limit: The most customers.
+            after: Only customers after this id.
+
+        Raises:
+            InvalidInput: `period` is not a period that has begun, or another argument makes no sense.
+        """
+        checked_choice(move, PERIOD_MOVES, "move")
+        page, today = Page(limit, after), self.day(as_of)
+        named = period_named(month_of(today) if period is None else period)
+        chosen = self._chosen(today, cohort, segment)
+        periods = named and Periods.of(first_day(named[1]), today=today, since=named[1], period=named[0])
+        if not periods:
+            raise InvalidInput(
+                f"{period!r} is not a period that has begun",
+                code="invalid_period",
+                field="period",
+                hint="Give a month, a quarter or a year, such as 2024-05, 2024-Q2 or 2024",
+            )
+        begin, end = periods.boundaries[:2]
+        return listed_moves(
+            self._columns(),
+            self.policy.lifecycle,
+            span=(begin, end),
+            today=today,
+            local=self.local,
+            chosen=chosen,
+            move=move,
+            page=page,
+        )
 
     def cohorts(self, *, as_of: datetime | None = None, segment: str | None = None) -> list[Cohort]:
         """Group customers by the month of their first purchase, with what they did in each month since.
@@ -274,6 +354,44 @@ class RetentionView(View):
         today = self.day(as_of)
         found = departing(self._columns(), today, self._chosen(today, None, segment))
         return churn_report(found, today=today, local=self.local, since=first, until=end)
+
+    def departures(
+        self,
+        *,
+        reason: str | None = None,
+        outcome: DepartureOutcome | None = None,
+        as_of: datetime | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        segment: str | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[CustomerDeparture]:
+        """Return the recorded departures that `churn_reasons` counts, by customer.
+
+        Args:
+            reason: Only departures with this reason; the empty text selects those without one.
+            outcome: Only departures that ended so: `won_back`, `bought_again` or `gone`.
+            as_of: The moment asked about.
+            since: The first month whose departures count.
+            until: The month after the last one.
+            segment: Only customers who belong to this segment.
+            limit: The most customers.
+            after: Only customers after this id.
+
+        Raises:
+            InvalidInput: An argument makes no sense.
+        """
+        checked_choice(outcome, DEPARTURE_OUTCOMES, "outcome")
+        first, end = checked_month(since, "since"), checked_month(until, "until")
+        page, today = Page(limit, after), self.day(as_of)
+        known = departing(self._columns(), today, self._chosen(today, None, segment))
+        found = [
+            each
+            for each in customer_departures(known, today=today, local=self.local, since=first, until=end)
+            if outcome in (None, each.outcome) and (reason is None or reason in (each.reasons or ("",)))
+        ]
+        return page.of_groups(found, lambda each: each.customer)
 
     def kinds(
         self,

@@ -36,7 +36,7 @@ from relations.projections.running.live import LiveFolding, RowsUnwritable, fold
 from relations.projections.running.rebuild import Rebuild
 from relations.projections.running.rebuild_tokens import has_ended
 from relations.projections.running.sharding import Progress
-from relations.projections.running.tables import RowTable, canonical
+from relations.projections.running.tables import RowTable, TablesByProjection, canonical
 from relations.telemetry import logger
 
 __all__ = ["Progress", "ProjectionStatus", "Runner"]
@@ -95,10 +95,7 @@ class Runner:
         self._lock = threading.RLock()
         self._rebuilding = threading.RLock()
         self.projections = {projection.name: projection for projection in projections}
-        self._tables = {
-            name: {row: RowTable.of(self._database, projection, row) for row in projection.tables}
-            for name, projection in self.projections.items()
-        }
+        self._tables = TablesByProjection(self._database, self.projections)
         self._prepared = False
         self._warned = False
         self._live: LiveFolding | None = None
@@ -572,7 +569,7 @@ class Runner:
 
     def _drop_legacy(self, connection: Connection) -> None:
         """Drop what was folded before editions had tables of their own; it is folded again."""
-        _drop_tables(connection, [table.label for each in self._tables.values() for table in each.values()])
+        _drop_tables(connection, [table.label for name in self.projections for table in self._tables[name].values()])
         _drop_tables(connection, [_LEGACY])
 
 

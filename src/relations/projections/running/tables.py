@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from itertools import chain, islice
 from typing import Any, ClassVar, get_type_hints
@@ -16,7 +16,7 @@ from relations.log.database import CompiledStatement, Database, among, compiled,
 from relations.projections.projection import CustomerRow, Projection, Row, Tally
 from relations.projections.running.checkpoints import edition_suffix
 
-__all__ = ["RowTable", "canonical"]
+__all__ = ["RowTable", "TablesByProjection", "canonical"]
 
 _NAME = Text().with_variant(Text(collation="C"), "postgresql")
 _CHUNK = 2_000
@@ -300,3 +300,16 @@ def canonical(tables: Iterable[tuple[RowTable, Iterable[Sequence[Any]]]]) -> byt
 def _sortable(table: RowTable) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
     width = len(table.row.key)
     return lambda row: row[:width]
+
+
+class TablesByProjection(dict[str, dict[type[Row], RowTable]]):
+    """The tables of projections by name and class of row. Those of a projection are made when it is asked for."""
+
+    def __init__(self, database: Database, projections: Mapping[str, Projection]) -> None:
+        self._database = database
+        self._projections = projections
+
+    def __missing__(self, name: str) -> dict[type[Row], RowTable]:
+        projection = self._projections[name]
+        found = self[name] = {row: RowTable.of(self._database, projection, row) for row in projection.tables}
+        return found

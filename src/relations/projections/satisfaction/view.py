@@ -6,7 +6,7 @@ Figures are computed when they are asked for, under the policy in force then. `f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, TypeVar, get_args
 
@@ -77,6 +77,17 @@ class SatisfactionView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
+    leads: ClassVar[Mapping[str, str]] = {
+        "nps": "figure nps",
+        "csat": "figure csat",
+        "ces": "figure ces",
+        "scale": "figure ces",
+        "gaps": "figure gap",
+        "drivers": "figure drivers",
+        "response_rates": "figure response_rate",
+        "trend": "figure nps",
+        "trends": "figure nps",
+    }
     explainable: ClassVar[tuple[ExplainableFigure, ...]] = FIGURES
     keeps_answers: ClassVar[bool] = True
 

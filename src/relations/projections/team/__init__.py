@@ -2,6 +2,7 @@
 
 from relations.projections.team.profiles import (
     EffectShare,
+    ServedCustomer,
     StaffCourse,
     StaffFit,
     StaffProfile,
@@ -17,6 +18,7 @@ __all__ = [
     "Course",
     "EffectShare",
     "Served",
+    "ServedCustomer",
     "StaffContacts",
     "StaffCourse",
     "StaffFit",

@@ -7,10 +7,12 @@ from datetime import date, datetime
 from relations.analytics.intervals import Interval
 from relations.json_form import Span, ViewAnswer
 from relations.messages import from_micros
+from relations.projections.retention.stages import Stage
 from relations.projections.team.rows import StaffMember
 
 __all__ = [
     "EffectShare",
+    "ServedCustomer",
     "StaffCourse",
     "StaffFit",
     "StaffProfile",
@@ -197,6 +199,22 @@ class TrainingEffect(ViewAnswer):
     reopened: EffectShare
     satisfied: EffectShare
     confidence: float
+
+
+class ServedCustomer(ViewAnswer):
+    """A customer of a staff member who is there, as the figures of tenure count them.
+
+    Attributes:
+        customer: The surviving id.
+        staff: The staff members who had contact with them or own a case of theirs.
+        stage: The stage of their relationship; None if nothing is known of it.
+        loyal: True in the stage `established` or `won_back`.
+    """
+
+    customer: str
+    staff: tuple[str, ...]
+    stage: Stage | None
+    loyal: bool
 
 
 class TenureFigure(ViewAnswer):

@@ -27,7 +27,7 @@ from relations.projections.repair.cases import Case
 from relations.projections.repair.relation_state import case_history
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.patronage import WISHES, Patronage
-from relations.projections.retention.stages import customer_stages
+from relations.projections.retention.stages import Stage, customer_stages
 from relations.projections.retention.view import RetentionView
 from relations.projections.satisfaction.view import SatisfactionView
 from relations.projections.team.figures import (
@@ -40,6 +40,7 @@ from relations.projections.team.figures import (
     team_figures,
 )
 from relations.projections.team.profiles import (
+    ServedCustomer,
     StaffFit,
     StaffProfile,
     TeamFigure,
@@ -81,6 +82,7 @@ class TeamView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
+    leads: ClassVar[Mapping[str, str]] = {"tenure": "served", "figures": "desk.work"}
     reads: ClassVar[tuple[type[View], ...]] = (
         DeskView,
         RepairView,
@@ -263,21 +265,13 @@ class TeamView(View):
             as_of: The moment; now by default.
         """
         now = self.moment(as_of)
-        today = self.local.day(now)
         there = [row for row in self._staff() if _is_there(row, now)]
         served = self._served()
-        retention = self._others[4]
-        everybody = sorted({customer for row in there for customer in served.get(row.staff, ())})
-        stage_of = {
-            each.customer: each.stage
-            for each in customer_stages(
-                retention.rows_of_some(Patronage, everybody), self.policy.lifecycle, today=today, local=self.local
-            )
-        }
+        stage_of = self._stages({customer for row in there for customer in served.get(row.staff, ())}, now)
         found = []
         for place, least in enumerate(_TENURES):
             until = _TENURES[place + 1] if place + 1 < len(_TENURES) else None
-            group = [row for row in there if bisect_right(_TENURES, _months(row, now)) == place + 1]
+            group = [row for row in there if _group(row, now) == least]
             customers = {customer for row in group for customer in served.get(row.staff, ())}
             stages = [stage_of[name] for name in customers if stage_of.get(name, "prospect") != "prospect"]
             loyal = sum(stage in _LOYAL for stage in stages)
@@ -294,6 +288,61 @@ class TeamView(View):
                 )
             )
         return [each for each in found if each.staff]
+
+    def served(
+        self,
+        *,
+        from_months: int | None = None,
+        staff: str | None = None,
+        loyal: bool | None = None,
+        as_of: datetime | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[ServedCustomer]:
+        """Return the customers of the staff members who are there, by id.
+
+        Args:
+            from_months: Only customers of the group of `tenure` that begins with this tenure.
+            staff: Only customers of this staff member.
+            loyal: Only loyal customers, or only the others.
+            as_of: The moment; now by default.
+            limit: The most customers.
+            after: Only customers after this id.
+
+        Raises:
+            InvalidInput: No group of `tenure` begins so, or `limit` is negative.
+        """
+        if from_months is not None and from_months not in _TENURES:
+            raise InvalidInput(
+                f"no group of tenure begins with {from_months} months",
+                code="unknown_tenure",
+                field="from_months",
+                hint=f"Give one of {', '.join(map(str, _TENURES))}",
+            )
+        page, now, served = Page(limit, after), self.moment(as_of), self._served()
+        there: defaultdict[str, list[str]] = defaultdict(list)
+        for row in self._staff():
+            chosen = staff in (None, row.staff) and _is_there(row, now)
+            if chosen and (from_months is None or _group(row, now) == from_months):
+                for customer in served.get(row.staff, ()):
+                    there[customer].append(row.staff)
+        stage_of = self._stages(there, now)
+        found = [
+            ServedCustomer(
+                customer=name,
+                staff=tuple(sorted(there[name])),
+                stage=stage_of.get(name),
+                loyal=stage_of.get(name) in _LOYAL,
+            )
+            for name in sorted(there)
+        ]
+        return page.of_names([each for each in found if loyal in (None, each.loyal)], lambda each: each.customer)
+
+    def _stages(self, customers: Iterable[str], now: int) -> dict[str, Stage]:
+        """Return the stages of some customers at a moment, as far as anything is known of them."""
+        rows, today = self._others[4].rows_of_some(Patronage, sorted(customers)), self.local.day(now)
+        known = customer_stages(rows, self.policy.lifecycle, today=today, local=self.local)
+        return {each.customer: each.stage for each in known}
 
     def fits(self, customer: str, *, limit: int | None = 5, as_of: datetime | None = None) -> list[StaffFit]:
         """Return the staff members who fit a customer best: by language, then by interests, then by earlier contact.
@@ -474,6 +523,11 @@ def _need(
 
 def _is_there(row: StaffMember, now: int) -> bool:
     return 0 < row.joined_at <= now and (row.left_at is None or row.left_at > now)
+
+
+def _group(row: StaffMember, now: int) -> int:
+    """Return the least tenure of the group to which a staff member belongs, in months."""
+    return _TENURES[bisect_right(_TENURES, _months(row, now)) - 1]
 
 
 def _months(row: StaffMember, now: int) -> float:

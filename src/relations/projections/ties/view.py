@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from operator import itemgetter
 from typing import ClassVar
@@ -59,6 +59,7 @@ class TiesView(View):
     """Ties with customers: the ladder, switching cost, owners and handovers, contacts, and files."""
 
     projection: ClassVar[Projection] = PROJECTION
+    leads: ClassVar[Mapping[str, str]] = {"ladder": "on_rung"}
     reads: ClassVar[tuple[type[View], ...]] = (
         AgendaView,
         CustomersView,
@@ -94,13 +95,20 @@ class TiesView(View):
         return [LadderRung(rung=name, customers=counts[name], stated=stated[name]) for name in names]
 
     def on_rung(
-        self, rung: str, *, month: str | None = None, limit: int | None = None, after: str | None = None
+        self,
+        rung: str,
+        *,
+        month: str | None = None,
+        as_of: datetime | None = None,
+        limit: int | None = None,
+        after: str | None = None,
     ) -> list[RungCustomer]:
         """Return the customers who stand on a rung at the end of a month, by id.
 
         Args:
             rung: The rung.
-            month: The month, such as `2024-05`; the present moment by default.
+            month: The month, such as `2024-05`; the moment itself by default.
+            as_of: The moment; now by default. A month that ends later is taken as it stands then.
             limit: At most this many; None for all.
             after: Only those after this customer.
 
@@ -108,7 +116,7 @@ class TiesView(View):
             InvalidInput: The rung is unknown, the month is malformed, or `limit` is negative.
         """
         checked_choice(rung, [each.name for each in self.policy.lifecycle.ladder], "rung", needed=True)
-        standing = self._standing(self._evening(month))
+        standing = self._standing(self._evening(month, as_of))
         found = [standing[name] for name in sorted(standing) if standing[name].rung == rung]
         return Page(limit, after).of_names(found, lambda each: each.customer)
 

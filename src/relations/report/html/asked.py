@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -12,6 +12,7 @@ from relations.messages import from_micros, to_micros
 from relations.months import last_day, months_after, months_between
 from relations.past.questions import Questions
 from relations.policies.calendars import LocalTime, local_time
+from relations.projections.who import who_of
 from relations.report.html.figures import Bar, BarPiece, Bars, Dot, Figure, Plot, Scale, Table, middle, points, ticks_at
 from relations.report.html.wording import Wording
 
@@ -132,6 +133,17 @@ class Asked:
     def table(self, *columns: str, rows: Sequence[Sequence[str]], numbers: int = 1) -> Table:
         """Return a table; its headings come from the page's words."""
         return Table([self.say(f"column.{column}") for column in columns], rows, numbers)
+
+    def who(self, view: str, question: str, *given: str) -> str:
+        """Return a sentence with the command that lists the customers behind the counts of a question.
+
+        Args:
+            view: The name of the view.
+            question: The question, which `View.leads` names.
+            *given: What selects the customers; see `Who.command`.
+        """
+        leads: Mapping[str, str] = getattr(self.engine.views, view).leads
+        return self.say("who", command=who_of(view, leads[question]).command(*given))
 
     def people(
         self, column: str, groups: Sequence[tuple[str, int]], find: Callable[[int], Sequence[Sequence[str]]]

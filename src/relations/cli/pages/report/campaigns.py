@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from rich.console import RenderableType
 
+from relations.cli.pages.who import lists
 from relations.cli.show import ABSENT, headline, number, percent, section, table, words
 from relations.messages import Money
 from relations.projections.campaigns import CampaignProfile, CampaignResult, Lift, PartnerResult
+from relations.projections.campaigns.view import CampaignsView
 
 __all__ = ["show_calendar", "show_campaign", "show_partners"]
 
@@ -92,7 +94,7 @@ def show_partners(found: list[PartnerResult]) -> Iterator[RenderableType]:
             str(Money(each.cost, each.currency)),
             percent(each.satisfied),
         )
-    yield section(made)
+    yield section(made, lists(CampaignsView, "partners", f"partner={found[0].partner}"))
 
 
 def _share(count: int, of: int) -> str:

@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from relations.cli.pages.report.question import Question
+from relations.cli.pages.who import lists
 from relations.cli.show import ABSENT, bar, counted, headline, local_minute, number, percent, section, table, words
 from relations.past.questions import Questions
 from relations.projections.repair.relation_state import STATES
-from relations.projections.repair.view import DueStep, FunnelStep, RelationStanding, RepairSummary, StepTime
+from relations.projections.repair.view import DueStep, FunnelStep, RelationStanding, RepairSummary, RepairView, StepTime
 
 __all__ = ["RepairPage", "duration", "read", "show"]
 
@@ -86,7 +87,7 @@ def show(page: RepairPage, question: Question) -> RenderableType:
     if not summary.complaints:
         return Group(*parts, section(words("No complaints.")))
     parts.append(section(_states(summary), *_states_explained(summary)))
-    parts.append(section(_funnel(page.funnel), *_FUNNEL_EXPLAINED))
+    parts.append(section(_funnel(page.funnel), *_FUNNEL_EXPLAINED, lists(RepairView, "funnel", "step=restored")))
     taken = [step for step in page.steps if step.reached]
     if taken:
         parts.append(section(_times(taken), *_TIMES_EXPLAINED))

@@ -12,10 +12,11 @@ from relations.analytics import SurvivalCurve
 from relations.cli.pages.report import value
 from relations.cli.pages.report.question import Question
 from relations.cli.pages.report.value import ValuePage
+from relations.cli.pages.who import lists
 from relations.cli.show import Curve, HeatTable, Sheet, bar, counted, headline, number, percent, section, table, words
 from relations.past.questions import Questions
 from relations.policies import Lifecycle
-from relations.projections.retention import ChurnReport, KindsReport, LifecycleReport, PeriodRates
+from relations.projections.retention import ChurnReport, KindsReport, LifecycleReport, PeriodRates, RetentionView
 from relations.projections.retention.cohorts import Cohort, CohortMonth
 
 __all__ = ["RetentionPage", "as_dict", "read", "show"]
@@ -57,22 +58,26 @@ def show(page: RetentionPage, question: Question) -> RenderableType:
         if found.buyers
         else "Nobody has bought anything yet."
     )
+    inferred = words("Customers rarely say that they leave: most stages are inferred.")
     parts: list[RenderableType] = [
         headline("Retention", f"who stays, as of {question.day}"),
-        section(_stages(page), words(again), words("Customers rarely say that they leave: most stages are inferred.")),
+        section(_stages(page), words(again), inferred, lists(RetentionView, "lifecycle", "stage=lapsing")),
     ]
     rates = [each for each in page.rates if each.at_start or each.at_end or each.buyers][-question.limit :]
     if rates:
-        parts.append(section(_rates(rates), *_rates_explained(page, rates)))
+        left = lists(RetentionView, "rates", f"period={rates[-1].period}", "move=lost")
+        parts.append(section(_rates(rates), *_rates_explained(page, rates), left))
     cohorts = [cohort for cohort in page.cohorts if _whole_months(cohort)][-question.limit :]
     if cohorts:
-        parts.append(section(_cohorts(cohorts), *_COHORTS_EXPLAINED))
+        first = lists(RetentionView, "cohorts", f"cohort={cohorts[-1].month}")
+        parts.append(section(_cohorts(cohorts), *_COHORTS_EXPLAINED, first))
     if page.survival.n:
         parts.append(section(*_survival(page.survival)))
     if page.churn.left:
-        parts.append(section(_churn(page.churn), *_churn_explained(page.churn)))
+        parts.append(section(_churn(page.churn), *_churn_explained(page.churn), lists(RetentionView, "churn_reasons")))
     if page.kinds.customers:
-        parts.append(section(_kinds(page.kinds), *_kinds_explained(page)))
+        who = words("Who they are: relations frame retention.kinds --with kind=true --part listed -o who.csv")
+        parts.append(section(_kinds(page.kinds), *_kinds_explained(page), who))
     return Group(*parts, *value.show(page.value, question))
 
 

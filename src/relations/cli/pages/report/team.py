@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from rich.console import RenderableType
 
+from relations.cli.pages.who import lists
 from relations.cli.show import ABSENT, counted, headline, local_minute, number, percent, section, table, words
 from relations.projections.team import (
     EffectShare,
@@ -17,6 +18,7 @@ from relations.projections.team import (
     TrainingEffect,
     TrainingNeed,
 )
+from relations.projections.team.view import TeamView
 
 __all__ = ["show_effect", "show_fits", "show_team"]
 
@@ -82,7 +84,8 @@ def show_team(
                 _tenure(group), number(group.staff), number(group.customers), number(group.loyal),
                 percent(group.share), ends,
             )  # fmt: skip
-        yield section(words("Loyal customers by the tenure of those who look after them"), groups)
+        who = lists(TeamView, "tenure", f"from_months={tenure[0].from_months}")
+        yield section(words("Loyal customers by the tenure of those who look after them"), groups, who)
 
 
 def show_effect(effect: TrainingEffect) -> Iterator[RenderableType]:

@@ -23,16 +23,19 @@ from relations.projections.retention.stages import (
     Life,
     LifecycleReport,
     Period,
+    PeriodCustomer,
+    PeriodMove,
     PeriodRates,
     Periods,
     Stage,
     count_activity,
+    counted_in,
     counted_lifecycle,
     stage_of,
     staged,
 )
 
-__all__ = ["Stages", "known_stages", "lifecycle_counts", "listed_stages", "losses", "rates_of"]
+__all__ = ["Stages", "known_stages", "lifecycle_counts", "listed_moves", "listed_stages", "losses", "rates_of"]
 
 _CODES = {stage: code for code, stage in enumerate(STAGES)}
 
@@ -173,11 +176,19 @@ def lifecycle_counts(columns: Columns, policy: Lifecycle, *, as_of: int, local: 
 
 
 def listed_stages(
-    columns: Columns, policy: Lifecycle, *, today: int, local: LocalTime, stage: Stage | None, page: Page[str]
+    columns: Columns,
+    policy: Lifecycle,
+    *,
+    today: int,
+    local: LocalTime,
+    stage: Stage | None,
+    page: Page[str],
+    of: Array | None = None,
 ) -> list[CustomerStage]:
-    """Return the stages of the known customers of a page, by id."""
+    """Return the stages of the known customers of a page, by id; with `of`, only of those for which it is True."""
     found, bought = known_stages(columns, policy, today=today, local=local), buyers(columns, today)
     chosen = found.known if stage is None else found.known & (found.stage == _CODES[stage])
+    chosen = chosen if of is None else chosen & of
     names = columns.names
     places = page.of_names(np.flatnonzero(chosen).tolist(), names.__getitem__)
     values = (found.stage, found.recorded, bought.first, bought.last, bought.days)
@@ -235,6 +246,63 @@ def _activity_counts(
         if chosen[customer] and (days := bought.days_of(customer)):
             count_activity(Life(days, turns), policy, boundaries, counts)
     return counts
+
+
+def listed_moves(
+    columns: Columns,
+    policy: Lifecycle,
+    *,
+    span: tuple[int, int],
+    today: int,
+    local: LocalTime,
+    chosen: Array,
+    move: PeriodMove | None,
+    page: Page[str],
+) -> list[PeriodCustomer]:
+    """Return the chosen customers who count in the rates of a period, by id.
+
+    Args:
+        columns: The customers.
+        policy: The limits.
+        span: The ordinals of the evening before the period and of its last evening that counts.
+        today: The ordinal of the last day that counts.
+        local: The business's days.
+        chosen: True for each customer who counts.
+        move: Only customers with this move.
+        page: The page.
+    """
+    begin, end = span
+    bought, spells = buyers(columns, today), _spells(columns, policy, today, local)
+    found = {name: np.zeros(len(columns), np.bool_) for name in ("at_start", "at_end", "bought", "repeat")}
+    found["at_start"][spells.owner[(spells.begin <= begin) & (spells.end >= begin)]] = True
+    found["at_end"][spells.owner[(spells.begin <= end) & (spells.end >= end)]] = True
+    within = (bought.day > begin) & (bought.day <= end)
+    found["bought"][bought.owner[within]] = True
+    found["repeat"][bought.owner[within & (bought.number > 0)]] = True
+    is_new = bought.first > begin
+    for customer, turns in lives_with_turns(columns, today, local).items():
+        counts = counted_in(Life(bought.days_of(customer), turns), policy, begin, end)
+        is_new[customer] = bool(counts["new"])
+        found["at_start"][customer] = bool(counts["at_start"])
+        came = counts["new"] or counts["won_back"]
+        found["at_end"][customer] = bool(came or (counts["at_start"] and not counts["lost"]))
+    start, later = found["at_start"], found["at_end"]
+    moves: dict[PeriodMove, Array] = {
+        "retained": start & later,
+        "lost": start & ~later,
+        "new": later & ~start & is_new,
+        "won_back": later & ~start & ~is_new,
+    }
+    wanted = chosen & (start | later | found["bought"] if move is None else moves[move])
+    names = columns.names
+    return [
+        PeriodCustomer(
+            customer=names[place],
+            move=next((name for name, those in moves.items() if those[place]), None),
+            **{name: bool(values[place]) for name, values in found.items()},
+        )
+        for place in page.of_names(np.flatnonzero(wanted).tolist(), names.__getitem__)
+    ]
 
 
 def _count_spells(counts: ActivityCounts, found: _Spells, bought: Buyers, edges: Ints, chosen: Array) -> None:

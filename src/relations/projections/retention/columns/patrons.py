@@ -60,7 +60,6 @@ __all__ = [
 _MONTH, _DAY = 7, 10
 KINDS_OF_SCORE = {"csat": 0, "nps": 1}
 _COUNTS = ("days", "purchases", "bought", "refunds", "refunded", "discounted")
-_BITS = 31
 
 
 def month_index(day: int) -> int:
@@ -98,16 +97,19 @@ def patronage_groups(codes: Codes, local: LocalTime) -> Iterable[tuple[tuple[str
 
 def _activity(codes: Codes, activity: Sequence[Mapping[str, Activity]]) -> Parts:
     owner = numbered(list(map(len, activity)))
-    months: dict[str, tuple[int, int]] = {}
-    keys = [months.get(key) or _month_key(codes, months, key) for each in activity for key in each]
+    keys = list(chain.from_iterable(activity))
+    known = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    which = np.fromiter(map(known.__getitem__, keys), np.int64, len(keys))
+    month = np.array([month_number(key[:_MONTH]) for key in known], np.int64)[which]
+    currency = codes.all_of(key[_MONTH:] for key in known)[which]
     entries = list(chain.from_iterable(each.values() for each in activity))
-    month, currency = np.array(keys, np.int64).reshape(-1, 2).T
     values: dict[str, Array] = {"month": month, "currency": currency}
     for name in _COUNTS:
         values[name] = ints(list(map(attrgetter(name), entries)))
     amounts = [each.amounts or ((each.bought,) if each.days else ()) for each in entries]
-    bits = (values["days"].astype(np.int64)[:, None] >> np.arange(_BITS, dtype=np.int64)) & 1
-    entry, bit = np.nonzero(bits)
+    entry, bit = np.nonzero(
+        np.unpackbits(values["days"].astype("<u4").view(np.uint8).reshape(-1, 4), 1, bitorder="little")
+    )
     listed = ints(list(chain.from_iterable(amounts)))
     starts = _first_days(month)
     return {
@@ -116,11 +118,6 @@ def _activity(codes: Codes, activity: Sequence[Mapping[str, Activity]]) -> Parts
             owner[entry], {"day": starts[entry] + bit, "currency": currency[entry], "amount": listed}
         ),
     }
-
-
-def _month_key(codes: Codes, months: dict[str, tuple[int, int]], key: str) -> tuple[int, int]:
-    found = months[key] = month_number(key[:_MONTH]), codes.of(key[_MONTH:])
-    return found
 
 
 def _first_days(months: Ints) -> Ints:

@@ -74,4 +74,17 @@ def _partners(asked: Asked) -> Figure:
         ]
         for each in found
     ]
-    return Figure("partners", title, chart, [], asked.table("partner", "buyers", "satisfied", "cost", rows=rows))
+    view = asked.engine.views.campaigns
+    people = asked.people(
+        "partner",
+        [(each.partner, each.buyers) for each in found],
+        lambda limit: [
+            [
+                buyer.customer
+                for buyer in view.buyers(partner=each.partner, currency=currency, as_of=asked.at, limit=limit)
+            ]
+            for each in found
+        ],
+    )
+    table = asked.table("partner", "buyers", "satisfied", "cost", rows=rows)
+    return Figure("partners", title, chart, [], table, people=people)

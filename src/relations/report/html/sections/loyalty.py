@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from relations.messages import to_micros
-from relations.projections.loyalty.standings import members_by_tier
 from relations.report.html.asked import Asked
 from relations.report.html.figures import Figure, Section
 
@@ -37,7 +35,13 @@ def _tiers(asked: Asked) -> Figure:
     if not members:
         return asked.empty("tiers", title, "no_members")
     rows = [(tier or say("loyalty.none"), count) for tier, count in found.items()]
-    names = members_by_tier(asked.engine.views.loyalty, to_micros(asked.at))
-    people = asked.people("tier", rows, lambda limit: [names.get(tier, [])[:limit] for tier in found])
+    view = asked.engine.views.loyalty
+    people = asked.people(
+        "tier",
+        rows,
+        lambda limit: [
+            [each.customer for each in view.members(tier=tier or "", as_of=asked.at, limit=limit)] for tier in found
+        ],
+    )
     said = [say("loyalty.members", members=say.count("members", members))]
     return Figure("tiers", title, asked.bars(rows, of=members), said, people=people)

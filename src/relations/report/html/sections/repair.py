@@ -38,6 +38,7 @@ def _funnel(asked: Asked) -> Figure:
         for each in found
     ]
     legend = [("pale", say("repair.reached")), ("blue", say("repair.taken"))]
+    said = [say("repair.funnel_note"), asked.who("repair", "funnel", "step=restored")]
     table = asked.table(
         "step", "reached", "taken", "onward",
         rows=[
@@ -45,7 +46,7 @@ def _funnel(asked: Asked) -> Figure:
             for each in found
         ],
     )  # fmt: skip
-    return Figure("funnel", title, Bars(rows, legend), [say("repair.funnel_note")], table)
+    return Figure("funnel", title, Bars(rows, legend), said, table)
 
 
 def _states(asked: Asked) -> Figure:

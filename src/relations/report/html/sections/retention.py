@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from relations.analytics.intervals import wilson
+from relations.projections.retention.stages import PeriodMove
 from relations.report.html.asked import MONTHS, Asked, MonthlyTrend
 from relations.report.html.figures import Cell, Figure, Heat, Plot, Scale, Section, points, staircase
 
@@ -73,7 +76,25 @@ def _rates(asked: Asked) -> Figure:
     policy = engine.policy.lifecycle
     if policy.own_gap is None:
         sentences.append(say("retention.rates_rule", days=say.count("days", policy.lost_days)))
-    return asked.trend("rates", title, trend, sentences)
+    moves: dict[PeriodMove, int] = {
+        "retained": last.retained,
+        "lost": last.lost,
+        "new": last.new,
+        "won_back": last.won_back,
+    }
+    view = engine.views.retention
+    people = asked.people(
+        "move",
+        [
+            (say("retention.moved", month=say.month(last.month), move=say.name("move", move)), count)
+            for move, count in moves.items()
+        ],
+        lambda limit: [
+            [each.customer for each in view.moves(period=last.period, move=move, as_of=asked.at, limit=limit)]
+            for move in moves
+        ],
+    )
+    return replace(asked.trend("rates", title, trend, sentences), people=people)
 
 
 def _cohorts(asked: Asked) -> Figure:
@@ -123,7 +144,9 @@ def _cohorts(asked: Asked) -> Figure:
         high=say.percent(highest),
         below=say("retention.months_since"),
     )
-    return Figure("cohorts", title, chart, [say("retention.cohorts_note")], is_wide=True)
+    latest = shown[-1][0].month
+    said = [say("retention.cohorts_note"), asked.who("retention", "cohorts", f"cohort={latest}")]
+    return Figure("cohorts", title, chart, said, is_wide=True)
 
 
 def _survival(asked: Asked) -> Figure:
@@ -151,13 +174,16 @@ def _survival(asked: Asked) -> Figure:
         below=say("retention.survival_x"),
     )
     customers = say.count("customers", curve.n)
-    said = say("retention.survival_note", customers=customers, events=say.number(curve.events), median=median)
+    said = [
+        say("retention.survival_note", customers=customers, events=say.number(curve.events), median=median),
+        asked.who("retention", "survival", "stage=lost"),
+    ]
     step = -(-len(shown) // _ROWS)
     rows = [
         [say.number(point.time), say.percent(point.survival, 1), *(say.percent(end, 1) for end in pair)]
         for point, pair in list(zip(shown, ends, strict=True))[::step]
     ]
-    return Figure("survival", title, plot, [said], asked.table("days", "share", "low", "high", rows=rows, numbers=0))
+    return Figure("survival", title, plot, said, asked.table("days", "share", "low", "high", rows=rows, numbers=0))
 
 
 def _reasons(asked: Asked) -> Figure:
@@ -175,7 +201,20 @@ def _reasons(asked: Asked) -> Figure:
         won_back=say.number(found.won_back),
         again=say.number(found.bought_again),
     )
-    return Figure("reasons", title, asked.bars(rows, of=found.lapses), [said])
+    view = asked.engine.views.retention
+    people = asked.people(
+        "reason",
+        [(each.reason or say("unknown"), each.customers) for each in found.reasons[:_REASONS]],
+        lambda limit: [
+            list(
+                dict.fromkeys(
+                    each.customer for each in view.departures(reason=reason.reason or "", as_of=asked.at, limit=limit)
+                )
+            )
+            for reason in found.reasons[:_REASONS]
+        ],
+    )
+    return Figure("reasons", title, asked.bars(rows, of=found.lapses), [said], people=people)
 
 
 def _kinds(asked: Asked) -> Figure:

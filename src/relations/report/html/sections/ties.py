@@ -26,7 +26,16 @@ def _ladder(asked: Asked) -> Figure:
     rows = [(say.name("rung", rung.rung), rung.customers) for rung in reversed(found) if rung.customers]
     stated = sum(rung.stated for rung in found)
     said = [say("ties.stated", customers=say.count("customers", stated))] if stated else []
-    return Figure("ladder", title, asked.bars(rows), said)
+    people = asked.people(
+        "rung",
+        rows,
+        lambda limit: [
+            [each.customer for each in view.on_rung(rung.rung, month=asked.through_month, as_of=asked.at, limit=limit)]
+            for rung in reversed(found)
+            if rung.customers
+        ],
+    )
+    return Figure("ladder", title, asked.bars(rows), said, people=people)
 
 
 def _handovers(asked: Asked) -> Figure:

@@ -104,7 +104,17 @@ def _tenure(asked: Asked) -> Figure:
     rows = [
         [_group(asked, each), say.number(each.staff), say.number(each.buyers), say.number(each.loyal)] for each in found
     ]
-    return Figure("tenure", title, Bars(bars), table=asked.table("tenure", "staff", "customers", "loyal", rows=rows))
+    view = asked.engine.views.team
+    people = asked.people(
+        "tenure",
+        [(_group(asked, each), each.loyal) for each in found],
+        lambda limit: [
+            [one.customer for one in view.served(from_months=each.from_months, loyal=True, as_of=asked.at, limit=limit)]
+            for each in found
+        ],
+    )
+    table = asked.table("tenure", "staff", "customers", "loyal", rows=rows)
+    return Figure("tenure", title, Bars(bars), table=table, people=people)
 
 
 def _group(asked: Asked, group: TenureFigure) -> str:
