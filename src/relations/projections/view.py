@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial, wraps
+from itertools import islice
+from operator import le
 from time import perf_counter
 from types import FunctionType
 from typing import Any, ClassVar, TypeVar
@@ -326,7 +328,8 @@ class View(TableReader):
             found = self._database.cursor(connection).execute(statement.sql, statement.bind()).fetchall()
             merged: list[Any] = []
             if aliases:
-                found = [each for each in found if each[0] not in aliases.survivors and each[0] not in aliases.groups]
+                several = aliases.survivors.keys() | aliases.groups.keys()
+                found = [each for each in found if each[0] not in several]
                 ids = [name for group in aliases.groups.values() for name in group]
                 merged = combined(self._rows_of(connection, row, ids), aliases)
             return self._fetched(row, fields, found, merged)
@@ -348,8 +351,8 @@ class View(TableReader):
                 [*column, *(getattr(each, name) for each in merged)]
                 for name, column in zip(fields, decoded, strict=True)
             ]
-        order = sorted(range(len(names)), key=names.__getitem__)
-        if order != list(range(len(names))):
+        if not all(map(le, names, islice(names, 1, None))):  # a rebuild stores customers in order
+            order = sorted(range(len(names)), key=names.__getitem__)
             names, decoded = [names[n] for n in order], [[column[n] for n in order] for column in decoded]
         return list(names), decoded
 
