@@ -28,7 +28,7 @@ from sqlalchemy import Connection, func, select
 from relations.errors import InvalidInput, StoreError
 from relations.log.database import CompiledStatement, Database, tables_of
 from relations.log.tables import log
-from relations.messages import to_micros
+from relations.messages import LATEST, to_micros
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime, local_time
 from relations.policies.in_force import InForce
@@ -516,9 +516,11 @@ def unknown_customer(customer: str, until: datetime | None = None) -> InvalidInp
 def _question(method: Callable[..., Any]) -> Callable[..., Any]:
     names = list(inspect.signature(method).parameters)[1:]
     place = names.index("customer") if "customer" in names else None
+    place_of_moment = names.index("as_of") if "as_of" in names else len(names)
 
     @wraps(method)
     def ask(self: View, *args: Any, **kwargs: Any) -> Any:
+        _require_in_calendar(args[place_of_moment] if place_of_moment < len(args) else kwargs.get("as_of"))
         try:
             with self.answering(), collector_paused():
                 if place is not None:
@@ -542,3 +544,18 @@ def _question(method: Callable[..., Any]) -> Callable[..., Any]:
             ) from error
 
     return ask
+
+
+def _require_in_calendar(as_of: datetime | None) -> None:
+    """Refuse a moment after every time that can be recorded. Answers that list months would list thousands of them.
+
+    Raises:
+        InvalidInput: The moment is in the year 2200 or later (`time_out_of_range`).
+    """
+    if as_of is not None and as_of.tzinfo is not None and as_of >= LATEST:
+        raise InvalidInput(
+            f"{as_of.isoformat()} is after every time that can be recorded",
+            code="time_out_of_range",
+            field="as_of",
+            hint="Ask about a moment before the year 2200",
+        )

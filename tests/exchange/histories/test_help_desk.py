@@ -12,17 +12,18 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from relations.aggregates.customer import PlanBegun, RecordInteraction
-from relations.aggregates.goal import SetGoal
+from relations.aggregates.goal import CompleteGoalImprovement, RaiseGoalImprovement, ReviewGoal, SetGoal
 from relations.engine import Relations
 from relations.exchange.importing import import_file
 from relations.policies import Care, Policy, ServiceLevels
 from relations.policies.complaints.service_levels import ServiceLevel
 from relations.projections.repair.view import StepTime
+from tests.exchange.histories.wilson import wilson_by_hand
 
 END = datetime(2014, 12, 31, tzinfo=UTC)
 LEVELS = {"Value 1": "low", "Value 2": "medium", "Value 3": "high", "Value 4": "critical"}
@@ -315,6 +316,47 @@ def test_goals_over_the_help_desk_are_judged_by_a_plain_reading(
         assert found.light in ("green", "red")
     assert figures["complaints"].light == figures["open_cases"].light == "green"
     assert met > missed > 0
+
+
+def test_a_goal_for_the_first_answer_leads_to_an_effect_that_a_plain_reading_has_too(
+    replayed: tuple[Relations, Path], told: dict[str, list[Told]]
+) -> None:
+    """Given an improvement in effect from May 2011 on, the share answered in time is that of the cases of the file."""
+    relations, _ = replayed
+    spans = (("2011-02", "2011-03", "2011-04"), ("2011-06", "2011-07", "2011-08"))
+    expected = []
+    for names in spans:
+        those = [events for events in told.values() if month_of(events[0].at) in names]
+        waits = [
+            ((run.acknowledged or END) - run.begin < PROMISES[LEVELS[events[0].level]][0], run.acknowledged is None)
+            for events in those
+            for run in runs(events)
+        ]
+        met = sum(soon and not waiting for soon, waiting in waits)
+        expected.append((met, sum(not soon or not waiting for soon, waiting in waits)))
+    shares = [met / count for met, count in expected]
+    assert min(count for _, count in expected) > 40
+
+    goal: dict[str, Any] = {"goal": "soon", "occurred_at": datetime(2011, 5, 20, tzinfo=UTC)}
+    for command in (
+        SetGoal(
+            indicator="first_response_on_time", target=Decimal("0.9"), starts=date(2011, 1, 1), ends=date(2012, 1, 1),
+            **goal,
+        ),
+        ReviewGoal(finding="cases wait for somebody", root_cause="nobody looks", decision="one looks", **goal),
+        RaiseGoalImprovement(improvement="watch", what="one looks each morning", **goal),
+        CompleteGoalImprovement(improvement="watch", **goal),
+    ):  # fmt: skip
+        relations.execute(command)
+    effect = relations.views.board.effect("soon", "watch", as_of=END)
+    relations.execute(effect.command(END))
+    (recorded,) = relations.views.board.goal("soon", as_of=END).improvements
+    assert recorded.effect == pytest.approx(shares[1] - shares[0], abs=2e-6)  # six places are recorded
+    for side, share, (_, count) in zip((effect.before, effect.after), shares, expected, strict=True):
+        assert side.value == pytest.approx(share)
+        assert side.n == count
+        assert (side.low, side.high) == pytest.approx(wilson_by_hand(share, count))
+    assert recorded.proved == (wilson_by_hand(shares[1], expected[1][1])[0] > shares[0])
 
 
 # --- care over it ---------------------------------------------------------------------------------------------------

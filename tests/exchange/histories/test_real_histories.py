@@ -29,6 +29,7 @@ from relations.exchange.mapping.transform import Transform
 from relations.messages import Command
 from relations.policies import Care, Policy
 from relations.policies.calendars import local_time
+from tests.exchange.histories.wilson import wilson_by_hand
 
 RETAIL_PREFIX = {5_000: 3, 20_000: 20}
 """The first lines of Online Retail: how many to import, and more than how many refunds are among them."""
@@ -354,13 +355,6 @@ def three_months_after(day: date) -> date:
         except ValueError:
             continue
     raise AssertionError
-
-
-def wilson_by_hand(share: float, count: int) -> tuple[float, float]:
-    z = 1.959963984540054
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * (share * (1 - share) / count + z * z / (4 * count * count)) ** 0.5
-    return middle - half, middle + half
 
 
 # --- the help desk --------------------------------------------------------------------------------------------------

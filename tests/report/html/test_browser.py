@@ -23,6 +23,8 @@ from tests.report.conftest import AS_OF
 
 PHONE, SCREEN, PAPER = 390, 1280, 703
 """Widths in pixels. Paper is A4 less its margins of 12 mm, at 96 pixels an inch."""
+WIDTHS = (PHONE, 768, 1100, SCREEN)
+"""A phone, a tablet, a small window and a screen."""
 SHEET = 1031
 """The height of a sheet of A4 less its margins, in pixels."""
 SMALLEST_PIXELS = 12.0
@@ -111,6 +113,43 @@ const boxes = (found) => [...found].filter((each) => each.getClientRects().lengt
 return [...document.querySelectorAll(".along, .field")].map(
   (group) => boxes(group.querySelectorAll(group.className === "along" ? "span" : ".level span")));
 """
+
+
+READ_SPILLS = """
+const found = [];
+let seen = 0;
+const texts = (part, box, name) => {
+  const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const range = document.createRange();
+    range.selectNodeContents(walker.currentNode);
+    for (const rect of range.getClientRects())
+      if (rect.width && rect.height) {
+        seen += 1;
+        if (rect.left < box.left - 0.5 || rect.right > box.right + 0.5)
+          found.push([name, walker.currentNode.textContent.trim(), Math.round(rect.right - box.right)]);
+      }
+  }
+};
+for (const figure of document.querySelectorAll("figure")) {
+  texts(figure, figure.getBoundingClientRect(), figure.dataset.figure);
+  if (figure.scrollWidth > figure.clientWidth)
+    found.push([figure.dataset.figure, "scrolls", figure.scrollWidth - figure.clientWidth]);
+}
+for (const tile of document.querySelectorAll(".tile")) texts(tile, tile.getBoundingClientRect(), "tile");
+for (const columns of document.querySelectorAll(".tables, .people")) {
+  const probe = columns.insertBefore(document.createElement("div"), columns.firstChild);
+  const width = probe.offsetWidth;
+  probe.remove();
+  for (const table of columns.querySelectorAll("table")) {
+    const box = table.getBoundingClientRect();
+    texts(table, {left: box.left, right: box.left + width}, table.id);
+    if (table.offsetWidth > width + 0.5) found.push([table.id, "is wider", table.offsetWidth - width]);
+  }
+}
+return [seen, found];
+"""
+"""Every text and table that runs out of its figure, tile or column, and the number of texts looked at."""
 
 
 @pytest.fixture(scope="module")
@@ -301,6 +340,20 @@ def test_letters_are_legible_and_nothing_is_wider_than_the_page(
     outside = [text for text, _, boxes in letters for left, _, right, _ in boxes if left < 0 or right > width + 0.5]
     assert outside == []
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_and_no_table_runs_out_of_its_box(browser: Any, files: dict[str, Path], language: str) -> None:
+    show(browser, files[language], WIDTHS[0])
+    spilt = {}
+    for width in WIDTHS:
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+        )
+        seen, spilt[width] = browser.execute_script(READ_SPILLS)
+        assert seen > 1_000
+    assert {width: found for width, found in spilt.items() if found} == {}
 
 
 @pytest.mark.parametrize("width", [PHONE, SCREEN, PAPER])

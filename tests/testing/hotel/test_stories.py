@@ -10,6 +10,7 @@ import pytest
 from relations.aggregates import AGGREGATES
 from relations.aggregates.customer import PurchaseRecorded, RecordPurchase
 from relations.engine import Relations
+from relations.messages import Money
 from relations.testing import is_mistake, simulate
 
 
@@ -43,14 +44,25 @@ def test_the_stories_show_what_they_are_told_for(told: Relations) -> None:
 def test_guests_are_cared_for_and_some_steps_are_missed_or_left_out(told: Relations) -> None:
     care = told.views.care
     kept = {each.plan: each for each in care.kept() if not each.what}
-    assert set(kept) == {"", "611", "birthday", "after_stay", "after_complaint"}
+    assert set(kept) == {"", "611", "birthday", "after_stay", "after_complaint", "account"}
     for plan in ("611", "birthday", "after_stay"):
         assert (kept[plan].kept or 0) > 0.5
     assert kept[""].lapsed
     assert kept[""].skipped
     assert [each.round for each in care.due(owner="li")] == ["611-1"]
+    assert [(each.step, each.outcome) for each in care.steps(plan="account")] == [("call", "done")]
+    (first, *_) = care.plans("story-helvetia")
+    assert [each.step.partition("-")[0] for each in first.steps] == ["call", "thanks", "thanks"]
     renewed = [each for each in told.events() if each.topic == "customer.plan_renewed"]
     assert {each.event.plan for each in renewed} == {"611", "birthday"}  # type: ignore[attr-defined] # by their topic
+
+
+def test_a_rival_is_observed_and_a_mistake_is_taken_back(told: Relations) -> None:
+    (hotel,) = [each for each in told.views.pipeline.rivals() if each.rival == "grand-hotel"]
+    assert len(hotel.observations) == 4
+    assert hotel.lost
+    (room,) = [each for each in hotel.observations if each.kind == "price"]
+    assert (room.price, room.previous) == (Money(16_900, "EUR"), Money(18_900, "EUR"))
 
 
 def test_what_the_simulation_begins_the_agenda_does_not_begin_again(told: Relations) -> None:

@@ -100,9 +100,10 @@ def checked_views(views: list[str] | None) -> list[str]:
     Raises:
         InvalidInput: There is no such view.
     """
+    from relations.cli.extensions import extension_options
     from relations.projections import PROJECTIONS
 
-    known = [projection.name for projection in PROJECTIONS]
+    known = [projection.name for projection in extension_options().get("projections", PROJECTIONS)]
     for view in views or ():
         if view not in known:
             raise InvalidInput(

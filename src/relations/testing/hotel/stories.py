@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any
 
 from relations.aggregates.campaign import (
     CancelCampaignCost,
@@ -91,16 +91,15 @@ from relations.aggregates.loyalty import (
     UseReward,
 )
 from relations.aggregates.programme import SetProgrammeGoal
-from relations.messages import Command, Money
-from relations.policies import CarePlan, Condition, PlatformPromise, Policy, Referral, Reward, Tier
+from relations.messages import Money
+from relations.policies import CarePlan, CareStep, Condition, PlatformPromise, Policy, Referral, Reward, Tier
 from relations.policies.care_plans.shipped import CARE_PLANS
 from relations.policies.instruments import SERVQUAL
 from relations.testing.hotel.diary import Diary
+from relations.testing.hotel.office.firms import Step, crew_under_contract, rival_next_door
 from relations.testing.hotel.world import CARED_LANGUAGES
 
 __all__ = ["storied", "write_stories"]
-
-Step: TypeAlias = tuple[int, int, type[Command], dict[str, Any]]
 
 _EURO = 100
 _PROGRAMME = "main"
@@ -130,7 +129,10 @@ def storied(policy: Policy) -> Policy:
 
 
 def _care_plans() -> tuple[CarePlan, ...]:
-    """Return the group's care plans: some guests are in 611, and two hotels write after a first stay."""
+    """Return the group's care plans: some guests are in 611, two hotels write after a first stay.
+
+    Only firms that are addressed in the German of Switzerland have the plan of a contract: those of the stories.
+    """
     return (
         CARE_PLANS["611"].model_copy(update={"begins": "by_hand"}),
         CARE_PLANS["birthday"],
@@ -141,14 +143,23 @@ def _care_plans() -> tuple[CarePlan, ...]:
             }
         ),
         CARE_PLANS["after_complaint"],
+        CarePlan(
+            id="account",
+            begins="contract",
+            meant_for=(Condition(fact="language", one_of=("de-CH",)),),
+            repeats_months=6,
+            steps=(
+                CareStep(id="call", what="short_call", day=14, days_valid=14),
+                CareStep(id="thanks", what="message", day=2, on="stay_end", days_valid=5),
+            ),
+        ),
     )
 
 
 def write_stories(diary: Diary) -> None:
     """Write the stories into a history's diary."""
-    for number, story in enumerate(
-        (_case, _improvement, _desk, _posts, _friends, _account, _merge, _campaign, _open, _ties)
-    ):
+    personal = (_case, _improvement, _desk, _posts, _friends, _account, _merge, _campaign, _open, _ties)
+    for number, story in enumerate((*personal, crew_under_contract, rival_next_door)):
         begins = datetime(diary.first.year, diary.first.month, diary.first.day, tzinfo=UTC)
         first = max(20, diary.days - _LAST_DAYS) if story in (_posts, _open) else 20 + 9 * number
         for step, (day, hour, kind, fields) in enumerate(story(diary.first)):

@@ -10,7 +10,19 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from relations.messages import Money
-from relations.policies import BusinessCalendar, Care, Desk, Limit, Policy, Programme, Repair, ServiceLevels, Surveys
+from relations.policies import (
+    BusinessCalendar,
+    Care,
+    CarePlan,
+    CareStep,
+    Desk,
+    Limit,
+    Policy,
+    Programme,
+    Repair,
+    ServiceLevels,
+    Surveys,
+)
 from relations.policies.complaints.business_calendar import OwnDay
 from relations.policies.complaints.service_levels import DayCount, EscalationStep, GradeLevels, KindLevel, ServiceLevel
 from relations.policies.loyalty.check import check_programme
@@ -40,10 +52,22 @@ def policies(*, zones: Sequence[str] = ("UTC", "Europe/Vienna", "Asia/Shanghai")
             purchase_restores=st.booleans(),
         ),
         desk=st.builds(Desk, limits=st.sampled_from(_LIMITS)),
-        care=st.sampled_from((Care(), Care(plans=("611", "birthday", "support"), quiet_days=0))),
+        care=st.sampled_from(_CARE),
     )  # fmt: skip
 
 
+_UNDER_CONTRACT = CarePlan(
+    id="account", begins="contract", repeats_months=2,
+    steps=(
+        CareStep(id="call", what="short_call", day=5, days_valid=7),
+        CareStep(id="thanks", what="message", day=2, on="stay_end", days_valid=5),
+    ),
+)  # fmt: skip
+_CARE = (
+    Care(),
+    Care(plans=("611", "birthday", "support"), quiet_days=0),
+    Care(plans=(_UNDER_CONTRACT, "after_complaint"), quiet_days=0, consent_purpose=None),
+)
 _BENEFITS = (("spa",), ("room",), ("restaurant",), ())
 _SPRING = Campaign(id="spring", starts=date(2024, 3, 1), ends=date(2024, 6, 1), multiplier=2, joining_points=50)
 _ROOM = Reward(name="room", points=50, stock=3, days_valid=30)
