@@ -71,10 +71,9 @@ def purchases_of(file: Path) -> Iterator[RecordPurchase]:
         .group_by("InvoiceNo", "CustomerID", "InvoiceDate", "StockCode", maintain_order=True)
         .agg(pl.col("pence").sum())
     )
-    for (invoice, customer, sold_at), rows in lines.group_by(
-        ["InvoiceNo", "CustomerID", "InvoiceDate"], maintain_order=True
-    ):
-        amounts = [(str(code), int(pence)) for code, pence in rows.select("StockCode", "pence").iter_rows()]
+    invoices = lines.group_by("InvoiceNo", "CustomerID", "InvoiceDate", maintain_order=True).agg("StockCode", "pence")
+    for invoice, customer, sold_at, codes, pences in invoices.iter_rows():
+        amounts = list(zip(codes, pences, strict=True))
         yield RecordPurchase(
             customer=str(customer).removesuffix(".0"),
             purchase=f"{invoice}:{str(sold_at)[-8:]}",  # a few invoices were written over two minutes

@@ -49,11 +49,15 @@ def hits(path: Path, text: str) -> list[str]:
 
 def docstrings(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the line and the text of each docstring of a module."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    nodes: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
+    while nodes:
+        node = nodes.pop()
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node)
             if text:
                 yield getattr(node, "lineno", 1), text
+        # An expression has no docstring in it, and most nodes are expressions.
+        nodes += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr)]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -227,17 +228,25 @@ def test_what_is_no_score_is_refused_and_nothing_recorded(wrong: object) -> None
         assert not scores(engine)
 
 
-def test_the_shipped_scorers_give_the_same_over_two_processes() -> None:
+@pytest.mark.parametrize("names", [("vader",), pytest.param(tuple(SCORERS), marks=pytest.mark.soak)], ids="-".join)
+def test_the_shipped_scorers_give_the_same_over_two_processes(names: tuple[str, ...]) -> None:
     found = []
     for processes in (1, 2):
         with Relations.open("sqlite://") as engine:
             engine.execute(said("Wonderful, quiet and clean."))
             engine.execute(said("房间很干净，非常满意。", answer="f2", language="zh"))
-            report = score_feedback(engine, processes=processes)
-            assert [each.scored for each in report.scorers] == [1, 1]
+            report = score_feedback(engine, [SCORERS[name] for name in names], processes=processes)
+            assert [each.scored for each in report.scorers] == [1] * len(names)
             found.append(scores(engine))
     assert found[0] == found[1]
-    assert {each[3] for each in found[0]} == set(SCORERS)
+    assert {each[3] for each in found[0]} == set(names)
+
+
+def test_the_shipped_scorers_can_be_sent_to_another_process() -> None:
+    for scorer in SCORERS.values():
+        sent = pickle.loads(pickle.dumps(scorer))
+        assert type(sent) is type(scorer)
+        assert vars(sent) == vars(scorer)
 
 
 def test_the_words_of_a_correction_are_scored_instead_of_those_before() -> None:

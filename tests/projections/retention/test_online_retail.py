@@ -1,7 +1,8 @@
 """The retention view on a wholesaler's year, against the same figures computed from the file itself.
 
-Every tenth customer's lines (RELATIONS_FULL_IMPORT: everybody's). The file is read by polars, and which line a credit
-note gives back is found here once more by the rule that the mapping states; nothing is read from the log.
+Every twentieth customer's lines, in `make soak` every tenth's (RELATIONS_FULL_IMPORT: everybody's). The file is read by
+polars, and which line a credit note gives back is found here once more by the rule that the mapping states; nothing is
+read from the log.
 """
 
 from __future__ import annotations
@@ -25,19 +26,23 @@ from relations.policies import Lifecycle
 from relations.policies.lifecycle import SEGMENTS
 from relations.projections.retention.patronage import Patronage
 
+TWENTIETH, TENTH = ("17.0", "37.0", "57.0", "77.0", "97.0"), ("7.0",)
+"""The ends of the customers' numbers that are taken."""
 END = datetime(2011, 11, 30, 12, tzinfo=UTC)
 MONTHS = [f"2010-{month:02d}" for month in (12,)] + [f"2011-{month:02d}" for month in range(1, 12)]
 
 
-@pytest.fixture(scope="module")
-def part(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(
+    scope="module", params=[TWENTIETH, pytest.param(TENTH, marks=pytest.mark.soak)], ids=["a twentieth", "a tenth"]
+)
+def part(request: pytest.FixtureRequest, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     whole = data_dir / "online_retail" / "online_retail.csv.gz"
     if os.environ.get("RELATIONS_FULL_IMPORT"):
         return whole
     path = tmp_path_factory.mktemp("retail") / "part.csv.gz"
     with gzip.open(whole, "rt", encoding="utf-8", newline="") as text, gzip.open(path, "wt", newline="") as kept:
         kept.write(next(text))
-        kept.writelines(line for line in text if line.rsplit(",", 2)[1].endswith("7.0"))
+        kept.writelines(line for line in text if line.rsplit(",", 2)[1].endswith(request.param))
     return path
 
 
@@ -45,7 +50,7 @@ def part(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def retail(part: Path) -> Iterator[Relations]:
     with Relations.open("sqlite://", durability="off") as relations:
         report = import_file(relations, "online_retail", part)
-        assert report.accepted > 30_000
+        assert report.accepted > 15_000
         yield relations
 
 
@@ -193,10 +198,10 @@ def test_customer_retention_rate_and_churn(retail: Relations, purchases: pl.Data
     retail.adopt(policy, from_beginning=True)
     assert [(each.month, each.at_start, each.at_end, each.lost, each.new, each.won_back) for each in found] == expected
     for each in found[1:]:
-        assert each.at_start > 40
+        assert each.at_start > 30
         assert each.churn == pytest.approx(each.lost / each.at_start)
         assert each.retention == pytest.approx(1 - each.lost / each.at_start)
-    assert all(each.lost > 5 for each in found[2:])
+    assert all(each.lost > 2 for each in found[2:])
     assert sum(each.won_back for each in found) > 20
 
 
@@ -236,7 +241,7 @@ def test_what_models_of_value_are_fitted_to(retail: Relations, purchases: pl.Dat
     paid, returned = (
         int(table.filter(pl.col("day") <= until).select(pl.col("pence").sum()).item()) for table in (purchases, refunds)
     )
-    assert worth.buyers == len(expected) > 300
+    assert worth.buyers == len(expected) > 200
     assert worth.historic == paid - returned - sum(
         row.net_amount("GBP", until.toordinal()) for row in rows if found[row.customer] is None
     )
@@ -281,7 +286,7 @@ def test_rfm_is_graded_by_the_same_quintiles(retail: Relations, purchases: pl.Da
     report = retail.views.retention.rfm(as_of=END, currency="GBP")
     assert {each.customer: (each.r, each.f, each.m) for each in report.customers} == expected
     assert (report.buyers, report.other_currencies) == (n, 0)
-    assert n > 300
+    assert n > 200
     # The names, by the grid as it is drawn: recency downwards from 5, frequency from 1 to 5.
     grid = {
         5: "new customers|potential loyalists|potential loyalists|champions|champions",
