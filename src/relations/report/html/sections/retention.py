@@ -86,7 +86,7 @@ def _rates(asked: Asked) -> Figure:
     people = asked.people(
         "move",
         [
-            (say("retention.moved", month=say.month(last.month), move=say.name("move", move)), count)
+            (say("labelled", label=say.month(last.month), value=say.name("move", move)), count)
             for move, count in moves.items()
         ],
         lambda limit: [

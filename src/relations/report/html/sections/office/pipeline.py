@@ -106,7 +106,7 @@ def _seen(asked: Asked, each: RivalObservation | None) -> tuple[str, str, str]:
         ours += "" if each.gap is None else f" · {say.percent(each.gap)}"
     elif each.value is not None:
         theirs = say.percent(each.value) if each.kind == "share" else f"{each.value:g}"
-    about = f"{say.name('rival_kind', each.kind)}: {each.about}"
+    about = say("labelled", label=say.name("rival_kind", each.kind), value=each.about)
     return about, theirs, ours
 
 
