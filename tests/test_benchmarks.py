@@ -22,7 +22,7 @@ BUDGETS = {
     "single": {1.5, 0.5},
     "threads": {4.0, 3.0},
     "service": {5.0, 2.0},
-    "observing": {0.95},
+    "observing": {0.95, 0.9},
     "import": {0.5},
     "loading": {8.0},
     "rebuild": {0.35, 150.0, 1.7},

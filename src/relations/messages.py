@@ -37,6 +37,7 @@ from relations.json_form import JsonForm
 __all__ = [
     "CHANNELS",
     "ID_PATTERN",
+    "LATEST",
     "RECORDED",
     "Channel",
     "Checked",
@@ -152,7 +153,7 @@ Channel = Annotated[str, StringConstraints(pattern=f"^({'|'.join(CHANNELS)})$")]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 """Business times lie between these two.
 
 Times outside are placeholders of other systems (0001-01-01, 9999-12-31). A deadline or an expiry computed from one of
@@ -413,7 +414,7 @@ class Command(Checked):
     """Optional fields of later versions. At their defaults they are left out of the command's fingerprint. A command
     that an older version recorded is thus recognised when it is sent again."""
 
-    occurred_at: Annotated[AwareDatetime, Field(ge=_EARLIEST, lt=_LATEST)]
+    occurred_at: Annotated[AwareDatetime, Field(ge=_EARLIEST, lt=LATEST)]
     command_id: _Name | None = None
     actor: _Name = "system"
 

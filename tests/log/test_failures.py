@@ -29,6 +29,8 @@ from relations.errors import (
 )
 from relations.log import Log
 from relations.log.log import Entry
+from relations.messages import LATEST
+from tests.support.asking import questions
 from tests.support.making import assert_sound, complaint, count_events, day, purchase, register, sqlite_file, tamper
 
 
@@ -411,6 +413,21 @@ def _ask_at_the_ends(every: int) -> tuple[int, int]:
             engine.history("c1", until=moment)
             engine.timeline("customer", "c1", until=moment)
     return asked, refused
+
+
+def test_no_question_is_asked_as_of_a_moment_after_every_time_that_can_be_recorded() -> None:
+    """Answers that list months would list a hundred thousand of them, and a service would be busy with them."""
+    asked = 0
+    with Relations.open("sqlite://", clock=lambda: day(30)) as engine:
+        for method in questions(engine).values():
+            arguments = dict.fromkeys(inspect.signature(method).parameters, "c1")
+            if "as_of" not in arguments:
+                continue
+            with pytest.raises(InvalidInput, match="after every time that can be recorded") as refused:
+                method(**arguments | {"as_of": LATEST})
+            assert (refused.value.code, refused.value.field) == ("time_out_of_range", "as_of")
+            asked += 1
+    assert asked > 50
 
 
 def test_times_at_the_end_of_the_calendar_are_answered_or_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from sqlalchemy import text
 from relations import CommandRefused, Relations
 from relations.commands import RefundPurchase
 from relations.errors import ConcurrencyConflict, InvalidInput, RelationsError
-from relations.observability import Metrics, observe_with_tracing
+from relations.observability import Metrics, Tracing, observe_with_tracing
 from relations.observability.serving import serving
 from relations.projections import satisfaction
 from relations.relay import Relay, WebhookTarget
@@ -117,6 +118,80 @@ def test_the_sampler_is_not_asked_again_about_a_request_that_it_left_out(
         engine.execute(register())
     provider.shutdown()
     assert asked == asked_for
+
+
+def test_only_a_share_of_the_commands_outside_of_any_span_is_traced(
+    sqlite_url: str, spans: tuple[TracerProvider, InMemorySpanExporter]
+) -> None:
+    provider, exporter = spans
+    with Relations.open(sqlite_url) as engine:
+        tracing = Tracing(engine.log.database, tracer_provider=provider, ratio=0.5)
+        for _ in range(400):
+            command = tracing.begin("execute", "RegisterCustomer")
+            tracing.end(tracing.begin("append", "relations_log"), None, {"events": 1})
+            tracing.end(command, None, {})
+    executed, appended = named(exporter, "execute RegisterCustomer"), named(exporter, "INSERT relations_log")
+    assert 130 < len(executed) < 270  # further off in one of 10^11 runs
+    parents = {span.parent.span_id for span in appended if span.parent is not None}
+    assert parents == {span.context.span_id for span in executed}
+
+
+def test_a_command_within_a_recorded_request_is_traced_whatever_the_ratio(
+    database_url: str, spans: tuple[TracerProvider, InMemorySpanExporter]
+) -> None:
+    provider, exporter = spans
+    with Relations.open(database_url) as engine:
+        observe_with_tracing(engine, tracer_provider=provider, ratio=0)
+        engine.execute(register())
+        assert exporter.get_finished_spans() == ()
+        with provider.get_tracer("host").start_as_current_span("POST /customers") as request:
+            engine.execute(purchase())
+        execute, append = named(exporter, "execute RecordPurchase") + named(exporter, "INSERT relations_log")
+    assert execute.parent is not None
+    assert execute.parent.span_id == request.get_span_context().span_id
+    assert append.parent is not None
+    assert append.parent.span_id == execute.context.span_id
+
+
+def test_a_command_that_was_left_out_and_fails_has_a_span_with_its_real_time(
+    sqlite_url: str, spans: tuple[TracerProvider, InMemorySpanExporter]
+) -> None:
+    provider, exporter = spans
+    with Relations.open(sqlite_url) as engine:
+        observe_with_tracing(engine, tracer_provider=provider, ratio=0)
+        engine.execute(register())
+        before = time.time_ns()
+        with pytest.raises(RelationsError) as refused:
+            engine.execute(refused_refund())
+        after = time.time_ns()
+    (span,) = exporter.get_finished_spans()
+    assert (span.name, span.parent) == ("execute RefundPurchase", None)
+    assert span.attributes is not None
+    assert span.attributes["error.type"] == refused.value.code
+    assert not span.status.is_ok
+    assert span.start_time is not None
+    assert span.end_time is not None
+    assert before <= span.start_time <= span.end_time <= after
+
+
+def test_nothing_within_a_command_that_was_left_out_begins_a_trace(
+    sqlite_url: str, spans: tuple[TracerProvider, InMemorySpanExporter]
+) -> None:
+    provider, exporter = spans
+    host = provider.get_tracer("host")
+    with Relations.open(sqlite_url) as engine:
+        observe_with_tracing(engine, tracer_provider=provider, ratio=0)
+        engine.execute(register(), also=lambda *_: host.start_span("INSERT guests").end())
+        assert exporter.get_finished_spans() == ()
+        host.start_span("afterwards").end()
+    assert [span.name for span in exporter.get_finished_spans()] == ["afterwards"]
+
+
+@pytest.mark.parametrize("ratio", [-0.01, 1.01, float("nan"), True, "0.1", None])
+def test_a_ratio_that_is_no_share_is_refused(sqlite_url: str, ratio: Any) -> None:
+    with Relations.open(sqlite_url) as engine, pytest.raises(InvalidInput, match="is not a share") as refused:
+        observe_with_tracing(engine, ratio=ratio)
+    assert (refused.value.code, refused.value.field) == ("out_of_range", "ratio")
 
 
 def test_spans_of_the_store_can_be_left_out(

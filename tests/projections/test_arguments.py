@@ -48,6 +48,14 @@ def test_what_is_not_a_month_is_refused(month: str) -> None:
     assert checked_month(None, "since") is None
 
 
+@pytest.mark.parametrize("month", ["0001-01", "1899-12", "2200-02", "9999-12"])
+def test_a_month_in_which_nothing_can_be_recorded_is_refused(month: str) -> None:
+    with pytest.raises(InvalidInput, match=f"nothing can be recorded in {month}") as caught:
+        checked_month(month, "since")
+    assert (caught.value.code, caught.value.field) == ("time_out_of_range", "since")
+    assert [checked_month(each, "since") for each in ("1900-01", "2200-01")] == ["1900-01", "2200-01"]
+
+
 def test_an_unknown_choice_is_refused_with_those_that_there_are() -> None:
     checked_choice("lost", ("new", "lost"), "stage")
     checked_choice(None, (), "stage")

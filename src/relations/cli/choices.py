@@ -196,9 +196,11 @@ def _shipped(kind: str, incomplete: str) -> list[str]:
 
 def complete_view(incomplete: str) -> list[str]:
     """Return the views that begin with a text."""
+    from relations.cli.extensions import extension_options
     from relations.projections import PROJECTIONS
 
-    return [each.name for each in PROJECTIONS if each.name.startswith(incomplete)]
+    projections = extension_options().get("projections", PROJECTIONS)
+    return [each.name for each in projections if each.name.startswith(incomplete)]
 
 
 def complete_question(incomplete: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from itertools import islice
 
 from sqlalchemy import Connection
@@ -15,7 +14,7 @@ from relations.execution.receipts import BatchReport, Receipt
 from relations.execution.sharing import Also
 from relations.log.log import Log
 from relations.messages import Command
-from relations.telemetry import Observer, is_verbose, logger
+from relations.telemetry import Observed, Observer, is_verbose, logger
 
 __all__ = ["Commanding"]
 
@@ -56,13 +55,12 @@ class Commanding:
             ConcurrencyConflict: The stream is at another version, or others kept writing first.
             InvalidInput: `also` has ended the transaction, or left it broken.
         """
-        execute = partial(self._executor.execute, command, connection, expected_version, also)
-        if self.log.database.observers.of("execute"):
-            with self.log.database.observed("execute", type(command).__name__) as facts:
-                receipt = execute()
-                facts.update(receipt=receipt, stream=command.stream)
+        if observers := self.log.database.observers.of("execute"):
+            with Observed(observers, "execute", type(command).__name__) as facts:
+                receipt = self._executor.execute(command, connection, expected_version, also)
+                facts["receipt"], facts["stream"] = receipt, command.stream
         else:
-            receipt = execute()
+            receipt = self._executor.execute(command, connection, expected_version, also)
         if is_verbose():
             logger.debug(
                 "executed",

@@ -154,6 +154,7 @@ class Fleet:
         *,
         tenants: Iterable[str] | None = None,
         on_progress: OnTenant | None = None,
+        stop: threading.Event | None = None,
     ) -> list[TenantOutcome[T]]:
         """Do a piece of work for every tenant, several at once. A failure of one does not stop the others.
 
@@ -161,9 +162,10 @@ class Fleet:
             work: Called with the tenant's name and engine.
             tenants: Only these; all by default.
             on_progress: Called with the number of tenants that are done, and of all.
+            stop: Once it is set, the work for no other tenant begins, and what has begun is finished.
 
         Returns:
-            The outcomes in order of the tenants' names.
+            The outcomes in order of the tenants' names; only those of the work that was done.
         """
         names = sorted(self.tenants() if tenants is None else map(tenant_name, tenants))
 
@@ -182,7 +184,8 @@ class Fleet:
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 outcomes += [future.result() for future in done]
-                running |= {pool.submit(run, name) for name in islice(waiting, len(done))}
+                if stop is None or not stop.is_set():
+                    running |= {pool.submit(run, name) for name in islice(waiting, len(done))}
                 if on_progress is not None:
                     on_progress(len(outcomes), len(names))
         return sorted(outcomes, key=lambda outcome: outcome.tenant)
@@ -191,12 +194,19 @@ class Fleet:
         """Return the status of every tenant's log and projections."""
         return self.each(lambda _, engine: engine.status(), on_progress=on_progress)
 
-    def catch_up(self, *, advance_time: bool = False, on_progress: OnTenant | None = None) -> list[TenantOutcome[int]]:
+    def catch_up(
+        self,
+        *,
+        advance_time: bool = False,
+        on_progress: OnTenant | None = None,
+        stop: threading.Event | None = None,
+    ) -> list[TenantOutcome[int]]:
         """Fold new events into the views of every tenant.
 
         Args:
             advance_time: Also execute the commands that are due by now.
             on_progress: Called with the number of tenants that are done, and of all.
+            stop: Once it is set, no other tenant is begun, and those that were begun are finished.
 
         Returns:
             For each tenant, the number of due commands that were executed.
@@ -207,7 +217,7 @@ class Fleet:
             engine.catch_up()
             return executed
 
-        return self.each(work, on_progress=on_progress)
+        return self.each(work, on_progress=on_progress, stop=stop)
 
     def rebuild(
         self,

@@ -33,6 +33,7 @@ from relations.log.tables import (
     metadata,
     record_facts,
 )
+from relations.telemetry import Observed
 from relations.version import VERSION
 
 __all__ = ["Entry", "Head", "Log", "Shard", "Writer"]
@@ -118,8 +119,8 @@ class Writer:
             row = (position, *entry)
             digest = link(digest, row)
             rows.append((*row, digest))
-        if self._log.database.observers.of("append"):
-            with self._log.database.observed("append", "relations_log") as facts:
+        if observers := self._log.database.observers.of("append"):
+            with Observed(observers, "append", "relations_log") as facts:
                 facts["events"] = len(rows)
                 self._insert(rows, entries)
         else:

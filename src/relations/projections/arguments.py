@@ -21,16 +21,25 @@ K = TypeVar("K")
 P = ParamSpec("P")
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_FIRST, _LAST = "1900-01", "2200-01"
+"""Nothing can be recorded outside of these months, and answers that list months would list thousands of them."""
 
 
 def checked_month(value: str | None, field: str) -> str | None:
     """Return a month such as `2024-05`, or None for no bound.
 
     Raises:
-        InvalidInput: The value is not a month.
+        InvalidInput: The value is not a month, or nothing can be recorded in its year.
     """
     if value is not None and (not isinstance(value, str) or not _MONTH.fullmatch(value)):
         raise InvalidInput(f"{value!r} is not a month", code="invalid_month", field=field, hint="Write 2024-05")
+    if value is not None and not _FIRST <= value <= _LAST:
+        raise InvalidInput(
+            f"nothing can be recorded in {value}",
+            code="time_out_of_range",
+            field=field,
+            hint=f"Give a month from {_FIRST} to {_LAST}",
+        )
     return value
 
 

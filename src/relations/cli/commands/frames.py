@@ -113,10 +113,11 @@ def frame_command(
 
 def _takes_no_moment(name: str) -> bool:
     """Return True for a table, and for a question without an argument `as_of`: they are asked in the past itself."""
+    from relations.cli.extensions import extension_options
     from relations.projections import VIEWS
 
     view_name, _, what = name.partition(".")
-    kind = next((each for each in VIEWS if each.projection.name == view_name), None)
+    kind = next((each for each in extension_options().get("views", VIEWS) if each.projection.name == view_name), None)
     found = getattr(kind, what, None) if kind is not None else None
     return found is None or "as_of" not in signature(found).parameters
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from relations.cli.choices import SchemaChoice
 from relations.cli.options import Json, Verbose
 from relations.cli.screen import running
 from relations.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from relations.messages import Event
 
 __all__ = ["commands_schema", "events_schema", "schema"]
 
@@ -28,12 +31,8 @@ def events_schema() -> dict[str, Any]:
     """Return the JSON Schema of every event's stored body, by topic, with its version and its personal fields."""
     import msgspec
 
-    from relations.aggregates import AGGREGATES
-    from relations.cli.extensions import extension_options
     from relations.log.codec import personal_fields, upcasts_of
 
-    aggregates = extension_options().get("aggregates", AGGREGATES)
-    events = sorted((event for aggregate in aggregates for event in aggregate.events), key=lambda event: event.topic)
     return {
         event.topic: {
             **msgspec.json.schema(event),
@@ -41,8 +40,16 @@ def events_schema() -> dict[str, Any]:
             "x-personal": list(personal_fields(event)),
             "x-upcasts": sorted(upcasts_of(event)),
         }
-        for event in events
+        for event in sorted(_events(), key=lambda event: event.topic)
     }
+
+
+def _events() -> list[type[Event]]:
+    from relations.aggregates import AGGREGATES
+    from relations.cli.extensions import extension_options
+
+    aggregates = extension_options().get("aggregates", AGGREGATES)
+    return [event for aggregate in aggregates for event in aggregate.events]
 
 
 def schema(
@@ -81,10 +88,9 @@ def schema(
 
 
 def _asyncapi() -> dict[str, Any]:
-    from relations.aggregates import AGGREGATES
     from relations.relay import asyncapi_document
 
-    return asyncapi_document([event for aggregate in AGGREGATES for event in aggregate.events])
+    return asyncapi_document(_events())
 
 
 def _chosen(documents: dict[str, Any], of: SchemaChoice | None, name: str | None) -> Any:

@@ -13,6 +13,7 @@ from relations.cli.operating.relaying import ModeChoice, PersonalChoice, read_se
 from relations.cli.options import Json, MasterKeyFile, Verbose, read_master_key
 from relations.cli.screen import Screen, running
 from relations.cli.signals import stopped_by_signals
+from relations.errors import StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,14 +38,17 @@ Schema = Annotated[str, typer.Option("--schema", help="Name a tenant's schema on
 MaxOpen = Annotated[int, typer.Option("--max-open", min=1, max=10_000, help="Keep at most this many logs open.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, max=256, help="Work on this many tenants at once.")]
 _SCHEMA = "tenant_{tenant}"
+_SAFE = "Everything recorded is safe, and the next round goes on there."
 
 
 def _open(database: str, schema: str, max_open: int, threads: int, master_key_file: Path | None) -> Fleet:
+    from relations.cli.extensions import extension_options
     from relations.fleet import Fleet
 
     url = database if "://" in database else f"sqlite:///{database}"
     key = read_master_key(master_key_file)
-    return Fleet(url, schema=schema, max_open=max(max_open, threads), threads=threads, master_key=key)
+    own = extension_options()
+    return Fleet(url, schema=schema, max_open=max(max_open, threads), threads=threads, master_key=key, **own)
 
 
 def _over_all(
@@ -126,20 +130,64 @@ def fleet_run(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Keep the views of all tenants up to date, in rounds, until interrupted."""
+    """Keep the views of all tenants up to date, in rounds, until interrupted.
+
+    An interrupt lets the tenants be finished that are being worked on, and the table shows those of the last round. A
+    tenant's failure is reported when it begins, and the others continue.
+    """
     with (
-        running(json=json, verbose=verbose) as screen,
+        running(json=json, verbose=verbose, safe=_SAFE) as screen,
         _open(database, schema, max_open, threads, master_key_file) as opened,
     ):
         stop = threading.Event()
-        with stopped_by_signals(stop.set):
-            while True:
-                outcomes = _over_all(
-                    screen, "Running", lambda show: opened.catch_up(advance_time=advance_time, on_progress=show)
-                )
-                if once or stop.wait(every):
-                    break
-        _finish(screen, outcomes, lambda executed: ((str(executed), "up to date"), True), "Commands executed")
+        rounds = _Rounds(opened, screen, stop, advance_time=advance_time)
+        with stopped_by_signals(stop.set, safe=_SAFE):
+            if once:
+                rounds.go_through()
+            else:
+                screen.say(f"Keeping the views of {database} up to date. Stop with Ctrl-C.")
+                rounds.repeat(every)
+        _finish(screen, rounds.outcomes, lambda executed: ((str(executed), "up to date"), True), "Commands executed")
+
+
+class _Rounds:
+    """Rounds through all tenants, in which their views are brought up to date."""
+
+    def __init__(self, fleet: Fleet, screen: Screen, stop: threading.Event, *, advance_time: bool) -> None:
+        self._fleet = fleet
+        self._screen = screen
+        self._stop = stop
+        self._advance_time = advance_time
+        self._failures: dict[str, str] = {}
+        self.outcomes: Sequence[TenantOutcome[int]] = []
+
+    def go_through(self) -> None:
+        """Go through all tenants once."""
+        self.outcomes = _over_all(
+            self._screen,
+            "Running",
+            lambda show: self._fleet.catch_up(advance_time=self._advance_time, on_progress=show, stop=self._stop),
+        )
+
+    def repeat(self, seconds: float) -> None:
+        """Begin a round after every interval, until stopped; also after a failure of the store that may end."""
+        while not self._stop.is_set():
+            try:
+                self.go_through()
+            except StoreError as error:
+                if not error.retry:
+                    raise
+                self._say_new({"": f"{error.reason}. Trying again until the database answers."})
+            else:
+                failed = {each.tenant: each.error for each in self.outcomes if each.error is not None}
+                self._say_new({tenant: f"{tenant}: {error}" for tenant, error in failed.items()})
+            self._stop.wait(seconds)
+
+    def _say_new(self, failures: dict[str, str]) -> None:
+        for key, failure in failures.items():
+            if self._failures.get(key) != failure:
+                self._screen.say(failure, "red")
+        self._failures = failures
 
 
 @fleet.command("rebuild")

@@ -48,7 +48,7 @@ def _days(asked: Asked) -> Figure:
             x,
             scale.place(day.posts),
             day.posts,
-            say("labelled", label=label, value=say.number(day.posts)),
+            say("posts.point", day=label, posts=say.number(day.posts)),
             "signal" if day.signals else "point",
         )
         for x, day, label in zip(at, shown, labels, strict=True)
