@@ -230,6 +230,8 @@ def marks_asked_for(engine: Relations) -> dict[str, int]:
         "worth": 10,
         "clusters": len(views.retention.clusters(as_of=AS_OF).clusters),
         "rules": 0,
+        "forecast": 18 + 12,
+        "places-ahead": 0,
         "winning": sum(bool(way.cac) for way in views.retention.acquisition(as_of=AS_OF, campaigns=True)),
         "funnel": 6,
         "states": sum(count > 0 for state, count in repair.items() if state != "healthy"),
@@ -318,6 +320,7 @@ def test_marks_are_as_long_as_high_and_as_dark_as_their_figures(
         seen.add(name)
     lists = {
         "next", "tickets", "unanswered", "silent", "training", "contracts", "rivals", "handovers", "care-next", "rules",
+        "places-ahead",
     }  # fmt: skip
     assert set(drawn) - seen == {"board", "survival"} | lists, "all but the lists"
     assert {name for name, each in drawn.items() if each["kind"] == ""} == lists
@@ -361,7 +364,7 @@ def test_no_text_and_no_table_runs_out_of_its_box(browser: Any, files: dict[str,
 def test_the_words_along_an_axis_do_not_touch(browser: Any, files: dict[str, Path], language: str, width: int) -> None:
     show(browser, files[language], width)
     groups = [group for group in browser.execute_script(READ_GROUPS) if len(group) > 1]
-    assert len(groups) == 2 * 9, "nine plots have two axes each"
+    assert len(groups) == 2 * 10, "ten plots have two axes each"
     for group in groups:
         for index, one in enumerate(group):
             for other in group[index + 1 :]:
@@ -409,7 +412,7 @@ def test_paper_has_every_figure_that_the_drawings_do_not_spell_out(
         """
     )
     assert sorted(links) == sorted(tables)
-    plots = {f"table-{name}" for name in ("nps", "csat", "rates", "survival", "revenue", "kept")}
+    plots = {f"table-{name}" for name in ("nps", "csat", "rates", "survival", "revenue", "kept", "forecast")}
     assert plots <= set(tables)
     drawn = {each["name"]: each for each in browser.execute_script(READ_MARKS)}
     few = {

@@ -44,7 +44,7 @@ FIGURES = {
     "segments", "grades", "worth", "funnel", "states", "steps", "causes", "liability", "tiers", "due", "next",
     "reasons", "groups", "winning", "cases", "tickets", "posts", "unanswered", "contacts", "silent",
     "owners", "training", "tenure", "stages-of-sales", "losses", "rivals", "contracts", "campaigns", "partners",
-    "ladder", "handovers", "clusters", "rules",
+    "ladder", "handovers", "clusters", "rules", "forecast", "places-ahead",
 }  # fmt: skip
 
 CARE = {"care-next", "care-kept"}
