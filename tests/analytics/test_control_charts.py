@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relations.analytics.control_charts import NpsSample, ShareSample, individuals, nps_chart, p_chart
+from relations.analytics.control_charts import Individuals, NpsSample, ShareSample, individuals, nps_chart, p_chart
 from relations.errors import InvalidInput
 
 
@@ -116,6 +116,6 @@ def test_a_figure_as_it_always_was_is_usual(hits: int, n: int, months: int) -> N
 def test_usual_are_2_66_mean_steps_around_the_mean() -> None:
     usual = individuals([10, 12, 11, 15])
     reach = Fraction("2.66") * (2 + 1 + 4) / 3
-    assert usual == (12 - reach, 12, 12 + reach)
+    assert usual == Individuals(12 - reach, Fraction(12), 12 + reach)
     assert usual.side(18.2) is None
     assert usual.side(18.3) == "above"
