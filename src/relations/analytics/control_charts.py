@@ -6,8 +6,8 @@ Montgomery, "Introduction to statistical quality control", chapter on charts for
 each answer is +1, 0 or -1. The limits follow the variance of those, p + d - (p - d)^2, pooled over all months, over the
 month's number of answers.
 
-A chart of individuals is for any other figure: its usual range is the mean of the earlier values, and 2.66 times the
-mean of the steps between them on either side (D. Wheeler, "Understanding variation", 1993).
+A chart of individuals is for any other figure. Its usual range is the mean of the earlier values, plus and minus 2.66
+times the mean step between them (D. Wheeler, "Understanding variation", 1993).
 
 Signals are the tests of L. S. Nelson, "The Shewhart control chart: tests for special causes", Journal of Quality
 Technology 16 (1984) 237-239, on values in units of their own standard error. Nothing here knows of events or policies.
