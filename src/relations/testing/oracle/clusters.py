@@ -70,8 +70,9 @@ class SlowClusters:
                 if other != name:
                     apart[numbers[other]].append(dist(place, there))
             own = apart.pop(numbers[name], [])
-            inside, outside = fmean(own) if own else 0.0, min(map(fmean, apart.values()))
-            found.append((outside - inside) / max(inside, outside) if own and max(inside, outside) else 0.0)
+            inside, outside = fmean(own or [0.0]), min(fmean(each) for each in apart.values())
+            larger = inside if inside > outside else outside
+            found.append((outside - inside) / larger if own and larger else 0.0)
         return fmean(found)
 
     def _place(self, bought: list[tuple[date, int, bool]], returned: int, today: date) -> list[float]:
