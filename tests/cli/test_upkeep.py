@@ -340,3 +340,9 @@ def test_a_report_says_that_a_view_is_stopped(run: Run, hotel: Path) -> None:
     )
     ran = run("report", "retention", "-d", hotel)
     assert "satisfaction is stopped at position 3" in ran.err
+
+
+def test_an_option_of_health_without_it_is_refused(run: Run, hotel: Path) -> None:
+    refused = run("run", "-d", hotel, "--max-lag", 5, "--once", "--json")
+    assert refused.json["error"]["code"] == "unsuitable_option"
+    assert "--health" in refused.err

@@ -134,6 +134,8 @@ def _say_report(screen: Screen, name: str, report: Any) -> None:
     from relations.cli.show import number
 
     screen.say(f"Delivered {number(report.delivered)} events, with {number(report.retries)} retries.")
+    if not report.delivered and not report.dead and not report.retries:
+        screen.say(f"Nothing is new for the relay {name!r}. Another target needs a --name of its own.")
     if report.dead:
         screen.say(
             f"{number(report.dead)} were not delivered. `relations dead-letters --name {name}` shows them.", "red"
