@@ -67,6 +67,7 @@ def test_dead_letters_are_shown_sent_again_and_discarded(run: Run, tmp_path: Pat
         last = letters["letters"][-1]["id"]
         assert run("dead-letters", "-d", log, "--discard").code == 2
         assert run("dead-letters", "-d", log, "--discard", "--id", last, "--json").json == {"changed": 1}
+        assert "Some of the ids have no dead letter" in run("dead-letters", "-d", log, "--discard", "--id", last).err
         assert run("dead-letters", "-d", log, "--send-again", "--json").json == {"changed": head - 1}
         assert "to be sent again" in run("dead-letters", "-d", log, COLUMNS="140").out
         receiver.answer = lambda _: 204

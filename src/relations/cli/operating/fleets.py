@@ -38,6 +38,7 @@ Schema = Annotated[str, typer.Option("--schema", help="Name a tenant's schema on
 MaxOpen = Annotated[int, typer.Option("--max-open", min=1, max=10_000, help="Keep at most this many logs open.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, max=256, help="Work on this many tenants at once.")]
 _SCHEMA = "tenant_{tenant}"
+_NOBODY = "No tenant has a log there. Check the path, or the name of the schema."
 _SAFE = "Everything recorded is safe, and the next round goes on there."
 
 
@@ -82,7 +83,9 @@ def _finish(
         made.add_row(each.tenant, *cells[:-1], Text(cells[-1], style="" if good else "red"))
     screen.result(
         {"tenants": outcomes, "problems": problems},
-        lambda screen: screen.print(made, f"{number(len(outcomes))} tenants, {number(problems)} with problems."),
+        lambda screen: screen.print(
+            *([made, f"{number(len(outcomes))} tenants, {number(problems)} with problems."] if outcomes else [_NOBODY])
+        ),
     )
     if problems:
         raise typer.Exit(ExitCode.PROBLEMS)

@@ -209,6 +209,10 @@ def dead_letters_command(
                 changed = letters.send_again(ids or ()) if send_again else letters.remove(ids=ids or ())
                 what = "marked to be sent again" if send_again else "discarded"
                 screen.result({"changed": changed}, lambda screen: screen.say(f"{changed} dead letters {what}."))
+                if changed < len(set(ids or ())):
+                    screen.say(
+                        "Some of the ids have no dead letter. `relations dead-letters` shows those that do.", "red"
+                    )
                 return
             found = letters.list(limit=limit)
             total = sum(letters.count().values())
