@@ -15,7 +15,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, bindparam, literal, select
 
 from relations.aggregates import AGGREGATES
-from relations.aggregates.model import ClusterParameters, FittedModel, RecordFit, RuleParameters
+from relations.aggregates.model import ClusterParameters, FittedModel, ForecastParameters, RecordFit, RuleParameters
 from relations.aggregates.policy import AdoptPolicy
 from relations.analytics.buying import BuyingModelName
 from relations.decider import Aggregate
@@ -42,6 +42,8 @@ from relations.projections import PROJECTIONS, VIEWS, View, ViewContext
 from relations.projections.agenda.view import commands_due
 from relations.projections.care.beginnings import beginning_commands
 from relations.projections.customers.lookup import words_of
+from relations.projections.forecasts.series import last_month_over
+from relations.projections.forecasts.view import forecasts_command
 from relations.projections.projection import Projection
 from relations.projections.recommendations.figures import rules_command
 from relations.projections.retention.view import found_clusters
@@ -485,6 +487,48 @@ class Relations(Doors, Commanding, Following):
         wanted = {"clusters": len(newest.clusters)} if newest.most is None else {"most": newest.most}
         try:
             return self.fit_clusters(as_of=moment, facts=newest.facts, seed=newest.seed, **wanted)
+        except (NoFit, MissingExtra):
+            return None
+
+    def fit_forecasts(self, *, as_of: datetime | None = None, currency: str | None = None, most: int = 20) -> Receipt:
+        """Fit forecasts of the purchases and the revenue of each month, and record them.
+
+        From then on, `views.forecasts` uses this fit, and a replay gives the same forecasts. Whole local months before
+        the moment count. The business and its touchpoints with the highest revenue are forecast, each with a test on
+        the last months, held out.
+
+        Args:
+            as_of: The moment, in business time; now by default.
+            currency: Which purchases count; those in the policy's currency by default.
+            most: The most touchpoints, from 0 to 100.
+
+        Raises:
+            NoFit: There are fewer than 6 whole months with purchases, or nothing was bought in the last year.
+            MissingExtra: The extra `analytics` is not installed.
+            InvalidInput: An argument makes no sense.
+        """
+        moment = self.clock() if as_of is None else as_of
+        return self.execute(forecasts_command(self.views.forecasts, moment, currency=currency, most=most))
+
+    def refit_forecasts(self, moment: datetime) -> Receipt | None:
+        """Fit forecasts again if a month is over that the newest fit has not seen.
+
+        Like clusters, forecasts are only fitted again if somebody has asked for them once.
+
+        Args:
+            moment: The present in business time.
+
+        Returns:
+            None if there is no fit in the policy's currency, or it has seen the last month, or no fit is possible.
+        """
+        policy = self.policy
+        known = self.load("model", f"forecasts-{policy.currency}")
+        over = last_month_over(local_time(policy.zone).day(to_micros(moment)))
+        if not known.forecasts or known.through[:7] >= over:
+            return None
+        newest = ForecastParameters.model_validate_json(known.forecasts)
+        try:
+            return self.fit_forecasts(as_of=moment, currency=policy.currency, most=newest.most)
         except (NoFit, MissingExtra):
             return None
 

@@ -172,7 +172,7 @@ from relations.aggregates.loyalty import (
     TierWarned,
     VoidedReward,
 )
-from relations.aggregates.model import ClustersFitted, ModelFitted, RulesFitted
+from relations.aggregates.model import ClustersFitted, ForecastsFitted, ModelFitted, RulesFitted
 from relations.aggregates.opportunity import (
     ContractEnded,
     ContractRenewed,
@@ -268,6 +268,7 @@ __all__ = [
     "FeedbackCoded",
     "FeedbackCorrected",
     "FeedbackGiven",
+    "ForecastsFitted",
     "GoalEnded",
     "GoalImprovementCompleted",
     "GoalImprovementMeasured",

@@ -49,6 +49,15 @@ from relations.projections.customers.duplicates import Contradiction, Duplicate,
 from relations.projections.customers.portraits import Culture, Trait
 from relations.projections.desk import DeskView, Load, TicketPage, TicketProfile
 from relations.projections.fits import FitInUse
+from relations.projections.forecasts import (
+    ForecastReport,
+    ForecastsInUse,
+    ForecastsView,
+    MonthForecast,
+    MonthSold,
+    PlaceForecast,
+    SeriesForecast,
+)
 from relations.projections.loyalty import (
     BreakageReport,
     GoalProgress,
@@ -261,6 +270,9 @@ __all__ = [
     "FileStanding",
     "FinishedStep",
     "FitInUse",
+    "ForecastReport",
+    "ForecastsInUse",
+    "ForecastsView",
     "FoundCustomer",
     "FunnelStep",
     "GapFigure",
@@ -295,6 +307,8 @@ __all__ = [
     "LoyaltyView",
     "MemberAccount",
     "MemberLot",
+    "MonthForecast",
+    "MonthSold",
     "NoExpectation",
     "NpsFigure",
     "OpenLoop",
@@ -308,6 +322,7 @@ __all__ = [
     "PeriodRates",
     "PipelineResult",
     "PipelineView",
+    "PlaceForecast",
     "PlanBeginning",
     "PlanStep",
     "PlatformFigures",
@@ -347,6 +362,7 @@ __all__ = [
     "ScaleFigure",
     "SegmentFigure",
     "SentimentFigure",
+    "SeriesForecast",
     "ServedCustomer",
     "SilentCustomer",
     "Spending",

@@ -11,8 +11,9 @@ from relations.errors import InvalidInput
 from relations.messages import Checked
 from tests.support.fits import small_fits
 
-FIT, RULES, CLUSTERS = small_fits(datetime(2024, 5, 6, 9, tzinfo=UTC))
+FIT, RULES, CLUSTERS, FORECASTS = small_fits(datetime(2024, 5, 6, 9, tzinfo=UTC))
 FOUND = CLUSTERS.clusters
+WHOLE = FORECASTS.forecasts.whole
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,13 @@ FOUND = CLUSTERS.clusters
         (FOUND, {"customers": 24}, "the clusters together must have all customers of the fit"),
         (FOUND, {"features": FOUND.features * 2}, "a centre needs one number for each feature"),
         (FOUND, {"currency": "XQX"}, "XQX"),
+        (FORECASTS, {"currency": "XQX"}, "XQX"),
+        (FORECASTS.forecasts, {"left_out": ("bar",)}, "every other forecast has one of its own"),
+        (FORECASTS.forecasts, {"whole": FORECASTS.forecasts.touchpoints[0]}, "the whole business has no touchpoint"),
+        (WHOLE.purchases, {"season": (1.0,)}, "a season has 12 months"),
+        (WHOLE.revenue, {"harmonics": 1}, "a season has 12 months, and there is none without waves"),
+        (WHOLE.revenue, {"quantile_95": 1.0}, "the 95 % interval cannot be narrower than that of 80 %"),
+        (WHOLE.purchases.test, {"within_95": 2}, "the wider interval has at least as many months"),
     ],
 )
 def test_parameters_that_contradict_each_other_are_refused(known: Checked, wrong: dict[str, Any], said: str) -> None:

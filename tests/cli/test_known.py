@@ -27,6 +27,7 @@ REPORTS: dict[str, tuple[str, ...]] = {
     "contacts": (),
     "customer": ("c1",),
     "duplicates": (),
+    "forecast": (),
     "frame": ("retention.Patronage",),
     "history": ("c1",),
     "liability": (),

@@ -84,6 +84,33 @@ def test_two_mappings_and_an_unknown_preset_are_refused(run: Run, tmp_path: Path
     assert not database.exists()
 
 
+@pytest.mark.parametrize(
+    ("sample", "preset", "code", "hint"),
+    [
+        ("zendesk-tickets.json", "zammad-tickets", "no_rows", "give --preset zendesk-tickets"),
+        ("shopify-orders.csv", "zammad-tickets", "malformed_source", "give --preset shopify-orders"),
+        ("shopify-orders.csv", "zoho-contacts", "zone_missing", "--zone Europe/Vienna"),
+        ("limesurvey-responses.csv", "shopify-orders", "unreadable_source", "give --preset limesurvey-responses"),
+    ],
+)
+def test_a_file_of_another_product_is_recognised(
+    run: Run, tmp_path: Path, sample: str, preset: str, code: str, hint: str
+) -> None:
+    done = run("import", SAMPLES / sample, "--preset", preset, "-d", tmp_path / "x.db")
+    assert code in done.err
+    assert hint in " ".join(done.err.split())
+
+
+def test_a_file_that_no_preset_reads_leads_to_the_presets_page(run: Run, tmp_path: Path) -> None:
+    other, empty = tmp_path / "other.csv", tmp_path / "empty.json"
+    other.write_text("a,b\n1,2\n")
+    empty.touch()
+    done = run("import", other, "--preset", "shopify-orders", "-d", tmp_path / "x.db")
+    assert "relations presets shopify-orders" in " ".join(done.err.split())
+    for preset in ("zammad-articles", "shopify-orders"):
+        assert "empty_source" in run("import", empty, "--preset", preset, "-d", tmp_path / "x.db").err
+
+
 @pytest.mark.parametrize(("answer", "recorded"), [("y", True), ("n", False)])
 def test_on_a_terminal_it_asks(tmp_path: Path, answer: str, recorded: bool) -> None:
     database = tmp_path / "x.db"

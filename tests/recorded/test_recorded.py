@@ -158,7 +158,7 @@ from relations.aggregates.loyalty import (
     TierWarned,
     VoidedReward,
 )
-from relations.aggregates.model import ClustersFitted, ModelFitted, RulesFitted
+from relations.aggregates.model import ClustersFitted, ForecastsFitted, ModelFitted, RulesFitted
 from relations.aggregates.opportunity import (
     ContractEnded,
     ContractRenewed,
@@ -1044,6 +1044,21 @@ GOALS: dict[str, Event] = {
         '"mean":0.4,"deviation":0.49}],"tried":[{"clusters":2,"silhouette":0.41}],"silhouette":0.41,'
         '"silhouette_customers":30,"clusters":[{"customers":10,"centre":[1.5,-0.25]},'
         '{"customers":20,"centre":[-0.75,0.125]}]}',
+    ),
+    "model.forecasts_fitted.1.full": ForecastsFitted(
+        currency="EUR",
+        through="2024-05-31",
+        position=96_758,
+        version=1,
+        forecasts='{"most":20,"whole":{"touchpoint":null,"first":"2022-06","months":24,"purchases":{"alpha":0.25,'
+        '"beta":0.125,"phi":0.9,"level":210.5,"trend":1.5,"start_level":180.0,"start_trend":2.0,"season":[4.0,-2.0,'
+        '1.0,0.5,-3.5,0.0,6.0,-6.0,2.0,-2.0,1.0,-1.0],"harmonics":6,"deviation":12.5,"leverage":[0.1,0.1,0.1,0.1,0.1,'
+        '0.1,0.1,0.1,0.1,0.1,0.1,0.1],"quantile_80":1.4,"quantile_95":2.4,"parameters":17,"aicc":190.5,"test":{'
+        '"months":6,"naive":"last_year","error":9.5,"naive_error":14.0,"mase":0.7,"within_80":5,"within_95":6}},'
+        '"revenue":{"alpha":1.0,"beta":0.0,"phi":0.0,"level":310000.0,"trend":0.0,"start_level":280000.0,'
+        '"start_trend":0.0,"season":[],"harmonics":0,"deviation":25000.0,"leverage":[0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,'
+        '0.0,0.0,0.0,0.0],"quantile_80":1.32,"quantile_95":2.07,"parameters":3,"aicc":540.25,"test":null}},'
+        '"touchpoints":[],"left_out":["kiosk"]}',
     ),
     "model.rules_fitted.1.full": RulesFitted(
         through="2024-05-31",

@@ -253,7 +253,7 @@ def assert_delivered(url: str, lines: list[bytes]) -> None:
 
 def test_a_relay_that_is_killed_at_every_step_delivers_everything_in_order(sqlite_url: str, place: Place) -> None:
     with Relations.open(sqlite_url) as engine:
-        engine.execute_many(islice(simulate(), 60))
+        engine.execute_many(islice(simulate(), 24))
     # Each run is killed one step later than the one before, so a delivery meets a kill at each of its steps.
     kills = 0
     while not relay_until(sqlite_url, place, 1 + kills % place.cycle, batch=4):

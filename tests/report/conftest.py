@@ -22,6 +22,7 @@ def group() -> Iterator[Relations]:
         engine.advance_time(AS_OF)
         engine.fit_clusters(as_of=AS_OF, clusters=3)
         engine.fit_rules(as_of=AS_OF)
+        engine.fit_forecasts(as_of=AS_OF)
         yield engine
 
 

@@ -233,6 +233,8 @@ class AsyncRelations:
     refit_rules = writing(Relations.refit_rules)
     fit_clusters = writing(Relations.fit_clusters)
     refit_clusters = writing(Relations.refit_clusters)
+    fit_forecasts = writing(Relations.fit_forecasts)
+    refit_forecasts = writing(Relations.refit_forecasts)
 
     # --- what is known ----------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ those of a view or others.
 * `lifetime_values`: both together, discounted.
 * `association_rules`: which product is often in the same basket as another one.
 * `fit_centres`: clusters of customers who are alike (k-means), and `silhouettes`: how well they are apart.
+* `fit_series`: a forecast of a monthly series with season and interval, and `held_out`: how good such a forecast was.
 * `survival_curve`: Kaplan and Meier's curve.
 * `spells`: the days on which a customer was active.
 
@@ -20,6 +21,9 @@ from __future__ import annotations
 from relations.analytics.association import AssociationRule, association_rules
 from relations.analytics.buying import BuyingModel, fit_buying
 from relations.analytics.clustering import fit_centres, nearest_centres, scaled_roots, silhouettes
+from relations.analytics.forecasting.held_out import HeldOut, held_out
+from relations.analytics.forecasting.models import ForecastPoint, SeriesModel, Smoothed
+from relations.analytics.forecasting.smoothing import fit_series
 from relations.analytics.lifetime_value import LifetimeValue, lifetime_values
 from relations.analytics.repeat_statistics import RepeatStatistics, repeat_statistics
 from relations.analytics.spells import Spell, Turn, spells
@@ -29,8 +33,12 @@ from relations.analytics.survival import SurvivalCurve, SurvivalPoint, survival_
 __all__ = [
     "AssociationRule",
     "BuyingModel",
+    "ForecastPoint",
+    "HeldOut",
     "LifetimeValue",
     "RepeatStatistics",
+    "SeriesModel",
+    "Smoothed",
     "Spell",
     "SpendingModel",
     "SurvivalCurve",
@@ -39,7 +47,9 @@ __all__ = [
     "association_rules",
     "fit_buying",
     "fit_centres",
+    "fit_series",
     "fit_spending",
+    "held_out",
     "lifetime_values",
     "nearest_centres",
     "repeat_statistics",

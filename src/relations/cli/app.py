@@ -42,9 +42,10 @@ from relations.cli.commands.reports import (
 from relations.cli.commands.schemas import schema
 from relations.cli.commands.scoring import score_command
 from relations.cli.commands.transfer import export_command, import_command
-from relations.cli.commands.upkeep import fit, rebuild, run, status, verify
+from relations.cli.commands.upkeep import rebuild, run, status, verify
 from relations.cli.exits import ExitCode
 from relations.cli.extensions import use_extensions
+from relations.cli.operating.fitting import fit, forecast_command
 from relations.cli.operating.fleets import fleet
 from relations.cli.operating.relaying import dead_letters_command, outbox_view_command, relay_command
 from relations.cli.operating.upkeep_of_logs import (
@@ -87,6 +88,7 @@ for _name, _command in (
     ("history", history_command),
     ("recommend", recommend_command),
     ("clusters", clusters_command),
+    ("forecast", forecast_command),
     ("loyalty", loyalty),
     ("liability", liability),
     ("campaigns", campaigns_command),

@@ -8,6 +8,7 @@ from relations.projections import (
     contacts,
     customers,
     desk,
+    forecasts,
     loyalty,
     pipeline,
     posts,
@@ -25,6 +26,7 @@ from relations.projections.care.view import CareView
 from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
+from relations.projections.forecasts.view import ForecastsView
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.pipeline.view import PipelineView
 from relations.projections.posts.view import PostsView
@@ -62,6 +64,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     contacts.PROJECTION,
     customers.PROJECTION,
     desk.PROJECTION,
+    forecasts.PROJECTION,
     loyalty.PROJECTION,
     pipeline.PROJECTION,
     posts.PROJECTION,
@@ -82,6 +85,7 @@ VIEWS: tuple[type[View], ...] = (
     ContactsView,
     CustomersView,
     DeskView,
+    ForecastsView,
     LoyaltyView,
     PipelineView,
     PostsView,

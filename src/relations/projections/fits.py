@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
-from relations.aggregates.model import ClustersFitted, ModelFitted, RulesFitted
+from relations.aggregates.model import ClustersFitted, ForecastsFitted, ModelFitted, RulesFitted
 from relations.json_form import ViewAnswer
 from relations.messages import Envelope, from_micros
 from relations.policies.calendars import LocalTime
@@ -45,7 +45,9 @@ class FitInUse(ViewAnswer):
     age_days: int
 
 
-def note_origin(row: _FitRow, event: ModelFitted | RulesFitted | ClustersFitted, envelope: Envelope) -> None:
+def note_origin(
+    row: _FitRow, event: ModelFitted | RulesFitted | ClustersFitted | ForecastsFitted, envelope: Envelope
+) -> None:
     """Keep when a fit was recorded, what it observed, and by which method."""
     row.fitted_at, row.through, row.position = envelope.occurred_at, event.through, event.position
     row.version = event.version

@@ -13,6 +13,7 @@ from relations.projections.care.view import CareView
 from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
+from relations.projections.forecasts.view import ForecastsView
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.pipeline.view import PipelineView
 from relations.projections.posts.view import PostsView
@@ -51,6 +52,7 @@ class Views:
         campaigns: Campaigns, their offers and their results.
         posts: What people post about the business in public, and which posts wait for an answer.
         pipeline: Opportunities, those won and lost, and contracts.
+        forecasts: The purchases and the revenue expected month by month.
         recommendations: Products that a customer would want, by association rules over baskets.
         team: Staff and their work: figures, trainings, tenure, and who fits a customer.
         ties: The ladder of relationships, owners and handovers, contacts of organisations, and files.
@@ -69,6 +71,7 @@ class Views:
     contacts: ContactsView
     posts: PostsView
     pipeline: PipelineView
+    forecasts: ForecastsView
     recommendations: RecommendationsView
     team: TeamView
     ties: TiesView

@@ -152,26 +152,6 @@ def test_a_person_with_two_ids_is_offered_once_and_is_no_control() -> None:
         assert engine.views.campaigns.results("spring") == before
 
 
-def test_a_known_effect_is_found_and_none_is_not_invented() -> None:
-    drawn = random.Random(7)
-
-    def simulated(effect: float) -> Iterator[Command]:
-        yield plan(control_percent=50)
-        for number in range(600):
-            name, treated = f"c{number}", number % 2 == 0
-            yield offered(name) if treated else WithholdOffer(**on(1), customer=name, **SPRING)
-            if drawn.random() < 0.2 + effect * treated:
-                yield bought(name, f"p{number}", 5)
-
-    for effect in (0.0, 0.3):
-        with Relations.open("sqlite://", clock=lambda: NOW) as engine:
-            engine.execute_many(simulated(effect))
-            lift = engine.views.campaigns.results("spring").lift
-            assert lift is not None
-            assert lift.low < effect < lift.high
-            assert (lift.low > 0) == (effect > 0)
-
-
 def test_an_ended_campaign_is_not_late() -> None:
     with Relations.open("sqlite://", clock=lambda: NOW) as engine:
         engine.execute_many([plan(), EndCampaign(**on(3), **SPRING), RegisterCustomer(**on(0), customer="ann")])
@@ -271,30 +251,84 @@ def test_results_are_known_as_of_any_moment() -> None:
                 assert partners == then.views.campaigns.partners()
 
 
-def test_with_no_effect_the_interval_contains_zero_in_about_95_of_100_campaigns() -> None:
-    drawn, first = random.Random(2024), datetime(2022, 1, 3, 9, tzinfo=UTC)
-    people = [f"c{number}" for number in range(120)]
+EFFECT = 0.25
+SPENT, PRICE, MARGIN = 60_00, 20_00, 8_00
+"""The cost of each simulated campaign, and the price and the margin of what its buyers buy, in cents."""
+
+
+@pytest.fixture(scope="module")
+def simulated() -> Iterator[tuple[Relations, list[tuple[int, int]]]]:
+    """Two hundred campaigns of 60 customers, the odd ones with a known effect, and who bought in each of them."""
+    drawn, first = random.Random(2024), datetime(2020, 1, 6, 9, tzinfo=UTC)
+    people = [f"c{number}" for number in range(60)]
+    bought: list[tuple[int, int]] = []
 
     def a_campaign(number: int) -> Iterator[Command]:
         at, name = first + timedelta(days=7 * number), f"week{number}"
         days = {"starts": at.date(), "ends": at.date() + timedelta(days=7), "control_percent": 50}
         yield PlanCampaign(campaign=name, kind="promotion", occurred_at=at, **days)
+        yield RecordCampaignCost(campaign=name, cost="ad", amount=Money(SPENT, "EUR"), occurred_at=at)
         drawn.shuffle(people)
+        buyers = [0, 0]
         for place, who in enumerate(people):
-            fields = {"customer": who, "campaign": name, "occurred_at": at}
+            fields: Any = {"customer": who, "campaign": name, "occurred_at": at}
             sent = SendOffer(**fields, offer=f"{name}-{who}", channel="email", lenient=True)
             yield WithholdOffer(**fields) if place % 2 else sent
-            if drawn.random() < 0.3:
-                amount = Money.of("5", "EUR")
-                yield RecordPurchase(customer=who, purchase=f"{name}-{who}", amount=amount, occurred_at=at)
+            if drawn.random() < 0.3 + (EFFECT if number % 2 and not place % 2 else 0):
+                buyers[place % 2] += 1
+                yield RecordPurchase(
+                    customer=who, purchase=f"{name}-{who}", amount=Money(PRICE, "EUR"), occurred_at=at,
+                    cost=Money(PRICE - MARGIN, "EUR"), campaign=None if place % 2 else name,
+                )  # fmt: skip
+        bought.append((buyers[0], buyers[1]))
 
     with Relations.open("sqlite://", clock=lambda: NOW, durability="off") as engine:
-        for number in range(100):
+        for number in range(200):
             assert not engine.execute_many(a_campaign(number)).rejections
-        contain = 0
-        for number in range(100):
-            lift = engine.views.campaigns.results(f"week{number}").lift
-            assert lift is not None
-            assert (lift.offered, lift.control) == (60, 60)
-            contain += lift.low <= 0 <= lift.high
-        assert 90 <= contain <= 99
+        yield engine, bought
+
+
+def test_the_lift_is_that_of_an_independent_library_and_contains_the_truth_in_about_95_of_100_campaigns(
+    simulated: tuple[Relations, list[tuple[int, int]]],
+) -> None:
+    proportion = pytest.importorskip("statsmodels.stats.proportion")
+    engine, bought = simulated
+    contain = {0.0: 0, EFFECT: 0}
+    beyond_zero = 0
+    for number, (offered_buyers, others) in enumerate(bought):
+        lift = engine.views.campaigns.results(f"week{number}").lift
+        assert lift is not None
+        assert (lift.offered, lift.offered_buyers, lift.control, lift.control_buyers) == (
+            30,
+            offered_buyers,
+            30,
+            others,
+        )
+        assert lift.difference == pytest.approx((offered_buyers - others) / 30)
+        low, high = proportion.confint_proportions_2indep(offered_buyers, 30, others, 30, method="newcomb")
+        assert (lift.low, lift.high) == pytest.approx((low, high))
+        truth = EFFECT if number % 2 else 0.0
+        contain[truth] += lift.low <= truth <= lift.high
+        beyond_zero += bool(truth) and lift.low > 0
+    assert 90 <= contain[0.0] <= 99, "an effect is not invented"
+    assert 90 <= contain[EFFECT] <= 99, "nor is it missed"
+    assert beyond_zero > 40, "thirty customers of each kind show an effect of a quarter about every other time"
+
+
+def test_the_return_on_a_campaign_is_that_of_its_buyers_and_on_average_the_known_one(
+    simulated: tuple[Relations, list[tuple[int, int]]],
+) -> None:
+    engine, bought = simulated
+    rois: dict[bool, list[float]] = {False: [], True: []}
+    for number, (buyers, _) in enumerate(bought):
+        found = engine.views.campaigns.results(f"week{number}")
+        assert (found.buyers, found.revenue, found.cost) == (buyers, buyers * PRICE, SPENT)
+        assert found.roi == pytest.approx((buyers * PRICE - SPENT) / SPENT)
+        assert found.profit_roi == pytest.approx((buyers * MARGIN - SPENT) / SPENT)
+        assert found.roi is not None
+        rois[bool(number % 2)].append(found.roi)
+    for is_effective, chance in ((False, 0.3), (True, 0.3 + EFFECT)):
+        known = (30 * chance * PRICE - SPENT) / SPENT
+        spread = (30 * chance * (1 - chance)) ** 0.5 * PRICE / SPENT
+        error = spread / len(rois[is_effective]) ** 0.5
+        assert sum(rois[is_effective]) / len(rois[is_effective]) == pytest.approx(known, abs=3 * error)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -28,9 +29,11 @@ from relations.aggregates.customer import (
 from relations.aggregates.staff import ChangeStaffRole, CompleteStaffTraining, JoinStaff, LeaveStaff, PlanStaffTraining
 from relations.analytics.intervals import share_difference, wilson
 from relations.errors import InvalidInput
-from relations.messages import Command
+from relations.messages import Command, from_micros, to_micros
 from relations.policies import CARE_PLANS, Care
 from relations.policies.surveys import Surveys
+from relations.projections.by_customer import KeptByCustomer
+from relations.projections.keeping import KeptAnswers
 from relations.testing import simulate
 from tests.support.making import recorded_by
 
@@ -360,3 +363,48 @@ def test_trainings_and_reopened_cases_are_on_the_board() -> None:
         busy = next(each.month for each in shown if each.value)
         explained = engine.explain_figure("board", "reopened_cases", {"month": busy})
         assert explained.value == pytest.approx(explained.sums["reopened"] / explained.sums["resolved"])
+
+
+def test_cases_kept_of_a_day_are_those_of_any_moment_of_it() -> None:
+    """Within a day promises run out and steps are taken: what was kept of one moment must not answer for another."""
+    with opened(history()) as engine:
+        turns = sorted(
+            {
+                at
+                for found in engine.views.team._handled_by(to_micros(NOW), None).values()
+                for at in (found.since, found.until)
+            }
+            | {event.occurred_at for event in engine.events() if event.stream == "complaint-k2"}
+            | {due for event in engine.events() if (due := getattr(event.event, "acknowledge_by", None)) is not None}
+        )
+        moments = [from_micros(at + shift) for at in turns for shift in (-1, 0, 1) if 0 < at + shift < to_micros(NOW)]
+        Random(4).shuffle(moments)
+        view, kept, seen = engine.views.team, KeptByCustomer(), set()
+        for moment in moments:
+            found = []
+            for each in (kept, KeptByCustomer()):
+                view._each, view._kept = each, KeptAnswers()
+                found.append([figure.model_dump() for figure in view.figures(as_of=moment)])
+            assert found[0] == found[1], moment
+            seen.add(repr(found[0]))
+        assert len(kept._versions) < len(moments) / 2
+        assert len(seen) > 6
+
+
+def test_cases_of_the_present_are_read_once_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(history()) as engine:
+        view = engine.views.team
+        before = view.figures()
+        read: list[Sequence[str] | None] = []
+        real = view._handled_by
+
+        def watched(now: int, customers: Sequence[str] | None) -> Any:
+            read.append(customers)
+            return real(now, customers)
+
+        monkeypatch.setattr(view, "_handled_by", watched)
+        assert view.figures() == before
+        assert read == []
+        engine.execute(RecordInteraction(**on(50), customer="c4", interaction="i9", channel="phone", kind="call"))
+        assert view.figures() == before
+        assert read == [["c4"]]

@@ -23,6 +23,8 @@ from tests.report.conftest import AS_OF
 
 PHONE, SCREEN, PAPER = 390, 1280, 703
 """Widths in pixels. Paper is A4 less its margins of 12 mm, at 96 pixels an inch."""
+WIDTHS = (PHONE, 768, 1100, SCREEN)
+"""A phone, a tablet, a small window and a screen."""
 SHEET = 1031
 """The height of a sheet of A4 less its margins, in pixels."""
 SMALLEST_PIXELS = 12.0
@@ -113,6 +115,43 @@ return [...document.querySelectorAll(".along, .field")].map(
 """
 
 
+READ_SPILLS = """
+const found = [];
+let seen = 0;
+const texts = (part, box, name) => {
+  const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const range = document.createRange();
+    range.selectNodeContents(walker.currentNode);
+    for (const rect of range.getClientRects())
+      if (rect.width && rect.height) {
+        seen += 1;
+        if (rect.left < box.left - 0.5 || rect.right > box.right + 0.5)
+          found.push([name, walker.currentNode.textContent.trim(), Math.round(rect.right - box.right)]);
+      }
+  }
+};
+for (const figure of document.querySelectorAll("figure")) {
+  texts(figure, figure.getBoundingClientRect(), figure.dataset.figure);
+  if (figure.scrollWidth > figure.clientWidth)
+    found.push([figure.dataset.figure, "scrolls", figure.scrollWidth - figure.clientWidth]);
+}
+for (const tile of document.querySelectorAll(".tile")) texts(tile, tile.getBoundingClientRect(), "tile");
+for (const columns of document.querySelectorAll(".tables, .people")) {
+  const probe = columns.insertBefore(document.createElement("div"), columns.firstChild);
+  const width = probe.offsetWidth;
+  probe.remove();
+  for (const table of columns.querySelectorAll("table")) {
+    const box = table.getBoundingClientRect();
+    texts(table, {left: box.left, right: box.left + width}, table.id);
+    if (table.offsetWidth > width + 0.5) found.push([table.id, "is wider", table.offsetWidth - width]);
+  }
+}
+return [seen, found];
+"""
+"""Every text and table that runs out of its figure, tile or column, and the number of texts looked at."""
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory, pages: dict[str, str]) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
@@ -191,6 +230,8 @@ def marks_asked_for(engine: Relations) -> dict[str, int]:
         "worth": 10,
         "clusters": len(views.retention.clusters(as_of=AS_OF).clusters),
         "rules": 0,
+        "forecast": 18 + 12,
+        "places-ahead": 0,
         "winning": sum(bool(way.cac) for way in views.retention.acquisition(as_of=AS_OF, campaigns=True)),
         "funnel": 6,
         "states": sum(count > 0 for state, count in repair.items() if state != "healthy"),
@@ -279,6 +320,7 @@ def test_marks_are_as_long_as_high_and_as_dark_as_their_figures(
         seen.add(name)
     lists = {
         "next", "tickets", "unanswered", "silent", "training", "contracts", "rivals", "handovers", "care-next", "rules",
+        "places-ahead",
     }  # fmt: skip
     assert set(drawn) - seen == {"board", "survival"} | lists, "all but the lists"
     assert {name for name, each in drawn.items() if each["kind"] == ""} == lists
@@ -303,12 +345,26 @@ def test_letters_are_legible_and_nothing_is_wider_than_the_page(
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_and_no_table_runs_out_of_its_box(browser: Any, files: dict[str, Path], language: str) -> None:
+    show(browser, files[language], WIDTHS[0])
+    spilt = {}
+    for width in WIDTHS:
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+        )
+        seen, spilt[width] = browser.execute_script(READ_SPILLS)
+        assert seen > 1_000
+    assert {width: found for width, found in spilt.items() if found} == {}
+
+
 @pytest.mark.parametrize("width", [PHONE, SCREEN, PAPER])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_words_along_an_axis_do_not_touch(browser: Any, files: dict[str, Path], language: str, width: int) -> None:
     show(browser, files[language], width)
     groups = [group for group in browser.execute_script(READ_GROUPS) if len(group) > 1]
-    assert len(groups) == 2 * 9, "nine plots have two axes each"
+    assert len(groups) == 2 * 10, "ten plots have two axes each"
     for group in groups:
         for index, one in enumerate(group):
             for other in group[index + 1 :]:
@@ -356,7 +412,7 @@ def test_paper_has_every_figure_that_the_drawings_do_not_spell_out(
         """
     )
     assert sorted(links) == sorted(tables)
-    plots = {f"table-{name}" for name in ("nps", "csat", "rates", "survival", "revenue", "kept")}
+    plots = {f"table-{name}" for name in ("nps", "csat", "rates", "survival", "revenue", "kept", "forecast")}
     assert plots <= set(tables)
     drawn = {each["name"]: each for each in browser.execute_script(READ_MARKS)}
     few = {

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -66,8 +66,9 @@ from relations.decider import Merging
 from relations.messages import Command
 from relations.policies.consents import order, said_as_one
 
-__all__ = ["MERGING"]
+__all__ = ["MERGING", "latest_handover"]
 
+K = TypeVar("K")
 _replace = msgspec.structs.replace
 
 Has = Callable[[Any, Customer], bool]
@@ -146,15 +147,25 @@ _NAMES: Mapping[type[Command], tuple[Has, ...]] = {
 """The tests for the stream that has what a command names, by command, the most specific first."""
 
 
-def _latest_handover(states: Mapping[str, Customer]) -> str | None:
-    """Return the id with the latest open handover; None if none is open."""
-    opened = {name: state.handover.at for name, state in states.items() if state.handover is not None}
+def latest_handover(opened: Mapping[K, tuple[int, int]]) -> K | None:
+    """Return which of a customer's open handovers counts: the latest. One acceptance closes the others, too.
+
+    Merged ids may each have one. The last owner takes over all of the customer.
+
+    Args:
+        opened: The time and the log position of each; where the position is not known, 0.
+    """
     return max(opened, key=opened.__getitem__, default=None)
+
+
+def _handed_over(states: Mapping[str, Customer]) -> str | None:
+    """Return the id with the open handover that counts; None if none is open."""
+    return latest_handover({name: (each.handover.at, 0) for name, each in states.items() if each.handover is not None})
 
 
 def _home(command: CustomerCommand, states: Mapping[str, Customer]) -> str:
     if isinstance(command, AssignCustomer | AcceptHandover):
-        return _latest_handover(states) or command.customer
+        return _handed_over(states) or command.customer
     for has in _NAMES.get(type(command), ()):
         for name, state in states.items():
             if has(command, state):

@@ -191,8 +191,8 @@ def _measure(engine: Relations, at: datetime) -> None:
 
 
 def _fit(engine: Relations, at: datetime) -> None:
-    """Find association rules and clusters; a small demo may have none, and their extra may not be installed."""
-    for fit in (engine.fit_rules, engine.fit_clusters):
+    """Find rules and clusters, and fit forecasts; a small demo may have none, or their extra is not installed."""
+    for fit in (engine.fit_rules, engine.fit_clusters, engine.fit_forecasts):
         with suppress(NoFit, MissingExtra):
             fit(as_of=at)
 

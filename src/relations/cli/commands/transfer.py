@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_module
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +16,7 @@ from relations.cli.choices import complete_mapping, complete_preset
 from relations.cli.exits import ExitCode
 from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine, open_to_read
 from relations.cli.screen import Screen, running
-from relations.errors import InvalidInput, SourceError
+from relations.errors import InvalidInput, MappingError, SourceError
 
 if TYPE_CHECKING:
     from relations.cli.progress import ProgressBar
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["export_command", "import_command"]
 
+_OF_ANOTHER = frozenset({"unknown_column", "no_rows", "malformed_source", "unreadable_source", "not_text"})
+"""The errors of a file that another preset may read."""
 _SAFE = "Every finished batch is in the log. Run the same command again to continue."
 _FIRST_LINES = 100
 
@@ -166,7 +169,7 @@ def import_command(
             if kind == "events":
                 _import_recorded(engine, screen, file)
                 return
-            with progress_bar(screen, f"Importing {file.name}", unit="rows") as bar:
+            with progress_bar(screen, f"Importing {file.name}", unit="rows") as bar, _read_by(preset, file):
                 on_progress = _show_on(bar)
                 if rules is not None:
                     report = import_file(
@@ -186,6 +189,24 @@ def import_command(
         screen.result(report, lambda screen: screen.print(*show_import(report)))
         if report.rejected:
             raise typer.Exit(ExitCode.REJECTED)
+
+
+@contextmanager
+def _read_by(preset: str | None, file: Path) -> Iterator[None]:
+    """Say which preset reads a file if the named one does not."""
+    from relations.exchange.recognising import recognise
+
+    try:
+        yield
+    except (MappingError, SourceError) as error:
+        if preset is not None and error.code in _OF_ANOTHER:
+            others = [name for name in recognise(file) if name != preset]
+            error.hint = (
+                f"It is recognised as {others[0]}: give --preset {others[0]}"
+                if others
+                else f"See what this preset reads: relations presets {preset}"
+            )
+        raise
 
 
 def _show_on(bar: ProgressBar) -> OnProgress:

@@ -14,13 +14,10 @@ import typer
 from relations.cli.choices import complete_view
 from relations.cli.exits import ExitCode
 from relations.cli.options import (
-    AsOf,
     Database,
     Json,
     MasterKeyFile,
     Verbose,
-    given_options,
-    moment,
     open_engine,
     open_to_read,
 )
@@ -29,12 +26,10 @@ from relations.cli.signals import stopped_by_signals
 from relations.errors import ConcurrencyConflict, InvalidInput, ProjectionFailed, StoreError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from relations.engine import Relations
     from relations.log.subscription import Subscription
 
-__all__ = ["checked_views", "fit", "rebuild", "run", "status", "verify"]
+__all__ = ["checked_views", "rebuild", "run", "status", "verify"]
 
 
 def status(
@@ -146,100 +141,6 @@ def rebuild(
         screen.result(document, lambda screen: screen.print(said))
 
 
-_OPTIONS_OF_FIT = {"value models": ("currency", "model"), "rules": (), "clusters": ("k", "seed", "by")}
-"""The options that apply to one fit alone."""
-
-
-def _reject_options_of_another_fit(context: typer.Context, fit: str) -> None:
-    for name in given_options(context):
-        for other, options in _OPTIONS_OF_FIT.items():
-            if name in options and other != fit:
-                raise InvalidInput(
-                    f"the option does not apply to a fit of the {fit}",
-                    code="unsuitable_option",
-                    field=f"--{name}",
-                    hint=f"Leave it out; it applies to the {other}",
-                )
-
-
-def fit(
-    context: typer.Context,
-    database: Database,
-    as_of: AsOf = None,
-    currency: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Fit to purchases in this currency. Default: the policy's.")
-    ] = None,
-    model: Annotated[
-        str, typer.Option(help="The model of buying: bg_nbd, or mbg_nbd, in which a customer may leave at once.")
-    ] = "bg_nbd",
-    rules: Annotated[
-        bool, typer.Option("--rules", help="Find association rules between products in baskets instead.")
-    ] = False,
-    clusters: Annotated[
-        bool, typer.Option("--clusters", help="Find clusters of customers who are alike instead.")
-    ] = False,
-    k: Annotated[
-        int | None,
-        typer.Option("--k", metavar="N", help="The number of clusters. Default: from 2 to 8, the best silhouette."),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The seed of the search for clusters.")] = 1,
-    by: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FACT",
-            help="A fact by which to compare customers; repeat it for more. Default: recency, frequency, money,"
-            " discounts and how long they are known.",
-        ),
-    ] = None,
-    master_key_file: MasterKeyFile = None,
-    json: Json = False,
-    verbose: Verbose = False,
-) -> None:
-    """Fit the value models to the purchases of all customers, and record their parameters.
-
-    Questions about expected value use the newest recorded fit as of their moment, and say how old it is. With --rules,
-    `relations recommend` does so, and with --clusters, `relations clusters`.
-    """
-    with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
-        if rules and clusters:
-            raise InvalidInput(
-                "--rules and --clusters are two fits", code="two_fits", field="--rules", hint="Fit one after the other"
-            )
-        _reject_options_of_another_fit(context, "clusters" if clusters else "rules" if rules else "value models")
-        at = moment(as_of, engine.policy.zone)
-        document: dict[str, Any]
-        if clusters:
-            document, said = _fitted_clusters(engine, at, k, seed, by)
-        elif rules:
-            receipt = engine.fit_rules(as_of=at)
-            found = engine.views.recommendations.rules(as_of=at, limit=0).fit
-            document = {"model": "association_rules", "fit": found, "events": len(receipt.events)}
-            said = "" if found is None else f"Found {found.rules:,} rules in {found.baskets:,} baskets."
-        else:
-            receipt = engine.fit_models(as_of=at, currency=currency, model=model)  # type: ignore[arg-type]  # checked
-            state = engine.load("model", f"{model}-{currency or engine.policy.currency}")
-            read = {"through": state.through, "position": state.position}
-            document = {"model": model, **read, "events": len(receipt.events)}
-            said = f"Fitted {model} and Gamma-Gamma to the purchases through {state.through}."
-        screen.result(document, lambda screen: screen.print(said))
-
-
-def _fitted_clusters(
-    engine: Relations, at: datetime | None, k: int | None, seed: int, by: list[str] | None
-) -> tuple[dict[str, Any], str]:
-    """Find and record clusters, and return the result for programs and for people."""
-    from relations.policies.facts import DEFAULT_CLUSTER_FACTS
-
-    facts: Any = by or DEFAULT_CLUSTER_FACTS  # checked where they are read
-    receipt = engine.fit_clusters(as_of=at, facts=facts, clusters=k, seed=seed)
-    found = engine.views.retention.clusters(as_of=at, limit=0)
-    document = {"model": "clusters", "fit": found.fit, "events": len(receipt.events)}
-    if found.fit is None:
-        return document, ""
-    customers, silhouette = f"{found.fit.customers:,} customers", f"{found.fit.silhouette:.2f}"
-    return document, f"Found {len(found.clusters)} clusters of {customers}, with a mean silhouette of {silhouette}."
-
-
 _RETRY_SECONDS = 1.0
 
 
@@ -332,7 +233,7 @@ class _Follower:
             self.screen.say(f"A due command was refused: {rejection.error}", "red")
 
     def _refit(self) -> None:
-        """Fit the value models, and find the rules and clusters, if the newest fit is too old.
+        """Fit the value models and forecasts, and find the rules and clusters, if the newest fit is too old.
 
         A fit that is not possible is tried once a day.
         """
@@ -344,6 +245,8 @@ class _Follower:
                 self.screen.say("The association rules were found again.")
             if self.engine.refit_clusters(now) is not None:
                 self.screen.say("The clusters were found again.")
+            if self.engine.refit_forecasts(now) is not None:
+                self.screen.say("The forecasts were fitted again.")
             self._fitted_on = now.date()
 
     def document(self) -> dict[str, Any]:
@@ -407,7 +310,7 @@ def run(
         typer.Option(
             "--advance-time",
             help="Execute the commands that fall due: missed deadlines, expired points, lost tiers. Fit the value"
-            " models, the association rules and the clusters again when the newest fit is too old.",
+            " models, rules, clusters and forecasts again when the newest fit is too old.",
         ),
     ] = False,
     every: Annotated[

@@ -86,7 +86,7 @@ def _fields(command: Command) -> str:
 
 
 def _short(value: Any) -> str:
-    text = _text(value)
+    text = " ".join(_text(value).split())
     return text if len(text) <= _VALUE_CHARACTERS else f"{text[: _VALUE_CHARACTERS - 1]}…"
 
 

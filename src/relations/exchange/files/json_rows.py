@@ -119,6 +119,8 @@ def _malformed(reading: Reading, reason: str) -> SourceError:
     if reading.reopen is not None:
         with reading.reopen() as binary:
             head = binary.read(64_000_000).removeprefix(b"\xef\xbb\xbf")
+        if not head.strip():
+            return SourceError(f"{reading.path} is empty", code="empty_source")
         try:
             json.loads(head)
         except json.JSONDecodeError as error:

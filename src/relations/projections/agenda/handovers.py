@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from relations.aggregates.customer import CustomerAssigned, HandoverAccepted
+from relations.aggregates.customer.merging import latest_handover
 from relations.messages import Envelope
 from relations.projections.agenda.rows import Item
 from relations.projections.projection import Folds, Rows
@@ -37,19 +39,15 @@ def drop_handovers(rows: Rows, customer: str) -> None:
 
 
 def with_one_handover(rows: Iterable[Item]) -> list[Item]:
-    """Return the items with only the latest open handover of each customer.
-
-    Merged ids may each have one. The last owner takes over all of the customer, and one acceptance closes all.
-    """
+    """Return the items with only the open handover of each customer that counts."""
     found: list[Item] = []
-    latest: dict[str, Item] = {}
-    for row in rows:
-        if row.kind != _KIND:
+    opened: defaultdict[str, dict[int, Item]] = defaultdict(dict)
+    for place, row in enumerate(rows):
+        if row.kind == _KIND:
+            opened[row.customer][place] = row
+        else:
             found.append(row)
-        elif row.customer not in latest or _order(latest[row.customer]) < _order(row):
-            latest[row.customer] = row
-    return [*found, *latest.values()]
-
-
-def _order(row: Item) -> tuple[int, int]:
-    return row.at, row.again
+    for theirs in opened.values():
+        latest = latest_handover({place: (row.at, row.again) for place, row in theirs.items()})
+        found += [theirs[latest]] if latest is not None else []
+    return found

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Literal, NamedTuple, TypeAlias
 
 from relations.analytics.intervals import mean_by_respondent, share_difference, wilson
 from relations.extras import np
 from relations.policies import Surveys
+from relations.policies.calendars import LocalTime
+from relations.policies.complaints.repair import Repair
 from relations.projections.desk.tickets import Ticket
+from relations.projections.repair.cases import Case
 from relations.projections.repair.figures import nearest_rank
-from relations.projections.repair.relation_state import ComplaintHistory, was_met
+from relations.projections.repair.relation_state import ComplaintHistory, case_history, was_met
 from relations.projections.satisfaction.disclosure import Disclosure
 from relations.projections.team.profiles import EffectShare, TeamFigure
 
-__all__ = ["HandledCase", "OtherWork", "TeamBy", "effect_share", "handled_case", "satisfied_share", "team_figures"]
+__all__ = [
+    "HandledCase",
+    "HandledCases",
+    "OtherWork",
+    "TeamBy",
+    "effect_share",
+    "handled_case",
+    "handled_cases",
+    "satisfied_share",
+    "team_figures",
+]
 
 TeamBy: TypeAlias = Literal["staff", "department"]
+_ALWAYS = -(2**62), 2**62
 _RESOLVED = frozenset({"resolved", "closed"})
 
 
@@ -62,6 +76,24 @@ class HandledCase(NamedTuple):
     scores: tuple[int, ...]
 
 
+class HandledCases(NamedTuple):
+    """The cases of a customer, and the moments for which they are as they are here.
+
+    Attributes:
+        cases: Those that were filed by then.
+        since: The first of these moments, UTC microseconds.
+        until: The moment after the last one: the next at which a step counts or a promise runs out.
+    """
+
+    cases: tuple[HandledCase, ...]
+    since: int
+    until: int
+
+    def hold(self, moment: int) -> bool:
+        """Return True if they are the same at a moment."""
+        return self.since <= moment < self.until
+
+
 class OtherWork(NamedTuple):
     """The other work of a staff member: steps of care plans, and contacts."""
 
@@ -100,6 +132,43 @@ def handled_case(ticket: Ticket, history: ComplaintHistory, month: str, as_of: i
         missed=ended[False],
         scores=tuple(step.score for step in history.taken if step.what == "followed_up" and step.score is not None),
     )
+
+
+def handled_cases(pairs: Iterable[tuple[Ticket, Case]], rules: Repair, as_of: int, local: LocalTime) -> HandledCases:
+    """Return the cases of a customer at a moment, and for how long they stay so.
+
+    Args:
+        pairs: Each case on the desk, with its steps.
+        rules: The rules of evidence.
+        as_of: The moment, UTC microseconds.
+        local: The local days of the business.
+    """
+    found: list[HandledCase] = []
+    since, until = _ALWAYS
+    for ticket, case in pairs:
+        history = case_history(case, (), rules, as_of, local)
+        if history is not None:
+            found.append(handled_case(ticket, history, local.month(ticket.filed_at), as_of))
+        for at in _turning_points(case):
+            if at <= as_of:
+                since = max(since, at)
+            else:
+                until = min(until, at)
+    return HandledCases(tuple(found), since, until)
+
+
+def _turning_points(case: Case) -> Iterator[int]:
+    """Yield every moment from which a step or a clock counts, or at which a promise of a first answer runs out."""
+    if case.filed_at is not None:
+        yield case.filed_at
+    for step in case.steps:
+        yield step.at
+        if step.due is not None:
+            yield step.due[0]
+    for tick in case.ticks:
+        yield tick.at
+        if tick.due_at is not None:
+            yield tick.due_at
 
 
 def team_figures(

@@ -24,7 +24,6 @@ from relations.projections.desk.tickets import Ticket
 from relations.projections.desk.view import DeskView
 from relations.projections.projection import Projection
 from relations.projections.repair.cases import Case
-from relations.projections.repair.relation_state import case_history
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.patronage import WISHES, Patronage
 from relations.projections.retention.stages import Stage, customer_stages
@@ -32,10 +31,11 @@ from relations.projections.retention.view import RetentionView
 from relations.projections.satisfaction.view import SatisfactionView
 from relations.projections.team.figures import (
     HandledCase,
+    HandledCases,
     OtherWork,
     TeamBy,
     effect_share,
-    handled_case,
+    handled_cases,
     satisfied_share,
     team_figures,
 )
@@ -390,23 +390,31 @@ class TeamView(View):
         departments = {name: member.department for name, member in staff.items()}
         return [
             each if each.department else each._replace(department=departments.get(each.owner or ""))
-            for cases in self.of_each(("handled", now), partial(self._handled, now)).values()
-            for each in cases
+            for handled in self._handled(now)
+            for each in handled.cases
             if kind in (None, each.kind)
         ]
 
-    def _handled(self, now: int, customers: Sequence[str] | None) -> dict[str, list[HandledCase]]:
-        """Return the cases of some customers that were filed by a moment; None stands for all customers."""
+    def _handled(self, now: int) -> Iterable[HandledCases]:
+        """Return the cases of all customers at a moment. Of a day they are kept, and only those that changed are read.
+
+        A step in the future or a promise that runs out in the course of the day changes them, too.
+        """
+        kept = self.of_each(("handled", self.local.day(now)), partial(self._handled_by, now))
+        changed = [name for name, each in kept.items() if not each.hold(now)]
+        return ({**kept, **self._handled_by(now, changed)} if changed else kept).values()
+
+    def _handled_by(self, now: int, customers: Sequence[str] | None) -> dict[str, HandledCases]:
+        """Return the cases of some customers at a moment; None stands for all customers."""
         desk, repair = self._others[:2]
-        local, rules = self.local, self.policy.repair
         cases = {(case.customer, case.complaint): case for case in repair.rows_of_some(Case, customers)}
-        found: defaultdict[str, list[HandledCase]] = defaultdict(list)
+        pairs: defaultdict[str, list[tuple[Ticket, Case]]] = defaultdict(list)
         for ticket in desk.rows_of_some(Ticket, customers):
             case = cases.get((ticket.customer, ticket.complaint))
-            history = None if case is None else case_history(case, (), rules, now, local)
-            if history is not None:
-                found[ticket.customer].append(handled_case(ticket, history, local.month(ticket.filed_at), now))
-        return found
+            if case is not None:
+                pairs[ticket.customer].append((ticket, case))
+        rules, local = self.policy.repair, self.local
+        return {name: handled_cases(each, rules, now, local) for name, each in pairs.items()}
 
     def _work(self, since: str | None, until: str | None) -> dict[str | None, OtherWork]:
         """Return the steps of care and the contacts of each staff member."""

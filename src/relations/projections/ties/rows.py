@@ -17,6 +17,7 @@ from relations.aggregates.customer import (
     CustomerRegistered,
     HandoverAccepted,
 )
+from relations.aggregates.customer.merging import latest_handover
 from relations.extras import np
 from relations.messages import Envelope
 from relations.policies.calendars import LocalTime
@@ -75,10 +76,11 @@ class TieRow(CustomerRow, gc=False):
     contacts: dict[str, ContactLine] = msgspec.field(default_factory=dict)
 
     def absorb(self, other: TieRow) -> None:
-        """Add the ties of another id of the customer. The later of two open handovers counts."""
+        """Add the ties of another id of the customer. Of two open handovers one counts."""
         self.kind = max(self.kind, other.kind)
         self.owners = sorted([*self.owners, *other.owners])
-        if other.handover is not None and (self.handover is None or self.handover < other.handover):
+        opened = {row is other: row.handover for row in (self, other) if row.handover is not None}
+        if latest_handover({theirs: (line.at, line.position) for theirs, line in opened.items()}):
             self.handover, self.previous = other.handover, other.previous
         for name, theirs in other.contacts.items():
             self.contacts[name] = max(theirs, self.contacts.get(name, theirs))

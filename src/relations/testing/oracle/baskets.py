@@ -9,13 +9,12 @@ from zoneinfo import ZoneInfo
 
 from relations.aggregates.customer import (
     CustomerErased,
-    CustomerMerged,
-    CustomerUnmerged,
     PurchaseRecorded,
     TraitDropped,
     TraitNoted,
 )
 from relations.messages import RecordedEvent, from_micros
+from relations.testing.oracle.people import surviving_id
 
 __all__ = ["SlowBaskets", "SlowRule"]
 
@@ -129,12 +128,4 @@ class SlowBaskets:
         return {self._person(each.customer) for each in self.history if isinstance(each.event, CustomerErased)}
 
     def _person(self, customer: str) -> str:
-        into: dict[str, str] = {}
-        for each in self.history:
-            if isinstance(each.event, CustomerMerged):
-                into[each.customer] = each.event.into
-            elif isinstance(each.event, CustomerUnmerged):
-                into.pop(each.customer, None)
-        while customer in into:
-            customer = into[customer]
-        return customer
+        return surviving_id(self.history, customer)

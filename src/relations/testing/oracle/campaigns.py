@@ -9,8 +9,6 @@ from zoneinfo import ZoneInfo
 
 from relations.aggregates.campaign import CampaignCostCancelled, CampaignCostRecorded, CampaignPlanned
 from relations.aggregates.customer import (
-    CustomerMerged,
-    CustomerUnmerged,
     OfferAnswered,
     OfferSent,
     OfferWithheld,
@@ -19,6 +17,7 @@ from relations.aggregates.customer import (
     RefundReversed,
 )
 from relations.messages import RecordedEvent, from_micros
+from relations.testing.oracle.people import surviving_id
 
 __all__ = ["SlowCampaign"]
 
@@ -89,15 +88,7 @@ class SlowCampaign:
         return sent, withheld - sent
 
     def _person(self, customer: str) -> str:
-        into: dict[str, str] = {}
-        for each in self.history:
-            if isinstance(each.event, CustomerMerged):
-                into[each.customer] = each.event.into
-            elif isinstance(each.event, CustomerUnmerged):
-                into.pop(each.customer, None)
-        while customer in into:
-            customer = into[customer]
-        return customer
+        return surviving_id(self.history, customer)
 
     def _offers(self) -> dict[tuple[str, str], set[str]]:
         """Return what came back on every offer, by customer and offer."""

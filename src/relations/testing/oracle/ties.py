@@ -9,12 +9,11 @@ from relations.aggregates.customer import (
     ContactNamed,
     CustomerAssigned,
     CustomerErased,
-    CustomerMerged,
-    CustomerUnmerged,
     HandoverAccepted,
     RungStated,
 )
 from relations.messages import RecordedEvent
+from relations.testing.oracle.people import surviving_id
 
 __all__ = ["SlowTies"]
 
@@ -33,15 +32,7 @@ class SlowTies:
 
     def person(self, customer: str) -> str:
         """Return the surviving id of a customer."""
-        into: dict[str, str] = {}
-        for each in self.history:
-            if isinstance(each.event, CustomerMerged):
-                into[each.customer] = each.event.into
-            elif isinstance(each.event, CustomerUnmerged):
-                into.pop(each.customer, None)
-        while customer in into:
-            customer = into[customer]
-        return customer
+        return surviving_id(self.history, customer)
 
     def owners(self) -> dict[str, list[tuple[str, str | None]]]:
         """Return every owner of each customer with their deputy, in order of business time."""

@@ -78,6 +78,7 @@ from relations.aggregates.model import (
     FittedRule,
     RecordClusters,
     RecordFit,
+    RecordForecasts,
     RecordRules,
     RuleParameters,
     SpendingParameters,
@@ -98,6 +99,7 @@ from relations.policies.indicators import INDICATORS
 from relations.policies.instruments import SERVQUAL
 from relations.policies.lifecycle import LADDER
 from relations.policies.sales.pipeline import DEFAULT_STAGES
+from relations.testing.strategies.forecasts import drawn_forecasts
 from relations.testing.strategies.policies import calendars, policies
 from relations.testing.strategies.values import channels, ids, labels, moments, moneys, terms, texts
 
@@ -300,6 +302,9 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (RecordFit, "spending"): lambda: _fitted(SpendingParameters),
     (RecordClusters, "version"): lambda: st.integers(1, 3),
     (RecordClusters, "clusters"): lambda: _clusters(),  # noqa: PLW0108 - it is defined further down
+    (RecordForecasts, "version"): lambda: st.integers(1, 3),
+    (RecordForecasts, "currency"): lambda: st.just("EUR"),
+    (RecordForecasts, "forecasts"): drawn_forecasts,
     (RecordRules, "version"): lambda: st.integers(1, 3),
     (RecordRules, "rules"): lambda: _rules(),  # noqa: PLW0108 - it is defined further down
     (RecordInteraction, "regarding"): lambda: st.none() | st.sampled_from(_SUBJECTS),

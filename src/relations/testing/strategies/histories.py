@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from relations.aggregates.model import RecordClusters, RecordFit, RecordRules
+from relations.aggregates.model import RecordClusters, RecordFit, RecordForecasts, RecordRules
 from relations.decider import Aggregate, Due, due_before, fold
 from relations.errors import CommandRefused
 from relations.messages import Command, Event, from_micros
@@ -25,7 +25,9 @@ S = TypeVar("S")
 
 _BEGINNING = datetime(2024, 1, 1, tzinfo=UTC)
 _STREAM = {"customer": "c1", "complaint": "k1"}
-_APART: dict[str, tuple[tuple[type[Command], ...], ...]] = {"model": ((RecordFit,), (RecordRules,), (RecordClusters,))}
+_APART: dict[str, tuple[tuple[type[Command], ...], ...]] = {
+    "model": ((RecordFit,), (RecordRules,), (RecordClusters,), (RecordForecasts,))
+}
 """By aggregate, the commands that share a stream, where not all of them do: a history is of one stream."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from relations.messages import minor_digits, to_micros
@@ -44,6 +44,7 @@ _SECTIONS = {
     "average_order_value": "value",
     "lifetime_value": "value",
     "acquisition_cost": "value",
+    "campaign_roi": "campaigns",
     "win_rate": "pipeline",
     "weighted_pipeline": "pipeline",
     "contracts_to_renew": "pipeline",
@@ -61,6 +62,8 @@ _SECTIONS = {
     "liability": "loyalty",
 }
 """The section of the page that has the details of each indicator."""
+_SCOPES = {"severity": "severity", "channel": "channel", "segment": "group"}
+"""The words for the parts of the business that have names of the library's own."""
 
 
 def section(asked: Asked) -> Section:
@@ -108,9 +111,15 @@ def written(say: Wording, value: float, unit: Unit, currency: str | None) -> str
     return say.number(value)
 
 
+def _named(say: Wording, indicator: str, scope: Mapping[str, str]) -> str:
+    """Return the name of an indicator, and the part of the business that it is about."""
+    parts = (say.name(_SCOPES[name], part) if name in _SCOPES else part for name, part in scope.items())
+    return " · ".join((say.name("indicator", indicator), *parts))
+
+
 def _tile(figure: BoardFigure, series: Sequence[IndicatorMonth], say: Wording) -> Tile:
-    month, name = figure.month, say.name("indicator", figure.indicator)
-    label = " · ".join((name, *figure.scope.values()))
+    month = figure.month
+    label = _named(say, figure.indicator, figure.scope)
     said = say("board.too_few" if month.suppressed else "board.absent")
     if month.value is not None:
         said = written(say, month.value, figure.unit, figure.currency)
@@ -155,7 +164,7 @@ def _goal(asked: Asked, goal: GoalProfile) -> Figure:
     """Return a goal as a curve with its target, the month of its improvement, its review and the effect."""
     say = asked.say
     currency = asked.engine.policy.currency
-    name = " · ".join((say.name("indicator", goal.indicator), *goal.scope.values()))
+    name = _named(say, goal.indicator, goal.scope)
     title = say("board.goal", name=name, goal=goal.goal)
     start, end = month_of(goal.starts.toordinal()), month_of((goal.ends - timedelta(days=1)).toordinal())
     over = months_after(asked.local.month(to_micros(asked.at)), -1)

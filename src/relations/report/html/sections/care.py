@@ -40,7 +40,7 @@ def _row(asked: Asked, contact: DueContact) -> list[str]:
     return [
         contact.customer,
         say.name("contact_kind", contact.what),
-        contact.plan,
+        say.name("care_plan", contact.plan),
         say.name("channel", contact.channel),
         say.short_day(until),
     ]
@@ -53,15 +53,15 @@ def _kept(asked: Asked) -> Figure:
     if not counted:
         return asked.empty("care-kept", title, "no_care_over")
     legend = [("blue", say("care.done")), ("orange", say("care.lapsed"))]
-    said = asked.who("care", "kept", "outcome=lapsed")
-    return Figure("care-kept", title, Bars([_bar(asked, each) for each in counted], legend), [said])
+    who = asked.who("care", "kept", "outcome=lapsed")
+    return Figure("care-kept", title, Bars([_bar(asked, each) for each in counted], legend), who=who)
 
 
 def _bar(asked: Asked, figure: KeptFigure) -> Bar:
     say, due = asked.say, figure.done + figure.lapsed
     shares = [("blue", figure.done / due), ("orange", figure.lapsed / due)]
     return Bar(
-        figure.plan or say("care.all"),
+        say.name("care_plan", figure.plan) if figure.plan else say("care.all"),
         f"{say.number(figure.done)} · {say.number(figure.lapsed)}",
         [BarPiece(style, share, share) for style, share in shares],
     )

@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from relations.messages import to_micros
 from relations.policies.complaints.service_levels import CLOCKS
+from relations.projections.agenda.items import AUTOMATIC
 from relations.projections.agenda.view import KINDS, AgendaItem
 from relations.report.due import due_within
 from relations.report.html.asked import Asked
@@ -69,4 +70,24 @@ def _day(asked: Asked, at: datetime) -> str:
 
 
 def _about(asked: Asked, item: AgendaItem) -> str:
-    return item.detail if item.points is None else asked.say.count("points", item.points)
+    say = asked.say
+    if item.points is not None:
+        return say.count("points", item.points)
+    match item.kind:
+        case "contact" | "lapse" | "renewal":
+            return _of_plan(asked, item.detail)
+        case "tier" | "tier_warning":
+            return say.name("tier", item.detail)
+        case "erasure" if item.detail == AUTOMATIC:
+            return say("due.automatic")
+    return item.detail
+
+
+def _of_plan(asked: Asked, detail: str) -> str:
+    """Return the plan and what is to be done, from a round such as `611-2` and its step."""
+    say, (round_name, _, step) = asked.say, detail.partition(" ")
+    plan = round_name.rpartition("-")[0]
+    found = asked.engine.policy.care.plan(plan)
+    kinds = {} if found is None else {each.id: each.what for each in found.steps}
+    name = say.name("care_plan", plan)
+    return f"{name} · {say.name('contact_kind', kinds.get(step, step))}" if step else name

@@ -11,7 +11,7 @@ __all__ = ["section"]
 def section(asked: Asked) -> Section:
     """Return the figures of the policy's first programme, as of the moment."""
     say = asked.say
-    note = say("loyalty.note", programme=asked.engine.policy.programme.name)
+    note = say("loyalty.note", programme=say.name("programme", asked.engine.policy.programme.name))
     return Section("loyalty", say("loyalty.title"), note, [_liability(asked), _tiers(asked)])
 
 
@@ -34,7 +34,7 @@ def _tiers(asked: Asked) -> Figure:
     members = sum(found.values())
     if not members:
         return asked.empty("tiers", title, "no_members")
-    rows = [(tier or say("loyalty.none"), count) for tier, count in found.items()]
+    rows = [(say.name("tier", tier) if tier else say("loyalty.none"), count) for tier, count in found.items()]
     view = asked.engine.views.loyalty
     people = asked.people(
         "tier",

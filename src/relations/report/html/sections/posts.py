@@ -44,7 +44,13 @@ def _days(asked: Asked) -> Figure:
     if any(day.signals for day in shown):
         legend.append(("signal", say("satisfaction.signal")))
     dots = [
-        Dot(x, scale.place(day.posts), day.posts, f"{label}: {day.posts}", "signal" if day.signals else "point")
+        Dot(
+            x,
+            scale.place(day.posts),
+            day.posts,
+            say("posts.point", day=label, posts=say.number(day.posts)),
+            "signal" if day.signals else "point",
+        )
         for x, day, label in zip(at, shown, labels, strict=True)
     ]
     plot = Plot(

@@ -42,7 +42,7 @@ def _stages(asked: Asked) -> Figure:
         return Figure(figure.name, title, said=[*figure.said, *said], is_empty=True)
     bars = [
         Bar(
-            each.stage,
+            say.name("sales_stage", each.stage),
             f"{say.short_money(each.weighted, each.currency)} · {say.short_money(each.value, each.currency)}",
             [BarPiece("blue", each.weighted / most, each.weighted)],
             behind=each.value / most,
@@ -51,7 +51,13 @@ def _stages(asked: Asked) -> Figure:
         if each.weighted
     ]
     rows = [
-        [each.stage, say.number(each.opportunities), say.number(each.late), say.percent(each.chance)] for each in found
+        [
+            say.name("sales_stage", each.stage),
+            say.number(each.opportunities),
+            say.number(each.late),
+            say.percent(each.chance),
+        ]
+        for each in found
     ]
     table = asked.table("stage", "open", "late", "chance", rows=rows)
     return Figure("stages-of-sales", title, Bars(bars), said, table=table)
@@ -106,7 +112,7 @@ def _seen(asked: Asked, each: RivalObservation | None) -> tuple[str, str, str]:
         ours += "" if each.gap is None else f" · {say.percent(each.gap)}"
     elif each.value is not None:
         theirs = say.percent(each.value) if each.kind == "share" else f"{each.value:g}"
-    about = f"{say.name('rival_kind', each.kind)}: {each.about}"
+    about = say("pipeline.seen", kind=say.name("rival_kind", each.kind), about=each.about)
     return about, theirs, ours
 
 

@@ -1,115 +1,30 @@
-"""Fitted models: parameters that were estimated from the log, recorded so that every replay uses the same.
-
-Streams `model-<model>-<currency>`, `model-association_rules` and `model-clusters`. Order of this module: events,
-commands, state, evolve, decide. Fitting itself is not done here: it needs the data of all customers.
-"""
+"""Commands that record fitted models, and the parameters that they record."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
-import msgspec
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from relations.currencies import minor_digits
-from relations.decider import Aggregate, Decider
-from relations.messages import Checked, Command, Event, Label
-from relations.policies import Policy
+from relations.aggregates.model.forecast_parameters import Count, Currency, ForecastParameters, Parameter
+from relations.messages import Checked, Command, Label
 from relations.policies.facts import NUMBER_FACTS, ClusterFact
 
 __all__ = [
-    "AGGREGATE",
-    "REFUSALS",
     "BuyingParameters",
     "ClusterFeature",
     "ClusterParameters",
-    "ClustersFitted",
     "FittedCluster",
-    "FittedModel",
     "FittedRule",
-    "ModelFitted",
     "RecordClusters",
     "RecordFit",
+    "RecordForecasts",
     "RecordRules",
     "RuleParameters",
-    "RulesFitted",
     "SpendingParameters",
     "TriedClusters",
 ]
-
-# --- events ---------------------------------------------------------------------------------------------------------
-
-
-class ModelFitted(Event, frozen=True):
-    """The value models were fitted to the purchases of all customers.
-
-    Attributes:
-        model: The model of buying, `bg_nbd` or `mbg_nbd`. The model of spending is always Gamma-Gamma.
-        currency: The currency of the purchases.
-        through: The last local day observed, such as `2024-05-31`.
-        position: The last position of the log that was read.
-        version: The version of the method of fitting.
-        buying: The parameters of the model of buying and what is known of their quality, as a JSON object.
-        spending: The same of the model of spending.
-    """
-
-    topic: ClassVar[str] = "model.fitted"
-    model: str
-    currency: str
-    through: str
-    position: int
-    version: int
-    buying: str
-    spending: str
-
-
-class RulesFitted(Event, frozen=True):
-    """Association rules were found in the purchases of all customers.
-
-    Attributes:
-        through: The last local day observed, such as `2024-05-31`.
-        position: The last position of the log that was read.
-        version: The version of the method of finding them.
-        rules: The rules with their counts, and the limits that they meet, as a JSON object.
-    """
-
-    topic: ClassVar[str] = "model.rules_fitted"
-    through: str
-    position: int
-    version: int
-    rules: str
-
-
-class ClustersFitted(Event, frozen=True):
-    """Clusters were found among the customers who bought.
-
-    Attributes:
-        through: The last local day observed, such as `2024-05-31`.
-        position: The last position of the log that was read.
-        version: The version of the method of finding them.
-        clusters: The features, the centres and the quality of the fit, as a JSON object.
-    """
-
-    topic: ClassVar[str] = "model.clusters_fitted"
-    through: str
-    position: int
-    version: int
-    clusters: str
-
-
-# --- commands -------------------------------------------------------------------------------------------------------
-
-
-def _known_currency(value: str) -> str:
-    minor_digits(value)
-    return value
-
-
-Currency = Annotated[str, Field(min_length=3, max_length=3), AfterValidator(_known_currency)]
-Parameter = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(strict=True, ge=0)]
 
 
 class BuyingParameters(Checked):
@@ -362,70 +277,15 @@ class RecordClusters(Command):
         return "model-clusters"
 
 
-# --- state ----------------------------------------------------------------------------------------------------------
+class RecordForecasts(Command):
+    """Record forecasts of purchases and revenue. `Relations.fit_forecasts` fits them and sends this command."""
 
+    currency: Currency
+    through: date
+    position: Annotated[int, Field(strict=True, ge=0)]
+    version: Annotated[int, Field(strict=True, ge=1)]
+    forecasts: ForecastParameters
 
-class FittedModel(msgspec.Struct, frozen=True):
-    """The newest fit; `through` is empty before the first one."""
-
-    through: str = ""
-    position: int = 0
-    version: int = 0
-    buying: str = ""
-    spending: str = ""
-    rules: str = ""
-    clusters: str = ""
-
-
-def evolve(state: FittedModel, event: Event) -> FittedModel:
-    match event:
-        case ModelFitted():
-            return FittedModel(event.through, event.position, event.version, event.buying, event.spending)
-        case RulesFitted():
-            return FittedModel(event.through, event.position, event.version, rules=event.rules)
-        case ClustersFitted():
-            return FittedModel(event.through, event.position, event.version, clusters=event.clusters)
-        case _:
-            return state
-
-
-REFUSALS: Mapping[str, str] = {}
-"""Every code of refusal and when it is given: a fit of the right form is always recorded."""
-
-
-def decide(state: FittedModel, command: Command, _policy: Policy) -> list[Event]:
-    """Return the event that records the fit, unless the newest one says the same of the same days.
-
-    The position alone makes no new fit: recording one moves the head of the log.
-    """
-    match command:
-        case RecordFit():
-            event: ModelFitted | RulesFitted | ClustersFitted = ModelFitted(
-                model=command.model,
-                currency=command.currency,
-                buying=command.buying.model_dump_json(),
-                spending=command.spending.model_dump_json(),
-                **_read(command),
-            )
-        case RecordRules():
-            event = RulesFitted(rules=command.rules.model_dump_json(), **_read(command))
-        case RecordClusters():
-            event = ClustersFitted(clusters=command.clusters.model_dump_json(), **_read(command))
-        case _:  # pragma: no cover - the engine routes by class
-            raise AssertionError(command)
-    return [] if evolve(state, msgspec.structs.replace(event, position=state.position)) == state else [event]
-
-
-def _read(command: RecordFit | RecordRules | RecordClusters) -> dict[str, Any]:
-    return {"through": command.through.isoformat(), "position": command.position, "version": command.version}
-
-
-AGGREGATE = Aggregate(
-    name="model",
-    decider=Decider(FittedModel(), decide, evolve),
-    events=(ModelFitted, RulesFitted, ClustersFitted),
-    commands=(RecordFit, RecordRules, RecordClusters),
-    customer=lambda _state, _command: "",
-    state=FittedModel,
-    state_version=3,
-)
+    @property
+    def stream(self) -> str:
+        return f"model-forecasts-{self.currency}"

@@ -1,0 +1,125 @@
+"""The view of forecasts: what is expected of the next months, by the newest recorded fit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from relations.aggregates.model import ForecastParameters, RecordForecasts
+from relations.analytics.forecasting.models import HORIZON_MAX
+from relations.errors import InvalidInput
+from relations.messages import minor_digits
+from relations.months import month_of, months_after
+from relations.projections.arguments import checked_choice
+from relations.projections.fits import FitInUse, newest_row, origin_now, origin_of
+from relations.projections.forecasts.figures import ForecastReport, ForecastsInUse, place_forecast
+from relations.projections.forecasts.rows import PROJECTION, RecordedForecasts, SalesMonth
+from relations.projections.forecasts.series import FORECASTS_VERSION, forecasts_of, last_month_over, sales_of
+from relations.projections.projection import Projection
+from relations.projections.view import View
+
+__all__ = ["ForecastsView", "forecasts_command"]
+
+TOUCHPOINTS_MAX = 100
+
+
+class ForecastsView(View):
+    """The purchases and the revenue expected month by month, with intervals, of the business and by touchpoint.
+
+    Forecasts come from the newest recorded fit; see `Relations.fit_forecasts`. No question fits while somebody waits,
+    except with `refit`. Only whole local months count, and only purchases in one currency, before refunds.
+    """
+
+    projection: ClassVar[Projection] = PROJECTION
+    keeps_answers: ClassVar[bool] = True
+
+    def forecast(
+        self,
+        *,
+        as_of: datetime | None = None,
+        months: int = HORIZON_MAX,
+        touchpoint: str | None = None,
+        currency: str | None = None,
+        history: int = 24,
+        refit: bool = False,
+        most: int = 20,
+    ) -> ForecastReport:
+        """Return what is expected of the next months.
+
+        The list begins with the month after the fit. A month that is over since has what was sold then, too. A fit
+        reaches 12 months.
+
+        Args:
+            as_of: The moment asked about: the newest fit by the evening of its local day counts.
+            months: The number of months from the one after the last whole month on, from 1 to 12.
+            touchpoint: Only this touchpoint, and the whole business; by default all.
+            currency: The currency of the purchases; by default the policy's.
+            history: The most months of the past to return.
+            refit: Fit the forecasts to the months before that moment instead. Only then does the next argument count.
+            most: The most touchpoints, from 0 to 100; those with the highest revenue of the last year are kept.
+
+        Raises:
+            InvalidInput: An argument makes no sense, or nothing was sold at this touchpoint in this currency.
+            NoFit: The forecasts are to be fitted, and there are too few months.
+            MissingExtra: The forecasts are to be fitted, and the extra `analytics` is not installed.
+        """
+        _check(months, 1, HORIZON_MAX, "months")
+        _check(history, 0, None, "history")
+        today, code = self.day(as_of), currency or self.policy.currency
+        minor_digits(code)
+        sales = sales_of(self.rows(SalesMonth), code)
+        checked_choice(touchpoint, sorted(filter(None, sales)), "touchpoint")
+        over = last_month_over(today)
+        origin: FitInUse
+        if refit:
+            _check(most, 0, TOUCHPOINTS_MAX, "most")
+            found, through = forecasts_of(sales, currency=code, today=today, most=most)
+            origin = origin_now(through.toordinal(), FORECASTS_VERSION)
+            origin = origin.model_copy(update={"age_days": today - through.toordinal()})
+        else:
+            fits = (row for row in self.rows(RecordedForecasts) if row.currency == code)
+            row = newest_row(fits, today, self.local)
+            if row is None:
+                return ForecastReport(fit=None, whole=None, touchpoints=())
+            found, origin = ForecastParameters.model_validate_json(row.forecasts), origin_of(row, today)
+        reach = months_after(month_of(origin.through.toordinal()), HORIZON_MAX)
+        until = min(reach, months_after(over, months))
+        places = [
+            place_forecast(each, sales.get(each.touchpoint, {}), until=until, over=over, history=history)
+            for each in (found.whole, *found.touchpoints)
+            if touchpoint is None or each.touchpoint in (None, touchpoint)
+        ]
+        return ForecastReport(
+            fit=ForecastsInUse(**origin.model_dump(), currency=code, most=found.most, left_out=found.left_out),
+            whole=places[0],
+            touchpoints=tuple(places[1:]),
+        )
+
+
+def forecasts_command(view: ForecastsView, moment: datetime, *, currency: str | None, most: int) -> RecordForecasts:
+    """Fit the forecasts as of a moment, and return the command that records them; see `Relations.fit_forecasts`."""
+    _check(most, 0, TOUCHPOINTS_MAX, "most")
+    code = currency or view.policy.currency
+    minor_digits(code)
+    with view.answering():
+        sales = sales_of(view.rows(SalesMonth), code)
+        found, through = forecasts_of(sales, currency=code, today=view.day(moment), most=most)
+        position = view.position or 0
+    return RecordForecasts(
+        currency=code,
+        through=through,
+        position=position,
+        version=FORECASTS_VERSION,
+        forecasts=found,
+        occurred_at=moment,
+    )
+
+
+def _check(value: int, least: int, most: int | None, field: str) -> None:
+    if value < least or (most is not None and value > most):
+        raise InvalidInput(
+            f"{field} cannot be {value}",
+            code="invalid_limit",
+            field=field,
+            hint=f"Give {least} or more" if most is None else f"Give {least} to {most}",
+        )
