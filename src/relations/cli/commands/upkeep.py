@@ -18,6 +18,7 @@ from relations.cli.options import (
     Json,
     MasterKeyFile,
     Verbose,
+    given_options,
     open_engine,
     open_to_read,
 )
