@@ -70,7 +70,7 @@ def _finish(
     """Show one table, and end with 1 if a tenant has a problem."""
     from rich.text import Text
 
-    from relations.cli.show import number, table
+    from relations.cli.show import counted, number, table
 
     made = table("Tenant", *heads, "State", grow=len(heads) + 1, right=tuple(range(1, len(heads) + 1)))
     problems = 0
@@ -84,7 +84,11 @@ def _finish(
     screen.result(
         {"tenants": outcomes, "problems": problems},
         lambda screen: screen.print(
-            *([made, f"{number(len(outcomes))} tenants, {number(problems)} with problems."] if outcomes else [_NOBODY])
+            *(
+                [made, f"{counted(len(outcomes), 'tenant')}, {number(problems)} with problems."]
+                if outcomes
+                else [_NOBODY]
+            )
         ),
     )
     if problems:

@@ -30,7 +30,7 @@ def checked_address(url: str, *, of: str, schemes: Collection[str], example: str
         parts = urlsplit(url)
         host = parts.netloc if several else parts.hostname or (parts.scheme == "unix" and parts.path)
         if not several:
-            _ = parts.port  # raises an error if it is none
+            _ = parts.port  # raises an error for what cannot be a port
         is_good = parts.scheme in schemes and bool(host) and not re.search(r"\s", url)
     except ValueError:  # of a port, or of brackets
         is_good = False
