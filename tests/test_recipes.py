@@ -176,7 +176,9 @@ def aggregate(tree: Path) -> None:
 
 
 def projection(tree: Path) -> None:
-    (tree / "src/relations/projections/calls.py").write_text(CALLS, "utf-8")
+    package = tree / "src/relations/projections/calls"
+    package.mkdir()
+    (package / "__init__.py").write_text(CALLS, "utf-8")
     put(
         tree,
         "src/relations/projections/__init__.py",

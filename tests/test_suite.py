@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import gc
+from typing import Any
 
+import pytest
+import typer.testing
+
+from relations.cli.app import app
 from tests.conftest import ROOT
 from tests.support.scheduling import SHARED, ByFile
 
@@ -25,3 +30,13 @@ def test_a_folder_with_costly_fixtures_is_sent_to_one_worker() -> None:
         files = [file.relative_to(ROOT).as_posix() for file in (ROOT / folder).rglob("test_*.py")]
         assert len(files) > 1
         assert {scope(f"{file}::test_it") for file in files} == {folder}
+
+
+def test_the_commands_of_the_program_are_built_once() -> None:
+    runner: Any = typer.testing
+    assert runner._get_command(app) is runner._get_command(app)
+
+
+def test_what_was_collected_is_left_out_of_searches_for_garbage() -> None:
+    assert gc.get_threshold()[0] >= 100_000
+    assert gc.get_freeze_count() > 50_000

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import sqrt
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relations.analytics.control_charts import NpsSample, ShareSample, nps_chart, p_chart
+from relations.analytics.control_charts import Individuals, NpsSample, ShareSample, individuals, nps_chart, p_chart
 from relations.errors import InvalidInput
 
 
@@ -101,3 +102,20 @@ def test_a_share_and_its_complement_signal_alike(counts: list[tuple[int, int]]) 
             assert one.high >= ours.centre - 1e-12
             if one.deviation is not None and other.deviation is not None:
                 assert one.deviation == pytest.approx(-other.deviation, abs=1e-9)
+
+
+@given(st.integers(0, 1000), st.integers(1, 1000), st.integers(2, 20))
+def test_a_figure_as_it_always_was_is_usual(hits: int, n: int, months: int) -> None:
+    # The rounded mean of six tenths is 0.10000000000000002, and the next tenth would lie below it.
+    value = hits / n
+    assert individuals([value] * months).side(value) is None
+    assert individuals([value] * months).side(value + 1) == "above"
+    assert individuals([value] * months).side(value - 1) == "below"
+
+
+def test_usual_are_2_66_mean_steps_around_the_mean() -> None:
+    usual = individuals([10, 12, 11, 15])
+    reach = Fraction("2.66") * (2 + 1 + 4) / 3
+    assert usual == Individuals(12 - reach, Fraction(12), 12 + reach)
+    assert usual.side(18.2) is None
+    assert usual.side(18.3) == "above"

@@ -108,3 +108,11 @@ def test_what_cannot_be_explained_is_refused(values: list[float], drivers: dict[
     with pytest.raises(InvalidInput) as refused:
         driver_report("y", values, drivers)
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 4.333333333333333])
+def test_a_number_that_never_varies_has_no_correlation(value: float) -> None:
+    # The rounded mean of nine tenths is none of them, and what is left would be taken for a difference.
+    for n in range(2, 40):
+        assert pearson([value] * n, [float(number % 7) for number in range(n)]) is None
+        assert pearson([value] * n, [value] * n) is None

@@ -1,10 +1,13 @@
 """Control charts: which months differ by more than chance explains.
 
-Two charts. The p-chart is for shares (CSAT): limits at three standard errors around the overall share, each month's by
-its own number of answers (W. A. Shewhart, "Economic control of quality of manufactured product", 1931; D. C.
+Three charts. The p-chart is for shares (CSAT): limits at three standard errors around the overall share, each month's
+by its own number of answers (W. A. Shewhart, "Economic control of quality of manufactured product", 1931; D. C.
 Montgomery, "Introduction to statistical quality control", chapter on charts for attributes). For net promoter scores
 each answer is +1, 0 or -1. The limits follow the variance of those, p + d - (p - d)^2, pooled over all months, over the
 month's number of answers.
+
+A chart of individuals is for any other figure. Its usual range is the mean of the earlier values, plus and minus 2.66
+times the mean step between them (D. Wheeler, "Understanding variation", 1993).
 
 Signals are the tests of L. S. Nelson, "The Shewhart control chart: tests for special causes", Journal of Quality
 Technology 16 (1984) 237-239, on values in units of their own standard error. Nothing here knows of events or policies.
@@ -13,6 +16,7 @@ Technology 16 (1984) 237-239, on values in units of their own standard error. No
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from math import sqrt
 from typing import Literal, NamedTuple, TypeAlias
@@ -20,7 +24,10 @@ from typing import Literal, NamedTuple, TypeAlias
 from relations.errors import InvalidInput
 from relations.json_form import ViewAnswer
 
-__all__ = ["ControlChart", "ControlPoint", "NpsSample", "ShareSample", "Signal", "nps_chart", "p_chart"]
+__all__ = [
+    "ControlChart", "ControlPoint", "Individuals", "NpsSample", "ShareSample", "Signal", "individuals", "nps_chart",
+    "p_chart",
+]  # fmt: skip
 
 Signal: TypeAlias = Literal["beyond_limits", "one_side", "trend", "two_of_three", "four_of_five"]
 """The reasons why a value is a signal.
@@ -33,6 +40,7 @@ Signal: TypeAlias = Literal["beyond_limits", "one_side", "trend", "two_of_three"
 """
 
 _LIMIT = 3.0
+_USUAL = Fraction("2.66")
 _ONE_SIDE, _TREND = 9, 6
 _STEPS_OF_TREND = _TREND - 1
 
@@ -144,6 +152,42 @@ def nps_chart(samples: Sequence[NpsSample]) -> ControlChart | None:
         if sample.n
     ]
     return _chart(found, centre, variance, bounds=(-100.0, 100.0))
+
+
+class Individuals(NamedTuple):
+    """The usual range of a figure, exactly.
+
+    Attributes:
+        low: The least usual value.
+        centre: The mean of the values.
+        high: The greatest usual value.
+    """
+
+    low: Fraction
+    centre: Fraction
+    high: Fraction
+
+    def side(self, value: float) -> Literal["above", "below"] | None:
+        """Return the side on which a value lies outside."""
+        exact = _written(value)
+        return "above" if exact > self.high else "below" if exact < self.low else None
+
+
+def individuals(values: Sequence[float]) -> Individuals:
+    """Return the limits of a chart of individuals. Numbers count as they are written: 0.1 is a tenth.
+
+    Args:
+        values: The values, in order, at least two.
+    """
+    exact = [_written(value) for value in values]
+    centre = sum(exact, Fraction()) / len(exact)
+    steps = sum((abs(after - before) for before, after in pairwise(exact)), Fraction())
+    reach = _USUAL * steps / (len(exact) - 1)
+    return Individuals(centre - reach, centre, centre + reach)
+
+
+def _written(value: float) -> Fraction:
+    return Fraction(str(value))
 
 
 def _check(*counts: int) -> None:

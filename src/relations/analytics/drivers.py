@@ -81,7 +81,9 @@ class _Deviations(NamedTuple):
 
     @classmethod
     def of(cls, values: Sequence[float]) -> _Deviations:
-        mean = sum(values) / len(values) if values else 0.0
+        if not values or min(values) == max(values):  # a rounded mean of equal numbers may differ from each of them
+            return cls([0.0] * len(values), 0.0)
+        mean = sum(values) / len(values)
         each = [value - mean for value in values]
         return cls(each, sum([one**2 for one in each]))
 

@@ -191,8 +191,6 @@ def _failed(screen: Screen, error: Exception) -> ExitCode:
 @contextmanager
 def _logging(*, verbose: bool) -> Iterator[None]:
     """Show the library's log lines while a command runs. Without `verbose` the command reports what matters itself."""
-    import structlog
-
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     standard = logging.getLogger("relations")
@@ -200,14 +198,17 @@ def _logging(*, verbose: bool) -> Iterator[None]:
     standard.addHandler(handler)
     standard.propagate = False
     standard.setLevel(logging.DEBUG if verbose else logging.CRITICAL)
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
-        ]
-    )
+    if verbose:
+        import structlog
+
+        structlog.configure(
+            processors=[
+                structlog.stdlib.filter_by_level,
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
+            ]
+        )
     try:
         yield
     finally:

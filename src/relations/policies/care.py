@@ -20,7 +20,12 @@ _DAY = 86_400_000_000
 
 def _by_id(plan: Any) -> Any:
     """Return the shipped plan with an id; any other value as it is."""
-    return CARE_PLANS.get(plan, plan) if isinstance(plan, str) else plan
+    if not isinstance(plan, str):
+        return plan
+    if plan not in CARE_PLANS:
+        msg = f"no care plan {plan!r} ships; there are {', '.join(CARE_PLANS)}"
+        raise ValueError(msg)
+    return CARE_PLANS[plan]
 
 
 class Care(Checked):

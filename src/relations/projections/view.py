@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial, wraps
+from itertools import islice
+from operator import le
 from time import perf_counter
 from types import FunctionType
 from typing import Any, ClassVar, TypeVar
@@ -239,10 +241,10 @@ class View(TableReader):
             with self._database.snapshot() as connection:
                 for view in parts:
                     view._asking.begin()
-                    if not self._database.is_sqlite:
-                        view._hold_tables(connection)
+                if not self._database.is_sqlite:
+                    self._hold_tables(connection, parts)
                 # Another process may have folded a merge into the aliases that a view's tables have not seen yet.
-                if attempt == _ATTEMPTS or all(self._aliases.agree(connection, view.projection) for view in parts):
+                if attempt == _ATTEMPTS or self._aliases.agree(connection, [view.projection for view in parts]):
                     yield connection
                     return
 
@@ -326,7 +328,8 @@ class View(TableReader):
             found = self._database.cursor(connection).execute(statement.sql, statement.bind()).fetchall()
             merged: list[Any] = []
             if aliases:
-                found = [each for each in found if each[0] not in aliases.survivors and each[0] not in aliases.groups]
+                several = aliases.survivors.keys() | aliases.groups.keys()
+                found = [each for each in found if each[0] not in several]
                 ids = [name for group in aliases.groups.values() for name in group]
                 merged = combined(self._rows_of(connection, row, ids), aliases)
             return self._fetched(row, fields, found, merged)
@@ -348,8 +351,8 @@ class View(TableReader):
                 [*column, *(getattr(each, name) for each in merged)]
                 for name, column in zip(fields, decoded, strict=True)
             ]
-        order = sorted(range(len(names)), key=names.__getitem__)
-        if order != list(range(len(names))):
+        if not all(map(le, names, islice(names, 1, None))):  # a rebuild stores customers in order
+            order = sorted(range(len(names)), key=names.__getitem__)
             names, decoded = [names[n] for n in order], [[column[n] for n in order] for column in decoded]
         return list(names), decoded
 
@@ -477,14 +480,14 @@ class View(TableReader):
             asking.is_lasting, asking.days = outer[0] and asking.is_lasting, outer[1] | asking.days
             asking.is_of_log = outer[2] or asking.is_of_log
 
-    def _hold_tables(self, connection: Connection) -> None:
-        """Keep a rebuild from switching tables during a question.
+    def _hold_tables(self, connection: Connection, views: Sequence[View]) -> None:
+        """Keep a rebuild from switching the tables of views during a question.
 
         PostgreSQL takes a repeatable snapshot with the first query, but looks up tables again for each one. A table
         that a rebuild switched in after the snapshot would look empty. Locking the tables first does not yet take the
         snapshot.
         """
-        names = ", ".join(f'"{table.table.name}"' for table in self._tables.values())
+        names = ", ".join(f'"{table.table.name}"' for view in views for table in view._tables.values())
         self._database.cursor(connection).execute(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
 
 

@@ -122,6 +122,7 @@ def check_laws(
     with Relations.open(url, aggregates=aggregates, reactions=reactions, follow=False) as engine:
         report = engine.execute_many(named)
         engine.runner = Runner(engine.log, engine.codec, [projection], lambda: engine.policy.zone)
+        engine.runner.tables(projection.name)  # rows that cannot be stored lawfully are refused before any is folded
         check = _Check(engine, projection, len(report.rejections))
         check.see()
         check.live_and_rebuilt(batches, shards)

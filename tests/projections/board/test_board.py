@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
 
-from relations import Money, Relations
+from relations import Money, Policy, Relations
 from relations.aggregates.campaign import PlanCampaign, RecordCampaignCost
 from relations.aggregates.complaint import ComplaintFiled
 from relations.aggregates.customer import PurchaseRecorded, PurchaseRefunded, RefundReversed
@@ -25,6 +26,7 @@ from relations.aggregates.goal import (
     ReviewGoal,
     SetGoal,
 )
+from relations.analytics.intervals import wilson
 from relations.commands import (
     BeginPlan,
     FileComplaint,
@@ -39,7 +41,7 @@ from relations.messages import Command, Event, from_micros, to_micros
 from relations.months import months_after
 from relations.policies import Care
 from relations.policies.indicators import INDICATORS
-from relations.projections.board.indicators import COMPUTED
+from relations.projections.board.indicators import COMPUTED, MonthValue, overall
 from relations.projections.board.rows import PROJECTION, ReviewLine, StandingGoal, TradeMonth
 from relations.projections.retention.stages import PeriodRates
 from relations.testing import FoldedRows, hotel_policy, simulate
@@ -411,6 +413,15 @@ def test_the_latest_terms_by_business_time_hold() -> None:
             reviews=[ReviewLine(to_micros(early), "A"), ReviewLine(to_micros(late), "B")],
         ),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("hits", "n"), [(1, 49), (8, 107), (29, 161)])
+def test_a_share_over_all_months_is_that_of_all_hits(monkeypatch: pytest.MonkeyPatch, hits: int, n: int) -> None:
+    # 49 times 1/49 is 0.9999999999999999. Summed up so, the share of two such months would miss a target that it meets.
+    months = {month: MonthValue(hits / n, n, wilson(hits, n)) for month in ("2024-05", "2024-06")}
+    monkeypatch.setitem(COMPUTED, "repeat_rate", lambda asked: months)
+    asked: Any = SimpleNamespace(policy=Policy())
+    assert overall("repeat_rate", asked) == MonthValue(2 * hits / (2 * n), 2 * n, wilson(2 * hits, 2 * n))
 
 
 def test_goals_keep_the_laws() -> None:

@@ -678,6 +678,11 @@ def advances(customer: str, *days: float) -> list[Any]:
     return [AdvancePlan(customer=customer, occurred_at=day(each)) for each in days]
 
 
+def test_a_plan_that_does_not_ship_is_refused_with_those_that_do() -> None:
+    with pytest.raises(InvalidInput, match="no care plan '612' ships; there are 611, birthday"):
+        Care(plans=("611", "612"))
+
+
 def test_every_shipped_plan_can_be_adopted_by_its_id() -> None:
     assert list(CARE_PLANS) == [
         "611", "birthday", "festivals", "after_stay", "lapsing", "won_back", "after_complaint", "support",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 
 from relations.cli.pages.who import lists
-from relations.cli.show import ABSENT, headline, local_minute, number, percent, section, table, words
+from relations.cli.show import ABSENT, counted, headline, local_minute, number, percent, section, table, words
 from relations.projections.care.profiles import DueContact, KeptFigure
 from relations.projections.care.view import CareView
 
@@ -19,7 +19,7 @@ def show_due(found: list[DueContact], zone: str) -> RenderableType:
         found: The contacts.
         zone: The business's time zone.
     """
-    title = headline("Care", f"{number(len(found))} contacts to make now")
+    title = headline("Care", f"{counted(len(found), 'contact')} to make now")
     if not found:
         return Group(title, section(words("Nobody is to be contacted now.")))
     made = table("Customer", "What", "By", "Until", "Round and step", "Words", "Taboos", grow=5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -322,6 +323,8 @@ COMPUTED: Mapping[str, Computed] = {
 }
 """How each indicator is computed: `asked -> {month: value}`. A month without a value is absent."""
 
+_PARTS = 10_000
+"""Hits are whole, and amounts have at most four decimals."""
 _BY_ANSWERS = frozenset({"nps", "satisfaction", "effort", "complaint_satisfaction", "response_rate"})
 _BY_SIZE = frozenset(
     {
@@ -354,6 +357,11 @@ def overall(name: str, asked: IndicatorQuestion) -> MonthValue:
     n = sum(month.n for month in months)
     if name not in _BY_SIZE or not n:
         return MonthValue(fmean(month.value for month in months if month.value is not None), n)
-    hits = sum((month.value or 0.0) * month.n for month in months)
+    hits = sum((_of_all(month) for month in months), Fraction())
     counted = all(month.interval is not None for month in months)
-    return MonthValue(hits / n, n, wilson(round(hits), n, asked.policy.surveys.confidence) if counted else None)
+    return MonthValue(float(hits / n), n, wilson(round(hits), n, asked.policy.surveys.confidence) if counted else None)
+
+
+def _of_all(month: MonthValue) -> Fraction:
+    """Return a month's hits, or its amounts, of which the value is the rounded share: 49 times 1/49 is 1."""
+    return Fraction(round((month.value or 0.0) * month.n * _PARTS), _PARTS)

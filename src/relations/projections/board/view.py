@@ -10,10 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import pairwise
-from statistics import fmean
 from typing import Any, ClassVar
 
+from relations.analytics.control_charts import individuals
 from relations.errors import InvalidInput
 from relations.messages import from_micros, to_micros
 from relations.months import month_of, months_after, months_between, months_until
@@ -63,8 +62,6 @@ __all__ = [
     "IndicatorSpan",
 ]
 
-_USUAL = 2.66
-"""Limits of an individuals chart: the mean ± 2.66 mean moving ranges (D. Wheeler, "Understanding Variation", 1993)."""
 _MONTHS_FOR_LIMITS = 12
 _MONTHS_MIN = 6
 _EFFECT_MONTHS = 3
@@ -381,11 +378,7 @@ def _signal(month: IndicatorMonth, earlier: Sequence[IndicatorMonth]) -> Signal 
     values = [each.value for each in earlier if each.value is not None and each.complete]
     if month.value is None or not month.complete or len(values) < _MONTHS_MIN:
         return None
-    ranges = [abs(second - first) for first, second in pairwise(values)]
-    centre, reach = fmean(values), _USUAL * fmean(ranges)
-    if month.value > centre + reach:
-        return "above"
-    return "below" if month.value < centre - reach else None
+    return individuals(values).side(month.value)
 
 
 def _exact(value: float | None) -> Decimal | None:

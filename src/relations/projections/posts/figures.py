@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from itertools import pairwise
 from math import sqrt
-from statistics import fmean, median
+from statistics import median
 from typing import Literal, NamedTuple, TypeAlias
 
+from relations.analytics.control_charts import individuals
 from relations.analytics.intervals import Interval, wilson
 from relations.json_form import Span, ViewAnswer
 from relations.projections.posts.rows import Post
@@ -36,7 +36,7 @@ PostSignal: TypeAlias = Literal["many_posts", "few_posts", "negative_high", "neg
 BASELINE_DAYS = 28
 """The number of days before that a day is compared with."""
 _BASELINE_MIN = 7
-_USUAL, _ERRORS = 2.66, 3.0
+_ERRORS = 3.0
 _MINUTE = 60_000_000
 
 
@@ -198,9 +198,8 @@ def _day(
 def _usual_posts(before: Sequence[int]) -> UsualRange | None:
     if len(before) < _BASELINE_MIN:
         return None
-    centre = fmean(before)
-    reach = _USUAL * fmean(abs(second - first) for first, second in pairwise(before))
-    return UsualRange(low=max(0.0, centre - reach), centre=centre, high=centre + reach)
+    usual = individuals(before)
+    return UsualRange(low=max(0.0, float(usual.low)), centre=float(usual.centre), high=float(usual.high))
 
 
 def _usual_share(before: Sequence[tuple[int, int]], n: int) -> UsualRange | None:

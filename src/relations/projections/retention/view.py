@@ -130,6 +130,10 @@ from relations.projections.view import View, ViewContext
 __all__ = ["RetentionView", "buyers_on", "found_clusters", "joined_facts", "joined_views", "rungs_of"]
 
 
+_SEGMENTED = ("amounts", "returned", "contact", "departures", "opinions", "profile", "traits")
+"""The parts of the columns that the conditions of segments ask for."""
+
+
 class RetentionView(View):
     """Questions about who stays and what customers are worth.
 
@@ -177,7 +181,9 @@ class RetentionView(View):
     def lifecycle(self, *, as_of: datetime | None = None) -> LifecycleReport:
         """Count the customers in each stage: prospect, new, established, lapsing, lost, won back."""
         moment = self.moment(as_of)
-        return lifecycle_counts(self._columns(), self.policy.lifecycle, as_of=moment, local=self.local)
+        return lifecycle_counts(
+            self._columns("amounts", "contact", "departures"), self.policy.lifecycle, as_of=moment, local=self.local
+        )
 
     def stages(
         self,
@@ -203,7 +209,15 @@ class RetentionView(View):
         checked_choice(stage, STAGES, "stage")
         page, today, policy = Page(limit, after), self.day(as_of), self.policy.lifecycle
         of = None if cohort is None else self._chosen(today, cohort, None)
-        return listed_stages(self._columns(), policy, today=today, local=self.local, stage=stage, page=page, of=of)
+        return listed_stages(
+            self._columns("amounts", "contact", "departures"),
+            policy,
+            today=today,
+            local=self.local,
+            stage=stage,
+            page=page,
+            of=of,
+        )
 
     def rates(
         self,
@@ -232,7 +246,7 @@ class RetentionView(View):
         first, end = checked_month(since, "since"), checked_month(until, "until")
         today = self.day(as_of)
         found = rates_of(
-            self._columns(),
+            self._columns("amounts", "departures"),
             self.policy.lifecycle,
             today=today,
             since=first,
@@ -281,7 +295,7 @@ class RetentionView(View):
             )
         begin, end = periods.boundaries[:2]
         return listed_moves(
-            self._columns(),
+            self._columns("amounts", "departures"),
             self.policy.lifecycle,
             span=(begin, end),
             today=today,
@@ -328,7 +342,9 @@ class RetentionView(View):
         """
         policy, local, today = self.policy, self.local, self.day(as_of)
         chosen = self._chosen(today, cohort, segment)
-        found = losses(self._columns(), policy.lifecycle, today=today, local=local, chosen=chosen)
+        found = losses(
+            self._columns("amounts", "departures"), policy.lifecycle, today=today, local=local, chosen=chosen
+        )
         return survival_curve(found, confidence=policy.surveys.confidence)
 
     def churn_reasons(
@@ -352,7 +368,7 @@ class RetentionView(View):
         """
         first, end = checked_month(since, "since"), checked_month(until, "until")
         today = self.day(as_of)
-        found = departing(self._columns(), today, self._chosen(today, None, segment))
+        found = departing(self._columns("amounts", "departures"), today, self._chosen(today, None, segment))
         return churn_report(found, today=today, local=self.local, since=first, until=end)
 
     def departures(
@@ -385,7 +401,7 @@ class RetentionView(View):
         checked_choice(outcome, DEPARTURE_OUTCOMES, "outcome")
         first, end = checked_month(since, "since"), checked_month(until, "until")
         page, today = Page(limit, after), self.day(as_of)
-        known = departing(self._columns(), today, self._chosen(today, None, segment))
+        known = departing(self._columns("amounts", "departures"), today, self._chosen(today, None, segment))
         found = [
             each
             for each in customer_departures(known, today=today, local=self.local, since=first, until=end)
@@ -418,7 +434,7 @@ class RetentionView(View):
 
         def compute() -> KindsReport:
             return listed_kinds(
-                self._columns(),
+                self._columns("amounts", "returned", "opinions"),
                 policy.lifecycle.loyalty,
                 satisfied_from=policy.surveys.csat_satisfied_from,
                 month=month,
@@ -474,7 +490,13 @@ class RetentionView(View):
 
         def compute() -> RfmReport:
             return listed_rfm(
-                self._columns(), policy, self._numbered(code), today=today, as_of=moment, segment=segment, page=page
+                self._columns("amounts", "returned"),
+                policy,
+                self._numbered(code),
+                today=today,
+                as_of=moment,
+                segment=segment,
+                page=page,
             )
 
         found = self.keep(("rfm", today, code, segment, page), compute)
@@ -488,7 +510,7 @@ class RetentionView(View):
         """
         code, today = self._currency(currency), self.day(as_of)
         policy, name = self.policy.lifecycle.rfm, self.aliases.survivor(customer)
-        return rfm_score(self._columns(), policy, self._numbered(code), name, today=today)
+        return rfm_score(self._columns("amounts", "returned"), policy, self._numbered(code), name, today=today)
 
     def lifetime_values(
         self,
@@ -529,7 +551,7 @@ class RetentionView(View):
         """
         page, code = Page(limit, after), self._currency(currency)
         through = self.day(as_of)
-        columns = self._columns()
+        columns = self._columns("amounts", "returned", "costed")
         return valued(
             observed(columns, self._numbered(code)[1], through=through),
             currency=code,
@@ -690,11 +712,11 @@ class RetentionView(View):
             InvalidInput: `limit` is negative.
         """
         page = Page(limit, after)
-        return listed_segments(self._members(self.day(as_of)), page)
+        return listed_segments(self._members(self.day(as_of), *_SEGMENTED), page)
 
     def members(self, *, as_of: datetime | None = None) -> dict[str, tuple[str, ...]]:
         """Return the names of the policy's segments by customer, for every customer who belongs to any."""
-        members, found = self._members(self.day(as_of)), dict[str, tuple[str, ...]]()
+        members, found = self._members(self.day(as_of), *_SEGMENTED), dict[str, tuple[str, ...]]()
         for segment in members.policy.lifecycle.segments:
             for customer in members.names(segment):
                 found[customer] = (*found.get(customer, ()), segment.name)
@@ -867,7 +889,13 @@ class RetentionView(View):
         once, counted = list[tuple[Way, Won]](), None
         if expected is None:
             numbers, besides = self._codes().texts, self._winning_nobody()
-            once, counted = acquired_once(self._columns(), numbers, self._numbered(code), until, besides=besides)
+            once, counted = acquired_once(
+                self._columns("amounts", "returned", "costs", "named"),
+                numbers,
+                self._numbered(code),
+                until,
+                besides=besides,
+            )
         return acquisition_figures(
             self._acquired(code, until, but=counted),
             currency=code,
@@ -880,7 +908,13 @@ class RetentionView(View):
     def _acquired(self, currency: str, until: int, *, but: Array | None = None) -> list[Acquired]:
         """Return the customers on which something was spent to win them, or that a campaign won."""
         number = self._numbered(currency)[1]
-        return acquired(self._columns(), number, until, besides=self._winning_nobody(), but=but)
+        return acquired(
+            self._columns("amounts", "returned", "costs", "named"),
+            number,
+            until,
+            besides=self._winning_nobody(),
+            but=but,
+        )
 
     def _winning_nobody(self) -> set[str]:
         """Return the campaigns that are not to win customers."""
@@ -907,11 +941,14 @@ class RetentionView(View):
         minor_digits(code)
         return code
 
-    def _columns(self) -> Columns:
-        return self.columns(Patronage, patronage_groups)
+    def _columns(self, *parts: str) -> Columns:
+        """Return the columns, with the parts that a question needs read in one pass over the table."""
+        columns = self.columns(Patronage, patronage_groups)
+        columns.read(parts)
+        return columns
 
-    def _members(self, today: int) -> Members:
-        return Members(self._columns(), self._codes(), self.policy, today, self.local, self._joined)
+    def _members(self, today: int, *parts: str) -> Members:
+        return Members(self._columns(*parts), self._codes(), self.policy, today, self.local, self._joined)
 
     def _facts(
         self, rows: Sequence[Patronage], segments: Iterable[Segment], today: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import CTE, Connection, func, select
 
 from relations.aggregates.customer import CustomerAbsorbed, CustomerMerged, CustomerReleased, CustomerUnmerged
@@ -52,14 +54,16 @@ class AliasReader:
             self._known = position, aliases
         return aliases
 
-    def agree(self, connection: Connection, projection: Projection) -> bool:
-        """Return whether the aliases are of the same state as a projection's tables, as far as merges go."""
+    def agree(self, connection: Connection, projections: Sequence[Projection]) -> bool:
+        """Return whether the aliases are of the same state as the tables of projections, as far as merges go."""
         if self._is_filled_whole:
             return True
-        positions = positions_of(connection, PROJECTION, projection)
-        if not {PROJECTION.name, projection.name} <= positions.keys():
-            return True  # one of them has not been folded yet
-        return self._last(connection) <= positions[projection.name] <= positions[PROJECTION.name]
+        positions = positions_of(connection, PROJECTION, *projections)
+        known = positions.pop(PROJECTION.name, None)
+        if known is None or not positions:
+            return True  # the aliases, or all of the others, have not been folded yet
+        last = self._last(connection)
+        return all(last <= position <= known for position in positions.values())
 
     def state(self, connection: Connection, projection: Projection, generation: int) -> ViewState | None:
         """Return the state of a projection's tables; None if they or the aliases were never folded.

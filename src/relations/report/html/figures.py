@@ -272,6 +272,7 @@ class Figure:
         is_wide: True if it takes the whole width of the page.
         is_empty: True if there is nothing to show; `said` then has the reason.
         people: The customers that it counts, by group; the table stands at the end of the page.
+        who: A sentence with the command that lists them instead; it is not on paper.
     """
 
     name: str
@@ -283,6 +284,7 @@ class Figure:
     is_wide: bool = False
     is_empty: bool = False
     people: Table | None = None
+    who: str | None = None
 
     @property
     def kind(self) -> str:

@@ -53,8 +53,8 @@ def _kept(asked: Asked) -> Figure:
     if not counted:
         return asked.empty("care-kept", title, "no_care_over")
     legend = [("blue", say("care.done")), ("orange", say("care.lapsed"))]
-    said = asked.who("care", "kept", "outcome=lapsed")
-    return Figure("care-kept", title, Bars([_bar(asked, each) for each in counted], legend), [said])
+    who = asked.who("care", "kept", "outcome=lapsed")
+    return Figure("care-kept", title, Bars([_bar(asked, each) for each in counted], legend), who=who)
 
 
 def _bar(asked: Asked, figure: KeptFigure) -> Bar:

@@ -38,7 +38,7 @@ def _funnel(asked: Asked) -> Figure:
         for each in found
     ]
     legend = [("pale", say("repair.reached")), ("blue", say("repair.taken"))]
-    said = [say("repair.funnel_note"), asked.who("repair", "funnel", "step=restored")]
+    who = asked.who("repair", "funnel", "step=restored")
     table = asked.table(
         "step", "reached", "taken", "onward",
         rows=[
@@ -46,7 +46,7 @@ def _funnel(asked: Asked) -> Figure:
             for each in found
         ],
     )  # fmt: skip
-    return Figure("funnel", title, Bars(rows, legend), said, table)
+    return Figure("funnel", title, Bars(rows, legend), [say("repair.funnel_note")], table, who=who)
 
 
 def _states(asked: Asked) -> Figure:

@@ -86,7 +86,7 @@ def _rates(asked: Asked) -> Figure:
     people = asked.people(
         "move",
         [
-            (say("retention.moved", month=say.month(last.month), move=say.name("move", move)), count)
+            (say("labelled", label=say.month(last.month), value=say.name("move", move)), count)
             for move, count in moves.items()
         ],
         lambda limit: [
@@ -145,8 +145,8 @@ def _cohorts(asked: Asked) -> Figure:
         below=say("retention.months_since"),
     )
     latest = shown[-1][0].month
-    said = [say("retention.cohorts_note"), asked.who("retention", "cohorts", f"cohort={latest}")]
-    return Figure("cohorts", title, chart, said, is_wide=True)
+    who = asked.who("retention", "cohorts", f"cohort={latest}")
+    return Figure("cohorts", title, chart, [say("retention.cohorts_note")], is_wide=True, who=who)
 
 
 def _survival(asked: Asked) -> Figure:
@@ -174,16 +174,15 @@ def _survival(asked: Asked) -> Figure:
         below=say("retention.survival_x"),
     )
     customers = say.count("customers", curve.n)
-    said = [
-        say("retention.survival_note", customers=customers, events=say.number(curve.events), median=median),
-        asked.who("retention", "survival", "stage=lost"),
-    ]
+    said = say("retention.survival_note", customers=customers, events=say.number(curve.events), median=median)
+    who = asked.who("retention", "survival", "stage=lost")
     step = -(-len(shown) // _ROWS)
     rows = [
         [say.number(point.time), say.percent(point.survival, 1), *(say.percent(end, 1) for end in pair)]
         for point, pair in list(zip(shown, ends, strict=True))[::step]
     ]
-    return Figure("survival", title, plot, said, asked.table("days", "share", "low", "high", rows=rows, numbers=0))
+    table = asked.table("days", "share", "low", "high", rows=rows, numbers=0)
+    return Figure("survival", title, plot, [said], table, who=who)
 
 
 def _reasons(asked: Asked) -> Figure:
