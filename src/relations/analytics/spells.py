@@ -8,7 +8,6 @@ day. Pure arithmetic over ordinals of days; no extra is needed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import floor
 from typing import NamedTuple
 
 from relations.policies import Lifecycle
@@ -67,7 +66,7 @@ def spells(days: Sequence[int], policy: Lifecycle, turns: Sequence[Turn] = ()) -
             begin = None
         if not recorded:
             bought += 1
-            limit = floor(policy.limits(bought, day - first)[1])
+            limit = policy.limits(bought, day - first)[1]
         elif not bought:
             continue
         elif not backs[day]:

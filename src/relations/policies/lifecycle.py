@@ -6,6 +6,8 @@ this is recorded in events; views read it when they are asked.
 
 from __future__ import annotations
 
+from fractions import Fraction
+from functools import lru_cache
 from itertools import product
 from typing import Annotated, Self
 
@@ -19,6 +21,11 @@ __all__ = ["LADDER", "Lifecycle", "LoyaltyKinds", "OwnGap", "Rfm", "RfmBins", "R
 Days = Annotated[int, Field(strict=True, ge=1, le=36_500)]
 Range = tuple[Annotated[int, Field(ge=1, le=5)], Annotated[int, Field(ge=1, le=5)]]
 """The lowest and highest score, both included."""
+
+
+@lru_cache(maxsize=100)
+def _written(multiple: float) -> Fraction:
+    return Fraction(str(multiple)).limit_denominator(10**9)
 
 
 class OwnGap(Checked):
@@ -37,6 +44,11 @@ class OwnGap(Checked):
     lost_gaps: Annotated[float, Field(gt=0, le=1000)] = 4.0
     purchase_days_min: Annotated[int, Field(strict=True, ge=2)] = 4
     gap_days_min: Days = 7
+
+    @property
+    def times(self) -> tuple[Fraction, Fraction]:
+        """The multiples as they are written: 1.15 gaps of 100 days are 115 days, and not a rounded product."""
+        return _written(self.lapsing_gaps), _written(self.lost_gaps)
 
     @model_validator(mode="after")
     def _lapsing_comes_before_lost(self) -> Self:
@@ -264,8 +276,8 @@ class Lifecycle(Checked):
                 raise ValueError(msg)
         return self
 
-    def limits(self, purchase_days: int, span_days: int) -> tuple[float, float]:
-        """Return the longest silence, in days, before a customer lapses and before they are lost.
+    def limits(self, purchase_days: int, span_days: int) -> tuple[int, int]:
+        """Return the longest silence, in whole days, before a customer lapses and before they are lost.
 
         Args:
             purchase_days: The number of different days on which they have bought so far.
@@ -274,5 +286,7 @@ class Lifecycle(Checked):
         own = self.own_gap
         if own is None or purchase_days < own.purchase_days_min:
             return self.lapsing_days, self.lost_days
-        gap = max(span_days / (purchase_days - 1), own.gap_days_min)
-        return own.lapsing_gaps * gap, own.lost_gaps * gap
+        gaps = purchase_days - 1
+        days = max(span_days, own.gap_days_min * gaps)
+        lapsing, lost = (times.numerator * days // (times.denominator * gaps) for times in own.times)
+        return lapsing, lost

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +49,7 @@ from relations.projections.retention import (
     RfmReport,
 )
 from relations.projections.retention.cohorts import cohort_table
+from relations.projections.retention.columns.lives import limits_of
 from relations.projections.retention.patronage import PROJECTION, Patronage
 from relations.projections.retention.purchases import customer_profile
 from relations.projections.retention.revenue import cohort_revenue, revenue_retention
@@ -695,6 +697,20 @@ def test_every_result_has_a_json_schema(model: type[BaseModel]) -> None:
 def test_a_policy_that_makes_no_sense_is_refused(model: type[Lifecycle], given_: dict[str, object]) -> None:
     with pytest.raises(InvalidInput):
         model(**given_)
+
+
+@pytest.mark.parametrize(
+    ("times", "gap", "limit"), [(1.15, 100, 115), (4.35, 100, 435), (1.1, 30, 33), (2.5, 7, 17), (2.333, 3000, 6999)]
+)
+def test_limits_are_multiples_as_they_are_written(times: float, gap: int, limit: int) -> None:
+    # 1.15 * 100 is 114.99999999999999, and who was silent for 115 days would lapse a day early.
+    policy = Lifecycle(own_gap=OwnGap(lapsing_gaps=times, lost_gaps=900.0))
+    assert policy.limits(4, 3 * gap) == (limit, 900 * gap)
+    days = [START + gap * number for number in range(4)]
+    assert stage_of(Life(days, ()), days[-1] + limit, policy)[0] != "lapsing"
+    assert stage_of(Life(days, ()), days[-1] + limit + 1, policy)[0] == "lapsing"
+    found = limits_of(policy, np.array([4, 1], np.int32), np.array([3 * gap, 0], np.int32))
+    assert [each.tolist() for each in found] == [[limit, policy.lapsing_days], [900 * gap, policy.lost_days]]
 
 
 def test_a_policy_survives_its_own_json() -> None:

@@ -177,7 +177,7 @@ def _entries(life: Life, rules: Lifecycle, stages: set[str], last: int) -> list[
         count = sum(day <= sign for day in life.days)
         span = sign - life.days[0] if life.days else 0
         limits = rules.limits(max(count, 1), max(span, 0))
-        candidates |= {sign, *(sign + int(limit) + 1 for limit in limits)}
+        candidates |= {sign, *(sign + limit + 1 for limit in limits)}
         candidates |= {sign + rules.won_back_days + 1, sign + rules.new_days + 1}
     return [
         day

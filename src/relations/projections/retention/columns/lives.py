@@ -54,18 +54,17 @@ class Stages(NamedTuple):
     recorded: Array
 
 
-def limits_of(policy: Lifecycle, purchase_days: Ints, span_days: Ints) -> tuple[Array, Array]:
+def limits_of(policy: Lifecycle, purchase_days: Ints, span_days: Ints) -> tuple[Ints, Ints]:
     """Return the limits of silence for many customers; see `Lifecycle.limits`."""
     own = policy.own_gap
     lapsing, lost = np.full(len(purchase_days), policy.lapsing_days), np.full(len(purchase_days), policy.lost_days)
     if own is None:
         return lapsing, lost
     has_rhythm = purchase_days >= own.purchase_days_min
-    gap = np.maximum(span_days / np.maximum(purchase_days - 1, 1), own.gap_days_min)
-    return (
-        np.where(has_rhythm, own.lapsing_gaps * gap, lapsing),
-        np.where(has_rhythm, own.lost_gaps * gap, lost),
-    )
+    gaps = np.maximum(purchase_days.astype(np.int64) - 1, 1)
+    days = np.maximum(span_days, own.gap_days_min * gaps)
+    own_lapsing, own_lost = (times.numerator * days // (times.denominator * gaps) for times in own.times)
+    return np.where(has_rhythm, own_lapsing, lapsing), np.where(has_rhythm, own_lost, lost)
 
 
 def _limits(policy: Lifecycle) -> tuple[object, ...]:
@@ -124,7 +123,7 @@ def _spells(columns: Columns, policy: Lifecycle, today: int, local: LocalTime) -
     plain[list(turned)] = False
     chosen = plain[bought.owner]
     owner, day, number = bought.owner[chosen], bought.day[chosen], bought.number[chosen]
-    limit = np.floor(limits_of(policy, number + 1, day - bought.first[owner])[1]).astype(np.int64)
+    limit = limits_of(policy, number + 1, day - bought.first[owner])[1]
     end = day + limit
     begins = np.ones(len(day), np.bool_)
     begins[1:] = (owner[1:] != owner[:-1]) | (day[1:] > end[:-1] + 1)
