@@ -42,7 +42,7 @@ def test_a_withdrawn_currency_needs_no_package(monkeypatch: pytest.MonkeyPatch) 
     def ask(code: str) -> Currency:
         raise AssertionError(code)
 
-    monkeypatch.setattr("relations.currencies.Currency", ask)
+    monkeypatch.setattr("relations.currencies.iso4217.Currency", ask)
     minor_digits.cache_clear()
     assert [minor_digits(code) for code in ("BGN", "HRK", "EUR", "JPY", "KWD")] == [2, 2, 2, 0, 3]
     minor_digits.cache_clear()
