@@ -28,6 +28,7 @@ NOT_OF_CUSTOMERS = {
     "board.goal": EVERY,
     "board.goals": EVERY,
     "board.series": EVERY,
+    "forecasts.forecast": "counts of purchases or amounts of whole months, expected and past",
     "recommendations.rules": "counts of baskets",
     "satisfaction.low_themes": "times of low answers, which `open_loops` lists with their customers",
     "satisfaction.themes": "counts of words by theme, without who said them: they may be disclosed for groups only",
@@ -132,6 +133,7 @@ def test_as_many_customers_are_listed_as_are_counted(hotel: Relations) -> None:
     assert {tier: len(views.loyalty.members(tier=tier or "")) for tier in tiers} == tiers
     past = hotel.clock() - timedelta(days=200)
     before = views.loyalty.tiers(as_of=past)
+    assert views.loyalty.tiers(as_of=hotel.clock()) == tiers, "somebody left, and began again without a tier"
     assert {tier: len(views.loyalty.members(tier=tier or "", as_of=past)) for tier in before} == before != tiers
 
 

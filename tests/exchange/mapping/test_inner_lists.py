@@ -52,6 +52,14 @@ def test_each_object_is_a_command_and_the_row_is_sorted_by_time() -> None:
     assert set(transform.inner_fields) - transform.columns_read == {"calls.note"}
 
 
+def test_fields_that_are_new_in_every_object_do_not_fill_the_memory() -> None:
+    rules = RULES | {"source": {"format": "json", "limits": {"columns": 10}}}
+    transform = Transform(Mapping.model_validate(rules))
+    for row in range(100):
+        transform(row, flat({"customer": "c1", "calls": [call(1) | {f"x{row}": 1}]}))
+    assert len(transform.inner_fields) <= 10 + 4
+
+
 @pytest.mark.parametrize("calls", [None, "", []])
 def test_a_row_without_the_list_has_no_command_of_it(calls: Any) -> None:
     transform = Transform(Mapping.model_validate(RULES))

@@ -132,7 +132,7 @@ def care_command(
             if question is CareChoice.kept:
                 figures, months = engine.views.care.kept(plan), engine.views.care.kept_months()
                 document = {"kept": figures, "months": months}
-                screen.result(document, lambda screen: screen.print(page.show_kept(figures)))
+                screen.result(document, lambda screen: screen.print(page.show_kept(figures, plan)))
                 return
             found = engine.views.care.due(
                 owner=owner, role=role, channel=channel, language=language, plan=plan, limit=limit

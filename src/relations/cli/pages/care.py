@@ -36,11 +36,16 @@ def show_due(found: list[DueContact], zone: str) -> RenderableType:
     return Group(title, section(made))
 
 
-def show_kept(figures: list[KeptFigure]) -> RenderableType:
-    """Return the steps that were done, lapsed or skipped, by plan and kind."""
+def show_kept(figures: list[KeptFigure], plan: str | None = None) -> RenderableType:
+    """Return the steps that were done, lapsed or skipped, by plan and kind.
+
+    Args:
+        figures: The figures.
+        plan: The plan that was asked for, if only one was.
+    """
     title = headline("Care", "steps of care plans that were done in time")
     if not figures:
-        return Group(title, section(words("No step of a care plan is over yet.")))
+        return Group(title, section(words(f"No step of {plan or 'a care plan'} is over yet.")))
     made = table("Plan", "What", "Done", "Lapsed", "Skipped", "Kept", grow=0)
     for each in figures:
         made.add_row(

@@ -166,25 +166,29 @@ class Transform:
             matching(values)
         for see in self._late:
             see(values)
-        lists: dict[str | None, list[RowValues]] = {None: [values]}
-        lists |= {each: self._items(row, raw, each, values) for each in self._lists}
-        notes = [rule.code for rule in self._notes if any(map(rule.holds, lists[rule.each]))] if self._notes else ()
+        if self._lists:
+            lists: dict[str | None, list[RowValues]] = {None: [values]}
+            lists |= {each: self._items(row, raw, each, values) for each in self._lists}
+            asked = [(rule, item) for rule in self._makers for item in lists[rule.each]]
+            notes = [rule.code for rule in self._notes if any(map(rule.holds, lists[rule.each]))]
+        else:
+            asked = [(rule, values) for rule in self._makers]
+            notes = [rule.code for rule in self._notes if rule.holds(values)]
         commands = []
         left_out = False
-        for holds, make, each, guarded, once in self._makers:
-            for item in lists[each]:
-                if holds is None or holds(item):
-                    command = make(item)
-                    if guarded and self._withdrawn(command):
-                        notes = [*notes, _WITHDRAWN]
-                    elif once and self._known(command):
-                        left_out = True
-                    else:
-                        commands.append(command)
+        for (holds, make, _, guarded, once), item in asked:
+            if holds is None or holds(item):
+                command = make(item)
+                if guarded and self._withdrawn(command):
+                    notes.append(_WITHDRAWN)
+                elif once and self._known(command):
+                    left_out = True
+                else:
+                    commands.append(command)
         if self._lists:
             commands.sort(key=lambda command: command.occurred_at)
         if values.left_out:
-            notes = [*notes, *(f"{name}_left_out" for name in dict.fromkeys(values.left_out))]
+            notes += [f"{name}_left_out" for name in dict.fromkeys(values.left_out)]
         if not commands and not notes and not left_out:
             raise InvalidInput(
                 "the mapping has no command for this row",
@@ -197,7 +201,8 @@ class Transform:
         """Return the values of a row for each object of one of its lists."""
         found = []
         for item in items_of(raw, each):
-            self._inner |= dict.fromkeys(item)
+            if len(self._inner) <= self.mapping.source.limits.columns:
+                self._inner |= dict.fromkeys(item)
             one = self._row(row, raw | item)
             one.lines, one.left_out = values.lines, values.left_out
             # What counts rows or refers to others was decided for the whole row.

@@ -276,8 +276,12 @@ def was_member(row: AccountRow, moment: int) -> bool:
 
 
 def tier_at(row: AccountRow, moment: int) -> str | None:
-    """Return the tier of an account at a moment, UTC microseconds; of several changes at one instant, the last."""
-    steps = sorted((step for step in row.steps if step.at <= moment), key=lambda step: step.at)
+    """Return the tier of an account at a moment, UTC microseconds; of several changes at one instant, the last.
+
+    A member who left and joined again begins without a tier.
+    """
+    since = row.enrolled_at if row.enrolled_at is not None and row.enrolled_at <= moment else 0
+    steps = sorted((step for step in row.steps if since <= step.at <= moment), key=lambda step: step.at)
     return steps[-1].tier if steps else None
 
 
