@@ -2,8 +2,8 @@
 
 A rule has one product on the right, and one or a few on the left. Support and confidence are those of Agrawal,
 Imieliński and Swami (1993), and lift is the interest of Brin, Motwani and Silverstein (1997). A rule with several
-products on the left is kept only if it is more confident than with fewer of them: its improvement is above 0 (R. J.
-Bayardo, R. Agrawal, D. Gunopulos, "Constraint-based rule mining in large, dense databases", 1999).
+products on the left is kept only if it is more confident than with fewer of them (R. J. Bayardo, R. Agrawal, D.
+Gunopulos, "Constraint-based rule mining in large, dense databases", 1999).
 """
 
 from __future__ import annotations
