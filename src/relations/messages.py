@@ -378,6 +378,9 @@ if TYPE_CHECKING:
 else:
 
     class _Type(type(BaseModel)):
+        def __new__(mcs, *args: Any, **options: Any) -> Any:
+            return super().__new__(mcs, *args, **{"defer_build": True, **options})
+
         def __call__(cls, /, *args: Any, **values: Any) -> Any:
             if args:
                 return super().__call__(*args, **values)  # explains that values are given by name
@@ -395,7 +398,11 @@ class Checked(BaseModel, metaclass=_Type):
     class is built when the first of them are put together.
     """
 
-    model_config = ConfigDict(defer_build=True)
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Let adapters of the class be built at once: FastAPI does more around the making of its own."""
+        super().__pydantic_init_subclass__(**options)
+        cls.model_config = {**cls.model_config, "defer_build": False}
 
 
 class Command(Checked):
