@@ -145,13 +145,16 @@ def _fitted_forecasts(
     engine: Relations, at: datetime | None, currency: str | None, touchpoints: int
 ) -> tuple[dict[str, Any], str]:
     """Fit and record forecasts, and return the result for programs and for people."""
+    from relations.cli.show import counted
+
     receipt = engine.fit_forecasts(as_of=at, currency=currency, most=touchpoints)
     found = engine.views.forecasts.forecast(as_of=at, currency=currency, history=0)
     document = {"model": "forecasts", "fit": found.fit, "events": len(receipt.events)}
     if found.fit is None or found.whole is None:
         return document, ""
-    places = f"the business and {len(found.touchpoints):,} touchpoints"
-    return document, f"Fitted forecasts of {places} to {found.whole.observed} months through {found.fit.through}."
+    places = f"the business and {counted(len(found.touchpoints), 'touchpoint')}"
+    months = counted(found.whole.observed, "month")
+    return document, f"Fitted forecasts of {places} to {months} through {found.fit.through}."
 
 
 def forecast_command(
