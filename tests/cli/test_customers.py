@@ -163,6 +163,8 @@ def test_people_are_found_by_whatever_is_known_of_them(run: Run, hotel: Path, gu
     with Relations.open(f"sqlite:///{hotel}") as relations:
         relations.execute(EraseCustomer(customer="other", occurred_at=AT))
     nobody = run("find", "somebody", "-d", hotel)
+    blank = run("find", "  ", "-d", hotel)
+    assert (blank.code, "nothing to find customers by" in blank.err) == (2, True)
     assert (nobody.code, "Nobody was found" in nobody.out) == (1, True)
     assert "Indexed" in run("index", "-d", hotel).err
 
@@ -224,3 +226,6 @@ def test_care_lists_whom_to_contact_and_what_was_kept(run: Run, tmp_path: Path) 
         relations.advance_time(AT + timedelta(days=10))
     assert run("care", "kept", "-d", database, "--plan", "support", "--json").json["kept"][0]["lapsed"] == 1
     assert "short call" in run("care", "kept", "-d", database).out
+    months = run("care", "kept", "-d", database, "--plan", "support", "--json").json["months"]
+    assert sum(each["lapsed"] for each in months) == 1
+    assert run("care", "kept", "-d", database, "--plan", "611", "--json").json == {"kept": [], "months": []}
