@@ -19,6 +19,7 @@ from relations.commands import (
     NoteCulture,
     NoteTrait,
 )
+from relations.cli.show import counted
 from relations.messages import Money
 from relations.policies import Care, Policy
 from tests.cli.conftest import Run
@@ -130,7 +131,7 @@ def test_likely_duplicates_are_proposed(run: Run, hotel: Path) -> None:
     (pair,) = [each for each in found if each["customers"] == ["twice-1", "twice-2"]]
     assert [said["kind"] for said in pair["evidence"]] == ["email", "name_and_birthday"]
     shown = run("duplicates", "-d", hotel, "--limit", 1_000)
-    for said in ("twice-1", "twice-2", "LOVELACE, Ada", "email: ada@example.org", f"{len(found)} pairs"):
+    for said in ("twice-1", "twice-2", "LOVELACE, Ada", "email: ada@example.org", counted(len(found), "pair")):
         assert said in shown.out
     assert "no likely duplicates" in run("duplicates", "-d", hotel, "--after", *found[-1]["customers"]).out
     with Relations.open(f"sqlite:///{hotel}") as relations:
