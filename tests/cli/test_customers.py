@@ -10,6 +10,7 @@ import polars
 import pytest
 
 from relations import EraseCustomer, FileComplaint, GiveFeedback, RecordPurchase, RegisterCustomer, Relations
+from relations.cli.show import counted
 from relations.commands import (
     BeginPlan,
     CorrectProfile,
@@ -19,7 +20,6 @@ from relations.commands import (
     NoteCulture,
     NoteTrait,
 )
-from relations.cli.show import counted
 from relations.messages import Money
 from relations.policies import Care, Policy
 from tests.cli.conftest import Run
