@@ -36,15 +36,15 @@ def test_every_count_that_is_shown_has_its_singular() -> None:
     """Sentences that end a number with a plural noun or verb read wrong of one: `counted` knows both."""
     wrong, seen = [], 0
     for path in sorted(Path(relations.cli.__file__).parent.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            for before, after in pairwise(node.values if isinstance(node, ast.JoinedStr) else []):
-                if isinstance(before, ast.FormattedValue) and isinstance(after, ast.Constant):
-                    called = before.value.func if isinstance(before.value, ast.Call) else None
-                    name = called.id if isinstance(called, ast.Name) else ""
-                    grouped = before.format_spec is not None and ast.unparse(before.format_spec) == "f','"
-                    seen += name == "counted"
-                    if (name in {"number", "len"} or grouped) and PLURAL.match(str(after.value)):
-                        wrong.append(f"{path.name}:{node.lineno} {ast.unparse(node)}")
+        sentences = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.JoinedStr)]
+        for said, before, after in ((said, *pair) for said in sentences for pair in pairwise(said.values)):
+            if isinstance(before, ast.FormattedValue) and isinstance(after, ast.Constant):
+                called = before.value.func if isinstance(before.value, ast.Call) else None
+                name = called.id if isinstance(called, ast.Name) else ""
+                grouped = before.format_spec is not None and ast.unparse(before.format_spec) == "f','"
+                seen += name == "counted"
+                if (name in {"number", "len"} or grouped) and PLURAL.match(str(after.value)):
+                    wrong.append(f"{path.name}:{said.lineno} {ast.unparse(said)}")
     assert not wrong
     assert seen > 20
 
