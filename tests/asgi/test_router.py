@@ -110,6 +110,17 @@ def test_a_key_that_is_none_or_the_engines_own_is_a_problem(sqlite_url: str, key
     calling(sqlite_url, work)
 
 
+def test_a_command_has_one_key(sqlite_url: str) -> None:
+    async def work(client: httpx.AsyncClient, relations: EngineLifespan) -> None:
+        keys = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+        found = problem_of(await client.post(BUY, json=PURCHASE, headers=keys), 422)
+        assert (found["code"], found["field"]) == ("invalid_idempotency_key", "Idempotency-Key")
+        assert "more than once" in found["detail"]
+        assert (await relations.engine.status()).position == 0
+
+    calling(sqlite_url, work)
+
+
 def test_what_http_itself_refuses_is_a_problem_too(sqlite_url: str) -> None:
     async def work(client: httpx.AsyncClient, _relations: EngineLifespan) -> None:
         sent = await client.post(BUY, content=b"a=1", headers={"Content-Type": "application/x-www-form-urlencoded"})

@@ -67,6 +67,7 @@ def test_dead_letters_are_shown_sent_again_and_discarded(run: Run, tmp_path: Pat
         last = letters["letters"][-1]["id"]
         assert run("dead-letters", "-d", log, "--discard").code == 2
         assert run("dead-letters", "-d", log, "--discard", "--id", last, "--json").json == {"changed": 1}
+        assert "Some of the ids have no dead letter" in run("dead-letters", "-d", log, "--discard", "--id", last).err
         assert run("dead-letters", "-d", log, "--send-again", "--json").json == {"changed": head - 1}
         assert "to be sent again" in run("dead-letters", "-d", log, COLUMNS="140").out
         receiver.answer = lambda _: 204
@@ -83,6 +84,12 @@ def test_options_that_do_not_go_together_are_refused(run: Run, tmp_path: Path) -
         (("--to", "webhook", "--url", "ftp://host"), "invalid_url"),
         (("--to", "stdout", "--url", "https://host"), "option_not_applicable"),
         (("--to", tmp_path / "f", "--topic", "nothing.known"), "unknown_topic"),
+        (("--to", "redis", "--url", "http://host"), "invalid_url"),
+        (("--to", "redis", "--url", "redis://host:port/0"), "invalid_url"),
+        (("--to", "amqp", "--url", "http://host"), "invalid_url"),
+        (("--to", "kafka", "--url", "kafka://"), "invalid_url"),
+        (("--to", "webhook", "--url", "https://host:99999/"), "invalid_url"),
+        (("--to", "webhook", "--url", "https://ho st/"), "invalid_url"),
         (("--to", tmp_path / "no" / "f"), "unwritable_file"),
         (("--to", tmp_path / "f", "--name", "two words"), "invalid_consumer"),
         (("--to", tmp_path / "f", "--source", "two words"), "invalid_source"),

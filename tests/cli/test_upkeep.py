@@ -286,9 +286,10 @@ def test_run_lets_time_pass_beside_following_the_log(hotel: Path) -> None:
         time.sleep(0.01)
     process.terminate()
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
     assert b"Traceback" not in err
-    assert b'"executed":0' not in out
+    if process.returncode != ExitCode.INTERRUPTED:  # a fit that takes long is cut short
+        assert process.returncode == 0, err
+        assert b'"executed":0' not in out
 
 
 def test_a_poison_event_is_reported_and_shown_by_status(run: Run, hotel: Path) -> None:
@@ -340,3 +341,9 @@ def test_a_report_says_that_a_view_is_stopped(run: Run, hotel: Path) -> None:
     )
     ran = run("report", "retention", "-d", hotel)
     assert "satisfaction is stopped at position 3" in ran.err
+
+
+def test_an_option_of_health_without_it_is_refused(run: Run, hotel: Path) -> None:
+    refused = run("run", "-d", hotel, "--max-lag", 5, "--once", "--json")
+    assert refused.json["error"]["code"] == "unsuitable_option"
+    assert "--health" in refused.err

@@ -121,6 +121,11 @@ def test_a_terminated_run_of_a_busy_fleet_ends_soon_and_loses_nothing(
     assert invoke("--with", "extension", "fleet", "verify", "-d", url, "--json").json["problems"] == 0
 
 
+def test_a_fleet_without_a_log_is_named_as_such(tmp_path: Path) -> None:
+    shown = invoke("fleet", "status", "-d", tmp_path / "typo" / "{tenant}.db")
+    assert (shown.code, shown.out.split(".")[0]) == (0, "No tenant has a log there")
+
+
 def test_the_failure_of_a_tenant_is_reported_when_it_begins(tmp_path: Path) -> None:
     with Fleet(f"sqlite:///{tmp_path}/{{tenant}}.db") as fleet:
         for name in NAMES:

@@ -195,8 +195,10 @@ def test_the_events_of_this_version_are_the_same_as_themselves_and_the_exit_code
     assert gone.code == 1
     assert "complaint.withheld" in gone.out
     assert invoke("schema-diff", old, "--require", "forward").code == 0
-    old.write_text("[]")
-    assert invoke("schema-diff", old, "--json").json["error"]["code"] == "invalid_json"
+    for wrong in ("[]", "[1", '{"a": {}}', '{"a": {"x-schema-version": "one"}}'):
+        old.write_text(wrong)
+        error = invoke("schema-diff", old, "--json").json["error"]
+        assert (error["code"], error["hint"]) == ("invalid_json", "Write it with `relations schema events`")
 
 
 EXTENSION = """

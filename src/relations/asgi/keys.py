@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from relations.errors import InvalidInput
 
@@ -16,15 +17,22 @@ _RESERVED = ("due:", "relations:", "sentiment:")
 """How the ids begin that the engine makes itself. A client that took one of them would keep its event from the log."""
 
 
-def command_id_of(header: str | None) -> str | None:
-    """Return the command id in a header, or None without one. Quotation marks around it are taken off.
+def command_id_of(headers: Sequence[str]) -> str | None:
+    """Return the command id in the headers, or None without one. Quotation marks around it are taken off.
 
     Raises:
-        InvalidInput: It is not a key, or one of the ids that the engine makes itself.
+        InvalidInput: There are several, or it is not a key, or one of the ids that the engine makes itself.
     """
-    if header is None:
+    if not headers:
         return None
-    key = header.strip()
+    if len(headers) > 1:
+        raise InvalidInput(
+            "the header Idempotency-Key is given more than once",
+            code="invalid_idempotency_key",
+            field="Idempotency-Key",
+            hint="Send one key for each command",
+        )
+    key = headers[0].strip()
     if len(key) > 1 and key.startswith('"') and key.endswith('"'):
         key = key[1:-1]
     if not _KEY.match(key):
@@ -32,7 +40,7 @@ def command_id_of(header: str | None) -> str | None:
             "the header Idempotency-Key is not a key",
             code="invalid_idempotency_key",
             field="Idempotency-Key",
-            hint="Send 1 to 200 visible characters of ASCII, such as a UUID",
+            hint="Send 1 to 200 visible characters of ASCII without quotation marks and backslashes, such as a UUID",
         )
     if key.startswith(_RESERVED):
         raise InvalidInput(

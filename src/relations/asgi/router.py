@@ -152,7 +152,7 @@ class _Interface:
             raise InvalidInput(
                 f"there is no command {name!r}", code="unknown_command", hint="GET openapi.json lists the commands"
             )
-        command_id = command_id_of(request.headers.get("idempotency-key"))
+        command_id = command_id_of(request.headers.getlist("idempotency-key"))
         command = _command(kind, await self._body(request))
         caller.must_act_for(getattr(command, "customer", None))
         sent = command.model_copy(update={"actor": caller.actor, "command_id": command_id})
@@ -251,6 +251,7 @@ class _Interface:
 _RECEIPT = TypeAdapter(Receipt)
 _HISTORY_PAGE = TypeAdapter(dict[str, list[RecordedEvent] | int | None])
 _CHOSEN_HERE = ("actor", "command_id")
+_AN_OBJECT = "Send one object in UTF-8 with the fields of the command; openapi.json has its schema"
 
 
 def _command(kind: type[Command], body: bytes) -> Command:
@@ -262,9 +263,9 @@ def _command(kind: type[Command], body: bytes) -> Command:
     try:
         found = from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        raise InvalidInput(f"the body is not JSON: {error}", code="malformed_body") from None
+        raise InvalidInput(f"the body is not JSON: {error}", code="malformed_body", hint=_AN_OBJECT) from None
     if not isinstance(found, dict):
-        raise InvalidInput("the body is JSON, but not an object", code="malformed_body")
+        raise InvalidInput("the body is JSON, but not an object", code="malformed_body", hint=_AN_OBJECT)
     for name in _CHOSEN_HERE:
         if name in found:
             hint = "Leave it out" if name == "actor" else "Send it as the header Idempotency-Key"

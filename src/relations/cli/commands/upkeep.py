@@ -18,6 +18,7 @@ from relations.cli.options import (
     Json,
     MasterKeyFile,
     Verbose,
+    given_options,
     open_engine,
     open_to_read,
 )
@@ -303,6 +304,7 @@ def _every(seconds: float, do: Callable[[], object], stop: Callable[[], object])
 
 
 def run(
+    context: typer.Context,
     database: Database,
     advance_time: Annotated[
         bool,
@@ -347,6 +349,13 @@ def run(
         if health and metrics is None:
             raise InvalidInput(
                 "--health needs an address", code="address_missing", field="--health", hint="Add --metrics :9100"
+            )
+        if "max_lag" in given_options(context) and not health:
+            raise InvalidInput(
+                "--max-lag needs --health",
+                code="unsuitable_option",
+                field="--max-lag",
+                hint="Add --health, or leave it out",
             )
         if once:
             if advance_time:

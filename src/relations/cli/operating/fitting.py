@@ -29,7 +29,7 @@ __all__ = ["fit", "forecast_command"]
 
 _OPTIONS = {
     "value models": ("currency", "model"),
-    "rules": (),
+    "rules": ("left",),
     "clusters": ("k", "seed", "by"),
     "forecasts": ("currency", "touchpoints"),
 }
@@ -61,6 +61,9 @@ def fit(
     rules: Annotated[
         bool, typer.Option("--rules", help="Find association rules between products in baskets instead.")
     ] = False,
+    left: Annotated[
+        int, typer.Option(min=1, max=3, help="The most products that a rule may start from, with --rules.")
+    ] = 1,
     clusters: Annotated[
         bool, typer.Option("--clusters", help="Find clusters of customers who are alike instead.")
     ] = False,
@@ -107,7 +110,7 @@ def fit(
         if clusters:
             document, said = _fitted_clusters(engine, at, k, seed, by)
         elif rules:
-            receipt = engine.fit_rules(as_of=at)
+            receipt = engine.fit_rules(as_of=at, left=left)
             found = engine.views.recommendations.rules(as_of=at, limit=0).fit
             document = {"model": "association_rules", "fit": found, "events": len(receipt.events)}
             said = "" if found is None else f"Found {found.rules:,} rules in {found.baskets:,} baskets."

@@ -38,6 +38,7 @@ Schema = Annotated[str, typer.Option("--schema", help="Name a tenant's schema on
 MaxOpen = Annotated[int, typer.Option("--max-open", min=1, max=10_000, help="Keep at most this many logs open.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, max=256, help="Work on this many tenants at once.")]
 _SCHEMA = "tenant_{tenant}"
+_NOBODY = "No tenant has a log there. Check the path, or the name of the schema."
 _SAFE = "Everything recorded is safe, and the next round goes on there."
 
 
@@ -69,7 +70,7 @@ def _finish(
     """Show one table, and end with 1 if a tenant has a problem."""
     from rich.text import Text
 
-    from relations.cli.show import number, table
+    from relations.cli.show import counted, number, table
 
     made = table("Tenant", *heads, "State", grow=len(heads) + 1, right=tuple(range(1, len(heads) + 1)))
     problems = 0
@@ -82,7 +83,13 @@ def _finish(
         made.add_row(each.tenant, *cells[:-1], Text(cells[-1], style="" if good else "red"))
     screen.result(
         {"tenants": outcomes, "problems": problems},
-        lambda screen: screen.print(made, f"{number(len(outcomes))} tenants, {number(problems)} with problems."),
+        lambda screen: screen.print(
+            *(
+                [made, f"{counted(len(outcomes), 'tenant')}, {number(problems)} with problems."]
+                if outcomes
+                else [_NOBODY]
+            )
+        ),
     )
     if problems:
         raise typer.Exit(ExitCode.PROBLEMS)

@@ -134,6 +134,8 @@ def _say_report(screen: Screen, name: str, report: Any) -> None:
     from relations.cli.show import number
 
     screen.say(f"Delivered {number(report.delivered)} events, with {number(report.retries)} retries.")
+    if not report.delivered and not report.dead and not report.retries:
+        screen.say(f"Nothing is new for the relay {name!r}. Another target needs a --name of its own.")
     if report.dead:
         screen.say(
             f"{number(report.dead)} were not delivered. `relations dead-letters --name {name}` shows them.", "red"
@@ -207,6 +209,10 @@ def dead_letters_command(
                 changed = letters.send_again(ids or ()) if send_again else letters.remove(ids=ids or ())
                 what = "marked to be sent again" if send_again else "discarded"
                 screen.result({"changed": changed}, lambda screen: screen.say(f"{changed} dead letters {what}."))
+                if changed < len(set(ids or ())):
+                    screen.say(
+                        "Some of the ids have no dead letter. `relations dead-letters` shows those that do.", "red"
+                    )
                 return
             found = letters.list(limit=limit)
             total = sum(letters.count().values())

@@ -45,7 +45,7 @@ def backup_command(
         open_to_read(database, master_key_file, views=False) as engine,
     ):
         from relations.cli.progress import progress_bar
-        from relations.cli.show import number
+        from relations.cli.show import counted, number
         from relations.operations import back_up
 
         with progress_bar(screen, "Copying") as bar:
@@ -61,7 +61,7 @@ def backup_command(
             said.append("It has no keys, so nobody can read personal words from it, and erasures need no change in it.")
         else:
             said.append(
-                f"It has the keys of {number(report.keys)} customers. A customer who is erased from now on stays "
+                f"It has the keys of {counted(report.keys, 'customer')}. A customer who is erased from now on stays "
                 "readable in this file. Delete it when its time is over, and erase again after a restore."
             )
         screen.result(report, lambda screen: screen.print(*said))
@@ -176,17 +176,27 @@ def schema_diff_command(
             raise typer.Exit(ExitCode.PROBLEMS)
 
 
+_WRITE_IT = "Write it with `relations schema events`"
+
+
 def _read(path: Path) -> dict[str, Any]:
     import msgspec
 
     try:
         document = msgspec.json.decode(path.read_bytes(), type=dict[str, dict[str, Any]])
     except OSError as error:
-        raise SourceError(f"cannot read {path}: {error.strerror}", code="unreadable_file") from None
-    except msgspec.MsgspecError as error:
-        raise SourceError(f"{path} is not a document of schemas: {error}", code="invalid_json") from None
-    if not all("x-schema-version" in each for each in document.values()):
         raise SourceError(
-            f"{path} is not a document of events", code="invalid_json", hint="Write it with `relations schema events`"
-        )
+            f"cannot read {path}: {error.strerror}", code="unreadable_file", hint="Check the path"
+        ) from None
+    except msgspec.MsgspecError as error:
+        raise SourceError(
+            f"{path} is not a document of schemas: {error}", code="invalid_json", hint=_WRITE_IT
+        ) from None
+    for topic, each in document.items():
+        if type(each.get("x-schema-version")) is not int:
+            raise SourceError(
+                f"{path} is not a document of events: {topic!r} has no schema version",
+                code="invalid_json",
+                hint=_WRITE_IT,
+            )
     return document

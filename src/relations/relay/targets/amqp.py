@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from relations.extras import needed
 from relations.relay.delivery import DeliveryFailed, TargetMisconfigured, TargetUnreachable
 from relations.relay.message import CONTENT_TYPE, DATA_TYPE, Message, Mode
+from relations.relay.targets.addresses import checked_address
 
 __all__ = ["AmqpTarget"]
 
@@ -26,6 +26,7 @@ class AmqpTarget:
         timeout_seconds: The time for a connection.
 
     Raises:
+        InvalidInput: The address is wrong.
         MissingExtra: The extra `relay` is not installed.
     """
 
@@ -36,7 +37,9 @@ class AmqpTarget:
         self, url: str, *, exchange: str = "relations", mode: Mode = "structured", timeout_seconds: float = 15.0
     ) -> None:
         self._pika = needed("pika", extra="relay", purpose="A relay to AMQP")
-        parts = urlsplit(url)
+        parts = checked_address(
+            url, of="a broker of AMQP", schemes=("amqp", "amqps"), example="amqp://user:password@host:5672/%2F"
+        )
         self.name = f"the exchange {exchange} of {parts.hostname}:{parts.port or 5672}"
         self._exchange = exchange
         self._mode: Mode = mode

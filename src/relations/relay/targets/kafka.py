@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
-from relations.errors import InvalidInput
 from relations.extras import needed
 from relations.relay.delivery import DeliveryFailed, MessageRefused, TargetMisconfigured, TargetUnreachable
 from relations.relay.message import CONTENT_TYPE, DATA_TYPE, Message, Mode
+from relations.relay.targets.addresses import checked_address
 
 __all__ = ["KafkaTarget"]
 
@@ -59,11 +58,7 @@ class KafkaTarget:
         timeout_seconds: float = 15.0,
         settings: dict[str, Any] | None = None,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "kafka" or not parts.netloc:
-            raise InvalidInput(
-                f"{url!r} is not the address of Kafka", code="invalid_url", field="url", hint="Write kafka://host:9092"
-            )
+        parts = checked_address(url, of="Kafka", schemes=("kafka",), example="kafka://host:9092", several=True)
         self._kafka = needed("confluent_kafka", extra="relay", purpose="A relay to Kafka")
         self.name = f"the topic {topic} of {parts.netloc}"
         self._topic = topic

@@ -8,6 +8,7 @@ from typing import Any
 from relations.extras import needed
 from relations.relay.delivery import DeliveryFailed, TargetMisconfigured, TargetUnreachable
 from relations.relay.message import CONTENT_TYPE, DATA_TYPE, Message, Mode
+from relations.relay.targets.addresses import checked_address
 
 __all__ = ["RedisTarget"]
 
@@ -26,6 +27,7 @@ class RedisTarget:
         timeout_seconds: The time for a connection, and for an answer.
 
     Raises:
+        InvalidInput: The address is wrong.
         MissingExtra: The extra `relay` is not installed.
     """
 
@@ -35,6 +37,7 @@ class RedisTarget:
     def __init__(
         self, url: str, *, stream: str = "relations", mode: Mode = "structured", timeout_seconds: float = 15.0
     ) -> None:
+        checked_address(url, of="Redis", schemes=("redis", "rediss", "unix"), example="redis://host:6379/0")
         redis = needed("redis", extra="relay", purpose="A relay to Redis")
         self.name = f"the stream {stream} of {url.rpartition('@')[2] if '@' in url else url}"
         self._errors = redis.exceptions

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from relations.errors import InvalidInput
 from relations.extras import needed
 from relations.relay.delivery import DeliveryFailed, MessageRefused, TargetMisconfigured, TargetUnreachable
 from relations.relay.message import CONTENT_TYPE, DATA_TYPE, Message, Mode
 from relations.relay.signing import read_secret, signed_headers
+from relations.relay.targets.addresses import checked_address
 from relations.version import VERSION
 
 __all__ = ["WebhookTarget"]
@@ -58,14 +58,7 @@ class WebhookTarget:
         lanes: int = 4,
         timeout_seconds: float = 15.0,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InvalidInput(
-                f"{url!r} is not the address of a webhook",
-                code="invalid_url",
-                field="url",
-                hint="Write https://host/path",
-            )
+        parts = checked_address(url, of="a webhook", schemes=("http", "https"), example="https://host/path")
         urllib3 = needed("urllib3", extra="relay", purpose="A webhook")
         self.name = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
         self.lanes = lanes
