@@ -147,13 +147,13 @@ def recorded_line(position: int) -> str:
     ("command", "body", "code"),
     [
         (("import", "FILE", "--preset", "zendesk-tickets"), "a,b\n1,2\n", 6),
-        (("import", "FILE", "--rejects", "rejects.jsonl"), '{"command": "NoSuch"}\n', 3),
+        (("import", "FILE"), '{"command": "NoSuch"}\n', 3),
         (("import", "FILE"), recorded_line(1), 6),
         (("import", "FILE", "--preset", "zendesk-tickets", "--master-key-file", "FILE"), "a,b\n1,2\n", 2),
         (("record", "AcknowledgeComplaint", "complaint=k1"), "", 3),
         (("record", "AcknowledgeComplaint", "complaint=k1", "--dry-run"), "", 4),
         (("policy", "adopt", "FILE", "--since", "2999-01-01"), "version = 2", 2),
-        (("relay", "--to", "out.jsonl"), "", 4),
+        (("relay", "--to", "FILE"), "", 4),
     ],
 )
 def test_a_command_that_is_refused_makes_no_database(
