@@ -37,7 +37,7 @@ def test_every_count_that_is_shown_has_its_singular() -> None:
     wrong, seen = [], 0
     for path in sorted(Path(relations.cli.__file__).parent.rglob("*.py")):
         sentences = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.JoinedStr)]
-        for said, before, after in ((said, *pair) for said in sentences for pair in pairwise(said.values)):
+        for said, (before, after) in [(each, pair) for each in sentences for pair in pairwise(each.values)]:
             if isinstance(before, ast.FormattedValue) and isinstance(after, ast.Constant):
                 called = before.value.func if isinstance(before.value, ast.Call) else None
                 name = called.id if isinstance(called, ast.Name) else ""
