@@ -50,6 +50,7 @@ def shop() -> Iterator[Command]:
     """Baskets that give rules: of these, those with tea often have a cup, and those with jam a spoon."""
     baskets = ["tea cup", "tea cup", "tea cup", "tea Pot", "jam spoon", "jam spoon tea", "jam spoon", "Pot", "cup"]
     baskets += ["Pot spoon cup", "Pot spoon cup", "Pot spoon cup jam", "Pot jam", "cup jam", "Pot tea"]
+    baskets += ["lid Pot cup"] * 3  # a lid never goes without a pot, and a cup adds nothing to that
     for number, names in enumerate(baskets):
         lines = tuple(PurchaseLine(name, Money(100, "EUR"), category="drinks") for name in names.split())
         yield RecordPurchase(

@@ -33,8 +33,8 @@ def show_forecasts(found: ForecastReport, touchpoint: str | None) -> Iterator[Re
         most = counted(found.fit.most, "touchpoint")
         yield section(
             words(
-                "It has no forecast: too few months, nothing sold in the last year of the fit, or not among the"
-                f" {most} with most revenue that were asked for."
+                "It has no forecast: too few months, or nothing sold in the last year of the fit."
+                f" Otherwise it was not among the {most} that were asked for."
             )
         )
         return
