@@ -559,7 +559,7 @@ class Relations(Doors, Commanding, Following):
     def rules(self) -> InForce:
         """Every policy that was adopted, and when each is in force."""
         with self.log.database.reading() as connection:
-            return self._executor.rules(connection)
+            return self.log.database.once(connection, self._executor.rules)
 
     def load(self, kind: str, name: str) -> Any:
         """Return the state of one aggregate, such as `load("complaint", "k7")`; its initial state if it has no events.

@@ -305,7 +305,7 @@ def _native_kind(file: Path) -> str:
 
 def _import_recorded(screen: Screen, database: str, master_key_file: Path | None, file: Path) -> None:
     from relations.cli.progress import progress_bar
-    from relations.cli.show import number
+    from relations.cli.show import counted, number
     from relations.exchange.jsonlines.events import import_events
 
     def rehearse(empty: Relations) -> None:
@@ -326,7 +326,8 @@ def _import_recorded(screen: Screen, database: str, master_key_file: Path | None
         "digest": status.digest,
         "seconds": round(seconds, 3),
     }
-    said = f"{number(added)} events were added. The log is at position {number(status.position)}, {status.digest}."
+    events = counted(added, "event was", "events were")
+    said = f"{events} added. The log is at position {number(status.position)}, {status.digest}."
     screen.result(document, lambda screen: screen.print(said))
 
 
@@ -359,7 +360,7 @@ def export_command(
         import msgspec
 
         from relations.cli.progress import progress_bar
-        from relations.cli.show import number
+        from relations.cli.show import counted
 
         with open_to_read(database, master_key_file, views=False) as engine:
             head = engine.status().position
@@ -374,7 +375,7 @@ def export_command(
                 count = _write(lines, output)
                 seconds = bar.seconds
         document = {"path": str(output), "events": count, "after": after, "until": last, "seconds": round(seconds, 3)}
-        screen.result(document, lambda screen: screen.print(f"{number(count)} events are in {output}."))
+        screen.result(document, lambda screen: screen.print(f"{counted(count, 'event is', 'events are')} in {output}."))
 
 
 def _lines(engine: Relations, bar: ProgressBar, after: int, until: int) -> Iterator[EventLine]:
