@@ -304,14 +304,14 @@ class View(TableReader):
     ) -> Mapping[str, H]:
         """Return what is computed of each customer alone as of a moment. Of one local day it is kept.
 
-        Only customers with new events are read again, and those of whom it does not hold at this moment of the day.
+        Only customers with new events are read again, and those whose value does not hold at this moment of the day.
         The caller must not change it.
 
         Args:
             name: The name under which it is kept.
             moment: The moment, UTC microseconds.
-            read: Computes it as of a moment: of all customers, or of some. It returns everybody of whom it may be
-                something else at another moment of the day.
+            read: Computes it as of a moment: of all customers, or of some. It returns everybody whose value may be
+                another one at another moment of the day.
         """
         kept = self.of_each((name, self.local.day(moment)), partial(read, moment))
         changed = [customer for customer, each in kept.items() if not each.hold(moment)]

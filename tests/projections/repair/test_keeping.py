@@ -92,9 +92,9 @@ def test_a_deadline_that_passes_in_the_course_of_a_day_counts_from_its_moment() 
         (due,) = {each.event.resolve_by for each in engine.events() if isinstance(each.event, ComplaintFiled)}
         engine.execute(AcknowledgeComplaint(complaint="k1", occurred_at=filed + timedelta(minutes=1)))
         engine.execute(ResolveComplaint(complaint="k2", occurred_at=filed + timedelta(minutes=2)))
-        engine.adopt(Policy(surveys=Surveys(follow_up_days=FOLLOW_UP)), since=filed + timedelta(minutes=3))
+        engine.adopt(Policy(surveys=Surveys(follow_up_days=5)), since=filed + timedelta(minutes=3))
         view, instant = engine.views.repair, timedelta(microseconds=1)
-        follow_up = filed + timedelta(days=FOLLOW_UP, minutes=2)
+        follow_up = filed + timedelta(days=5, minutes=2)
         for at, field in ((from_micros(due), "overdue"), (follow_up, "follow_ups_overdue")):
             seen = [getattr(view.cases(as_of=moment), field) for moment in (at - instant, at, at - instant)]
             assert seen == [0, 1, 0], field
