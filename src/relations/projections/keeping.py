@@ -128,7 +128,7 @@ class KeptAnswers:
 
 
 class Holding(Protocol):
-    """What is computed as of a moment, and stays the same for a while before and after it."""
+    """A value computed as of a moment that stays the same for a while before and after it."""
 
     def hold(self, moment: int) -> bool:
         """Return True if it is the same at a moment, UTC microseconds."""
@@ -137,7 +137,7 @@ class Holding(Protocol):
 def span_around(turns: Iterable[int], moment: int) -> tuple[int, int]:
     """Return the last turn up to a moment and the first one after it, UTC microseconds.
 
-    What depends on the moment only by which turns were reached is the same from the first of the two until the second.
+    A value that depends on the moment only by the turns reached is the same from the first of the two until the second.
 
     Args:
         turns: The times at which something changes, in any order.
