@@ -1,7 +1,7 @@
 """Relations and cases as of a moment, and the moments of its local day at which they are the same.
 
-A relation depends on the moment by three things: which steps were taken by then, on which days its customer had bought
-by then, and whether they have been silent for long. The counts of a case also depend on which deadlines are over.
+A relation depends on the moment by the steps taken by then, the local days of purchases, and the length of silence. The
+counts of a case also depend on the deadlines that are over.
 """
 
 from __future__ import annotations
