@@ -235,7 +235,8 @@ class View(TableReader):
             with self._database.reading() as connection:
                 yield connection
             return
-        wanted = dict.fromkeys(part for view in (self, *also) for part in view._parts())
+        with self._database.snapshot():  # the policies say which views these are, and are read once
+            wanted = dict.fromkeys(part for view in (self, *also) for part in view._parts())
         parts = [view for view in wanted if view._database is self._database]
         for attempt in range(1, _ATTEMPTS + 1):
             self._refresh([view.projection for view in parts])
