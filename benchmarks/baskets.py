@@ -28,6 +28,8 @@ CUT = datetime(2011, 11, 1, tzinfo=UTC)
 """The first moment of the held-out month."""
 _END = datetime(2011, 12, 1, tzinfo=UTC)
 _LIMITS = (1, 5, 10)
+_FITS = ((1, 1000), (1, 10_000), (2, 10_000))
+"""The fits that are compared: the most products on the left, and the most rules."""
 
 
 class Hits(NamedTuple):
@@ -114,26 +116,31 @@ def compared(engine: Relations, purchases: Sequence[RecordPurchase], limit: int)
 
 
 def main(file: Path) -> None:
-    """Print the table."""
+    """Print the tables."""
     purchases = list(purchases_of(file))
     with Relations.open("sqlite://", durability="off") as engine:
         engine.execute_many(each for each in purchases if each.occurred_at < CUT)
         engine.views.recommendations.rules()  # folds
-        began = process_time()
-        engine.fit_rules(as_of=CUT)
-        fitted = process_time() - began
-        fit = engine.views.recommendations.rules(limit=0).fit
-        assert fit is not None
-        print(f"{fit.rules} rules in {fit.baskets} baskets, found in {fitted:.1f} s of processor time")
-        print("| products | customers | given | bought: rules | most popular | bought any: rules | most popular |")
-        print("|---|---|---|---|---|---|---|")
-        for limit in _LIMITS:
-            rules, sales = compared(engine, purchases, limit)
-            print(
-                f"| {limit} | {rules.customers} | {rules.given} | {rules.bought / rules.given:.1%} "
-                f"| {sales.bought / sales.given:.1%} | {rules.reached / rules.customers:.1%} "
-                f"| {sales.reached / sales.customers:.1%} |"
-            )
+        for left, most in _FITS:
+            began = process_time()
+            engine.fit_rules(as_of=CUT, left=left, most=most)
+            fitted = process_time() - began
+            fit = engine.views.recommendations.rules(as_of=CUT, limit=0).fit
+            assert fit is not None
+            print(f"left={left}: {fit.rules} rules in {fit.baskets} baskets, found in {fitted:.1f} s of processor time")
+            _print_table(engine, purchases)
+
+
+def _print_table(engine: Relations, purchases: Sequence[RecordPurchase]) -> None:
+    print("| products | customers | given | bought: rules | most popular | bought any: rules | most popular |")
+    print("|---|---|---|---|---|---|---|")
+    for limit in _LIMITS:
+        rules, sales = compared(engine, purchases, limit)
+        print(
+            f"| {limit} | {rules.customers} | {rules.given} | {rules.bought / rules.given:.1%} "
+            f"| {sales.bought / sales.given:.1%} | {rules.reached / rules.customers:.1%} "
+            f"| {sales.reached / sales.customers:.1%} |"
+        )
 
 
 if __name__ == "__main__":
