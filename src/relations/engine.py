@@ -390,6 +390,7 @@ class Relations(Doors, Commanding, Following):
         min_support: float = 0.005,
         min_confidence: float = 0.1,
         most: int = 1000,
+        left: int = 1,
     ) -> Receipt:
         """Find the association rules in the baskets of all customers, and record them.
 
@@ -401,6 +402,8 @@ class Relations(Doors, Commanding, Following):
             min_support: The smallest share of all baskets that have both products.
             min_confidence: The smallest share of the baskets with the first product that have the second, too.
             most: The most rules to keep, the most confident first; from 1 to 10,000.
+            left: The most products on the left of a rule, from 1 to 3. A longer rule is kept only if it is more
+                confident than each shorter one with the same product on the right.
 
         Raises:
             NoFit: No rule meets the limits.
@@ -410,7 +413,12 @@ class Relations(Doors, Commanding, Following):
         moment, view = self.clock() if as_of is None else as_of, self.views.recommendations
         with view.answering():
             report = view.rules(
-                as_of=moment, refit=True, min_support=min_support, min_confidence=min_confidence, most=most
+                as_of=moment,
+                refit=True,
+                min_support=min_support,
+                min_confidence=min_confidence,
+                most=most,
+                left=left,
             )
             command = rules_command(report, moment, view.position or 0)
         return self.execute(command)
@@ -430,7 +438,7 @@ class Relations(Doors, Commanding, Following):
         limits: dict[str, Any] = {}
         if known.rules:
             newest = RuleParameters.model_validate_json(known.rules)
-            limits = newest.model_dump(include={"min_support", "min_confidence", "most"})
+            limits = newest.model_dump(include={"min_support", "min_confidence", "most", "left"})
         try:
             return self.fit_rules(as_of=moment, **limits)
         except (NoFit, MissingExtra):
@@ -551,7 +559,7 @@ class Relations(Doors, Commanding, Following):
     def rules(self) -> InForce:
         """Every policy that was adopted, and when each is in force."""
         with self.log.database.reading() as connection:
-            return self._executor.rules(connection)
+            return self.log.database.once(connection, self._executor.rules)
 
     def load(self, kind: str, name: str) -> Any:
         """Return the state of one aggregate, such as `load("complaint", "k7")`; its initial state if it has no events.

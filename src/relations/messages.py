@@ -338,13 +338,18 @@ def shown(found: Any) -> str:
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
 
 
+def plainly(said: str) -> str:
+    """Return what pydantic says of a value without the name of its class of errors."""
+    return said.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+
+
 def invalid_value(cls: type[BaseModel], error: ValidationError) -> InvalidInput:
     """Return the first mistake in the values of a command, or of a part of a policy, as an error for people."""
     found = error.errors(include_url=False, include_context=False)
     # A misspelt field is both unknown and missing: its name says more.
     first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     field = ".".join(str(part) for part in first["loc"])
-    given, said, hint = shown(first["input"]), str(first["msg"]).removeprefix("Value error, "), None
+    given, said, hint = shown(first["input"]), plainly(first["msg"]), None
     match first["type"]:
         case "missing":
             reason = f"{cls.__name__} needs it, and it is missing"

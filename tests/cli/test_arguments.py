@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from relations.cli.app import app
 from relations.cli.exits import ExitCode
 from tests.cli.conftest import Ran, Run, invoke
 
@@ -116,6 +119,36 @@ def test_any_arguments_are_understood_or_refused_in_words(line: list[str]) -> No
 @given(command_lines())
 def test_very_many_arguments_are_understood_or_refused_in_words(hotel: Path, line: list[str]) -> None:
     said(invoke(*line, "-d", hotel))
+
+
+def refused_values() -> Iterator[tuple[str, ...]]:
+    """Yield the command lines with a value that an option or argument of a command does not take."""
+    groups: list[tuple[tuple[str, ...], Any]] = [((), typer.main.get_command(app))]
+    for path, command in groups:
+        groups += [((*path, name), each) for name, each in getattr(command, "commands", {}).items()]
+        own = [] if hasattr(command, "commands") else command.params
+        options = {each.opts[0] for each in own if each.opts[0].startswith("-") and not each.is_flag}
+        for line in [*((option,) for option in sorted(options)), ("--",)]:
+            for value in ("no-such-word", "-7"):
+                try:
+                    command.make_context(path[-1] if path else "", [*line, value]).close()
+                except typer.BadParameter as error:
+                    if "Invalid value for" in error.format_message():
+                        yield *path, *line, value
+                except Exception:
+                    pass
+
+
+def test_every_wrong_choice_and_number_is_refused_in_plain_words() -> None:
+    """No option or argument answers with the words of the library that checks it."""
+    refused = set()
+    for line in refused_values():
+        ran = invoke(*line)
+        assert ran.code == 2
+        assert "Invalid value for" in ran.err
+        assert not any(words in ran.err for words in ("Value error", "Input should", "unable to parse")), line
+        refused.add(line[:-1])
+    assert {("care", "--"), ("complaints", "--kind"), ("care", "--limit"), ("demo", "--guests")} <= refused
 
 
 def test_a_position_beyond_every_database_is_refused(hotel: Path) -> None:

@@ -10,6 +10,7 @@ import polars
 import pytest
 
 from relations import EraseCustomer, FileComplaint, GiveFeedback, RecordPurchase, RegisterCustomer, Relations
+from relations.cli.show import counted
 from relations.commands import (
     BeginPlan,
     CorrectProfile,
@@ -130,7 +131,7 @@ def test_likely_duplicates_are_proposed(run: Run, hotel: Path) -> None:
     (pair,) = [each for each in found if each["customers"] == ["twice-1", "twice-2"]]
     assert [said["kind"] for said in pair["evidence"]] == ["email", "name_and_birthday"]
     shown = run("duplicates", "-d", hotel, "--limit", 1_000)
-    for said in ("twice-1", "twice-2", "LOVELACE, Ada", "email: ada@example.org", f"{len(found)} pairs"):
+    for said in ("twice-1", "twice-2", "LOVELACE, Ada", "email: ada@example.org", counted(len(found), "pair")):
         assert said in shown.out
     assert "no likely duplicates" in run("duplicates", "-d", hotel, "--after", *found[-1]["customers"]).out
     with Relations.open(f"sqlite:///{hotel}") as relations:
@@ -163,6 +164,8 @@ def test_people_are_found_by_whatever_is_known_of_them(run: Run, hotel: Path, gu
     with Relations.open(f"sqlite:///{hotel}") as relations:
         relations.execute(EraseCustomer(customer="other", occurred_at=AT))
     nobody = run("find", "somebody", "-d", hotel)
+    blank = run("find", "  ", "-d", hotel)
+    assert (blank.code, "nothing to find customers by" in blank.err) == (2, True)
     assert (nobody.code, "Nobody was found" in nobody.out) == (1, True)
     assert "Indexed" in run("index", "-d", hotel).err
 
@@ -224,3 +227,6 @@ def test_care_lists_whom_to_contact_and_what_was_kept(run: Run, tmp_path: Path) 
         relations.advance_time(AT + timedelta(days=10))
     assert run("care", "kept", "-d", database, "--plan", "support", "--json").json["kept"][0]["lapsed"] == 1
     assert "short call" in run("care", "kept", "-d", database).out
+    months = run("care", "kept", "-d", database, "--plan", "support", "--json").json["months"]
+    assert sum(each["lapsed"] for each in months) == 1
+    assert run("care", "kept", "-d", database, "--plan", "611", "--json").json == {"kept": [], "months": []}

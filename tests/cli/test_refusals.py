@@ -128,6 +128,54 @@ def test_a_missing_file_or_mapping_makes_no_database(program: Run, shop: Path) -
     assert not database.exists()
 
 
+@pytest.mark.parametrize("body", [b"", b"\n \n", gzip.compress(b"")])
+def test_an_empty_file_is_said_to_be_empty(program: Run, shop: Path, body: bytes) -> None:
+    file, database = shop.with_name("empty.csv"), shop.with_name("new.db")
+    file.write_bytes(body)
+    refused(program("import", file, "-d", database), 6, "empty.csv is empty", "empty_source")
+    assert program("import", file, "-m", shop, "-d", database).code in (6, 7)
+    assert not database.exists()
+
+
+def recorded_line(position: int) -> str:
+    """Return a line that looks like a recorded event, but does not belong to any log."""
+    line = {"position": position, "stream": "s", "version": 1, "topic": "no.such", "schema": 1, "digest": "00"}
+    return json.dumps(line)
+
+
+@pytest.mark.parametrize(
+    ("command", "body", "code"),
+    [
+        (("import", "FILE", "--preset", "zendesk-tickets"), "a,b\n1,2\n", 6),
+        (("import", "FILE"), '{"command": "NoSuch"}\n', 3),
+        (("import", "FILE"), recorded_line(1), 6),
+        (("import", "FILE", "--preset", "zendesk-tickets", "--master-key-file", "FILE"), "a,b\n1,2\n", 2),
+        (("record", "AcknowledgeComplaint", "complaint=k1"), "", 3),
+        (("record", "AcknowledgeComplaint", "complaint=k1", "--dry-run"), "", 4),
+        (("policy", "adopt", "FILE", "--since", "2999-01-01"), "version = 2", 2),
+        (("relay", "--to", "FILE"), "", 4),
+    ],
+)
+def test_a_command_that_is_refused_makes_no_database(
+    program: Run, tmp_path: Path, command: tuple[str, ...], body: str, code: int
+) -> None:
+    file, database = tmp_path / "file", tmp_path / "new.db"
+    file.write_text(body)
+    ran = program(*(file if each == "FILE" else each for each in command), "-d", database)
+    assert ran.code == code, ran
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("new.db")]
+
+
+def test_rejected_rows_before_an_accepted_one_are_imported_into_a_new_log_once(program: Run, tmp_path: Path) -> None:
+    file, database, rejects = tmp_path / "commands.jsonl", tmp_path / "new.db", tmp_path / "rejects.jsonl"
+    good = {"command": "RegisterCustomer", "customer": "c1", "occurred_at": "2024-05-01T12:00:00Z"}
+    file.write_text("\n".join([json.dumps({"command": "NoSuch"}), json.dumps(good), "nonsense"]))
+    ran = program("import", file, "-d", database, "--rejects", rejects, "--batch", "1", "--json")
+    assert (ran.code, ran.json["rows"], ran.json["accepted"], ran.json["recorded"]) == (3, 3, 1, 1)
+    assert len(rejects.read_text().splitlines()) == 2
+    assert program("status", "-d", database, "--json").json["position"] == ran.json["events"] + 1  # the policy
+
+
 def test_a_log_of_a_newer_version_is_left_alone(program: Run, hotel: Path) -> None:
     with closing(sqlite3.connect(hotel)) as connection:
         connection.execute("UPDATE relations_meta SET value = '99' WHERE name = 'format'")

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import ast
+import re
 from datetime import UTC, datetime
 from io import StringIO
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from rich.console import Console, RenderableType
 
+import relations.cli
 from relations.cli.options import moment
-from relations.cli.show import Curve, HeatTable, bar, number, percent, span, spark, table
+from relations.cli.show import Curve, HeatTable, bar, counted, number, percent, span, spark, table
 from relations.errors import InvalidInput
 
 
@@ -17,6 +22,31 @@ def test_a_bar_is_as_long_as_its_share() -> None:
     assert bar(0.5, 4) == "██"
     assert bar(9.9, 4) == "████"
     assert bar(None) == ""
+
+
+def test_a_noun_agrees_with_its_number() -> None:
+    assert [counted(count, "row") for count in (0, 1, 1_200)] == ["0 rows", "1 row", "1,200 rows"]
+    assert counted(1, "entry", "entries") == "1 entry"
+
+
+PLURAL = re.compile(r" (?:(?:more|new|other|recorded) )?(?!was\b|is\b|has\b)[a-z]+s\b(?!/)| (?:are|were|have)\b")
+
+
+def test_every_count_that_is_shown_has_its_singular() -> None:
+    """Sentences that end a number with a plural noun or verb read wrong of one: `counted` knows both."""
+    wrong, seen = [], 0
+    for path in sorted(Path(relations.cli.__file__).parent.rglob("*.py")):
+        sentences = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.JoinedStr)]
+        for said, (before, after) in [(each, pair) for each in sentences for pair in pairwise(each.values)]:
+            if isinstance(before, ast.FormattedValue) and isinstance(after, ast.Constant):
+                called = before.value.func if isinstance(before.value, ast.Call) else None
+                name = called.id if isinstance(called, ast.Name) else ""
+                grouped = before.format_spec is not None and ast.unparse(before.format_spec) == "f','"
+                seen += name == "counted"
+                if (name in {"number", "len"} or grouped) and PLURAL.match(str(after.value)):
+                    wrong.append(f"{path.name}:{said.lineno} {ast.unparse(said)}")
+    assert not wrong
+    assert seen > 20
 
 
 def lines(shown: RenderableType, width: int, *, colours: bool = False) -> list[str]:

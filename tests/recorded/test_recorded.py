@@ -1060,6 +1060,14 @@ GOALS: dict[str, Event] = {
         '0.0,0.0,0.0,0.0],"quantile_80":1.32,"quantile_95":2.07,"parameters":3,"aicc":540.25,"test":null}},'
         '"touchpoints":[],"left_out":["kiosk"]}',
     ),
+    "model.rules_fitted.1.left": RulesFitted(
+        through="2024-05-31",
+        position=96_758,
+        version=1,
+        rules='{"baskets":9684,"min_support":0.005,"min_confidence":0.1,"most":1000,"rules":[{"product":"massage",'
+        '"recommended":"tea","category":null,"baskets":90,"with_product":120,"with_recommended":640,"also":["room"]}],'
+        '"left":2}',
+    ),
     "model.rules_fitted.1.full": RulesFitted(
         through="2024-05-31",
         position=96_758,

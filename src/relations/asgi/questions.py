@@ -16,6 +16,7 @@ from starlette.datastructures import QueryParams
 
 from relations.engine import Relations
 from relations.errors import InvalidInput
+from relations.messages import plainly
 from relations.projections.view import View
 
 __all__ = ["Parameter", "ViewQuestion", "checked_limit", "questions_of"]
@@ -74,10 +75,10 @@ class Parameter:
                 return self.adapter.validate_json(given[0])
             return self.adapter.validate_python(given if self.is_list else given[0])
         except ValidationError as error:
-            said = str(error.errors(include_url=False, include_context=False)[0]["msg"])
+            said = plainly(error.errors(include_url=False, include_context=False)[0]["msg"])
             shown = given[0] if len(given[0]) <= _SHOWN_MAX else f"{given[0][:_SHOWN_MAX]}…"
             raise InvalidInput(
-                f"{said.removeprefix('Value error, ')} (given: {shown!r})",
+                f"{said} (given: {shown!r})",
                 code=f"invalid_{self.name}",
                 field=self.name,
                 hint="Times are ISO 8601 with a zone, such as 2026-05-01T10:00:00Z" if "datetime" in said else None,

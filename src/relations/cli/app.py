@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from relations.cli.commands import audit_people as _people  # noqa: F401 - it adds its commands to `audit`
 from relations.cli.commands.audit import audit
@@ -61,8 +62,23 @@ from relations.version import VERSION
 
 __all__ = ["app", "run_app"]
 
+
+class _Program(TyperGroup):
+    """The commands of the program. A wrong value on the command line is refused in plain words."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            from relations.messages import plainly
+
+            error.message = plainly(error.message).removeprefix("Input ").partition(", unable to ")[0]
+            raise
+
+
 app = typer.Typer(
     name="relations",
+    cls=_Program,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,

@@ -87,6 +87,8 @@ def open_as_known(
 
 
 def _say_known(engine: Relations, past: Questions, screen: Screen) -> None:
+    from relations.cli.show import counted
+
     if screen.json:
         return
     position, head = past.status().position, engine.status().position
@@ -94,7 +96,7 @@ def _say_known(engine: Relations, past: Questions, screen: Screen) -> None:
     from relations.messages import from_micros
 
     recorded = "" if last is None else f", recorded {_minute(from_micros(last.recorded_at), engine)}"
-    screen.say(f"As known then: the first {position:,} of {head:,} events{recorded}.")
+    screen.say(f"As known then: the first {position:,} of {counted(head, 'event')}{recorded}.")
 
 
 def _minute(at: datetime, engine: Relations) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from relations.errors import InvalidInput, SourceError
+from relations.errors import ForeignDatabase, InvalidInput, SourceError
 
 if TYPE_CHECKING:
     from relations.engine import Relations
@@ -27,6 +28,7 @@ __all__ = [
     "checked_id",
     "database_url",
     "given_options",
+    "in_log",
     "moment",
     "open_engine",
     "open_to_read",
@@ -72,6 +74,7 @@ Ahead = Annotated[
     typer.Option("--ahead", min=0, max=3660, metavar="DAYS", help="Show what falls due within this many days."),
 ]
 
+T = TypeVar("T")
 _KEY_BYTES = 32
 _KEY_FILE_MAX = 4_096
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -140,6 +143,37 @@ def open_engine(
     """Open the engine for a command that writes; `create` makes the log if there is none."""
     key = read_master_key(master_key_file)
     return _open(database_url(database), create=create, master_key=key, access=access)
+
+
+def in_log(
+    database: str,
+    master_key_file: Path | None,
+    work: Callable[[Relations], T],
+    *,
+    rehearse: Callable[[Relations], T | None],
+) -> T:
+    """Work on a log, and create it if it is missing. What an empty log would refuse creates nothing.
+
+    Args:
+        database: A URL or a path.
+        master_key_file: The file of the master key.
+        work: The work that records.
+        rehearse: The same work on an empty log in memory, at least to the first event. It raises what the work would
+            raise. It returns None if the log is to be created, and otherwise the result of work that records nothing.
+
+    Returns:
+        The result of the work.
+    """
+    try:
+        engine = open_engine(database, master_key_file)
+    except ForeignDatabase:
+        with open_engine("sqlite://", master_key_file, create=True) as empty:
+            nothing = rehearse(empty)
+        if nothing is not None:
+            return nothing
+        engine = open_engine(database, master_key_file, create=True)
+    with engine:
+        return work(engine)
 
 
 def _open(url: str, **options: Any) -> Relations:

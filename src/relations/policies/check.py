@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from relations.errors import InvalidInput
 from relations.json_form import ViewAnswer
+from relations.messages import plainly
 from relations.policies.instruments import EFFORT_METHODS, Instrument
 from relations.policies.loyalty.check import Finding, check_programme
 from relations.policies.policy import Policy
@@ -67,7 +68,7 @@ def read_policy(text: str, name: str = "the file", *, form: Literal["toml", "jso
 def _unreadable(error: ValidationError) -> Iterator[Finding]:
     for each in error.errors(include_url=False):
         field = ".".join(str(part) for part in each["loc"]) or "policy"
-        reason = each["msg"].removeprefix("Value error, ")
+        reason = plainly(each["msg"])
         hint = ""
         if each["type"] == "extra_forbidden":
             reason, hint = "a policy has no such field", "See docs/reference/policies.md for every field"

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from threading import Lock, local
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from pydantic import BaseModel
@@ -20,11 +20,12 @@ from pydantic import BaseModel
 from relations.policies.in_force import InForce
 from relations.policies.policy import Policy
 
-__all__ = ["Asking", "KeptAnswers", "ViewState", "copied", "key_of_call", "size_of"]
+__all__ = ["Asking", "Holding", "KeptAnswers", "ViewState", "copied", "key_of_call", "size_of", "span_around"]
 
 _COUNT_MAX = 256
 _BYTES_MAX = 256 * 1024 * 1024
 """Enough for a list of every customer of a log of a million events, with their steps; such a list takes 130 MB."""
+_ALWAYS = -(2**62), 2**62
 _SAMPLED = 16
 """The number of entries of a long list whose size stands for that of all."""
 
@@ -124,6 +125,31 @@ class KeptAnswers:
 
     def __len__(self) -> int:
         return len(self._answers)
+
+
+class Holding(Protocol):
+    """A value computed as of a moment that stays the same for a while before and after it."""
+
+    def hold(self, moment: int) -> bool:
+        """Return True if it is the same at a moment, UTC microseconds."""
+
+
+def span_around(turns: Iterable[int], moment: int) -> tuple[int, int]:
+    """Return the last turn up to a moment and the first one after it, UTC microseconds.
+
+    A value that depends on the moment only by the turns reached is the same from the first of the two until the second.
+
+    Args:
+        turns: The times at which something changes, in any order.
+        moment: The moment.
+    """
+    since, until = _ALWAYS
+    for at in turns:
+        if at <= moment:
+            since = max(since, at)
+        else:
+            until = min(until, at)
+    return since, until
 
 
 def size_of(value: Any) -> int:

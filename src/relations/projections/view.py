@@ -36,7 +36,7 @@ from relations.projections.by_customer import KeptByCustomer
 from relations.projections.columns import Codes, ColumnGroups, Columns, ColumnStore, Fetched, RowSource
 from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.gc_pause import collector_paused
-from relations.projections.keeping import Asking, KeptAnswers, ViewState, copied, key_of_call
+from relations.projections.keeping import Asking, Holding, KeptAnswers, ViewState, copied, key_of_call
 from relations.projections.projection import CustomerRow, Projection, Row, Rows
 from relations.projections.running.aliases import Aliases, combined
 from relations.projections.running.resolving import AliasReader
@@ -48,6 +48,7 @@ __all__ = ["View", "ViewContext", "unknown_customer"]
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
 C = TypeVar("C", bound=CustomerRow)
+H = TypeVar("H", bound=Holding)
 
 
 _ATTEMPTS = 10
@@ -234,7 +235,8 @@ class View(TableReader):
             with self._database.reading() as connection:
                 yield connection
             return
-        wanted = dict.fromkeys(part for view in (self, *also) for part in view._parts())
+        with self._database.snapshot():  # the policies say which views these are, and are read once
+            wanted = dict.fromkeys(part for view in (self, *also) for part in view._parts())
         parts = [view for view in wanted if view._database is self._database]
         for attempt in range(1, _ATTEMPTS + 1):
             self._refresh([view.projection for view in parts])
@@ -297,6 +299,24 @@ class View(TableReader):
                 read=read,
                 changed_since=partial(self._changed, until=state.position),
             )
+
+    def of_each_at(
+        self, name: str, moment: int, read: Callable[[int, Sequence[str] | None], Mapping[str, H]]
+    ) -> Mapping[str, H]:
+        """Return what is computed of each customer alone as of a moment. Of one local day it is kept.
+
+        Only customers with new events are read again, and those whose value does not hold at this moment of the day.
+        The caller must not change it.
+
+        Args:
+            name: The name under which it is kept.
+            moment: The moment, UTC microseconds.
+            read: Computes it as of a moment: of all customers, or of some. It returns everybody whose value may be
+                another one at another moment of the day.
+        """
+        kept = self.of_each((name, self.local.day(moment)), partial(read, moment))
+        changed = [customer for customer, each in kept.items() if not each.hold(moment)]
+        return {**kept, **read(moment, changed)} if changed else kept
 
     def columns(self, row: type[CustomerRow], groups: ColumnGroups) -> Columns:
         """Return the rows of one class as columns, of all customers by their surviving ids.

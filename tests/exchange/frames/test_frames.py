@@ -183,6 +183,7 @@ def engine() -> Iterator[Relations]:
         engine.fit_models(as_of=AFTER)
         engine.fit_rules(as_of=AFTER)
         engine.fit_clusters(as_of=AFTER, clusters=2)
+        engine.fit_forecasts(as_of=AFTER)
         yield engine
 
 

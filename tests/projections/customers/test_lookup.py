@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 
 from relations import Relations
 from relations.commands import (
@@ -92,6 +92,25 @@ def test_every_id_of_a_person_leads_to_them_and_an_unmerge_takes_that_back(datab
         assert found(engine, email="karl@example.org", phone="0199") == []
         assert found(engine, external_id="P-77") == ["c4"]
         assert found(engine, external_id="P-78") == []
+
+
+def test_an_id_is_found_with_as_few_statements_however_many_systems_there_are(database_url: str) -> None:
+    with open_with_people(database_url) as engine:
+        asked, counts = list[str](), []
+
+        @event.listens_for(engine.log.database.engine, "before_cursor_execute")
+        def seen(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            asked.append(statement)
+
+        for number in range(12):
+            engine.execute(LinkIdentity(customer="c1", source=f"till-{number:02}", external_id="77", occurred_at=START))
+            engine.execute(LinkIdentity(customer="c4", source=f"till-{number:02}", external_id="7", occurred_at=START))
+            assert found(engine, external_id="77") == ["c1"]
+            asked.clear()
+            assert found(engine, external_id="7") == ["c4"]
+            counts.append(len(asked))
+        assert max(counts[1:]) == min(counts[1:])
+        assert found(engine, external_id="777") == []
 
 
 def test_only_the_present_words_are_found(database_url: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from importlib import import_module
-from itertools import islice
+from itertools import combinations, islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -106,6 +106,62 @@ def test_rules_are_those_of_another_library(seed: int, library: Any) -> None:
     assert association_rules(baskets, min_support=0.02, min_confidence=0.2, most=4) == ours[:4]
 
 
+@pytest.mark.parametrize("left", [2, 3])
+def test_rules_with_several_products_on_the_left_are_those_of_another_library(left: int, library: Any) -> None:
+    """All that are more confident than with fewer of their products, and none else."""
+    random = Random(left)
+    names = [f"n{number}" for number in range(14)]
+    baskets = [set(random.choices(names, weights=range(14, 0, -1), k=random.randint(2, 8))) for _ in range(500)]
+    assert_longer_rules_are_those_of(library, baskets, left, 0.03, 0.3)
+
+
+def parts_of(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for size in range(1, len(names)):
+        yield from combinations(names, size)
+
+
+def assert_longer_rules_are_those_of(
+    library: Any, baskets: list[Any], left: int, support: float, confidence: float
+) -> None:
+    _, every = library.apriori(
+        [tuple(each) for each in baskets], min_support=support, min_confidence=0.0, max_length=left + 1
+    )
+    rules = {(tuple(sorted(rule.lhs)), rule.rhs[0]): rule for rule in every if len(rule.rhs) == 1}
+    exact = {key: Fraction(rule.count_full, rule.count_lhs) for key, rule in rules.items()}
+    expected = {
+        key: (rule.support, rule.confidence, rule.lift)
+        for key, rule in rules.items()
+        if rule.confidence >= confidence and rule.lift > 1 + 1e-12
+        and all(exact[key] > exact[part, key[1]] for part in parts_of(key[0]))
+    }  # fmt: skip
+    ours = association_rules(baskets, min_support=support, min_confidence=confidence, most=10_000, left=left)
+    assert max(1 + len(rule.also) for rule in ours) == left
+    found = {((each.product, *each.also), each.recommended): each for each in ours}
+    assert found.keys() == expected.keys()
+    for key, each in found.items():
+        assert (each.support, each.confidence, each.lift) == pytest.approx(expected[key], rel=1e-12)
+
+
+def test_the_reason_names_every_product_of_the_most_specific_rule() -> None:
+    baskets = (
+        [("tea", "cup", "jam")] * 6 + [("tea", "cup")] * 2 + [("tea", "jam")] * 4 + [("tea",)] * 4 + [("soap",)] * 9
+    )
+    with Relations.open("sqlite://", clock=lambda: AT, durability="off") as engine:
+        engine.execute_many(purchase(f"c{number}", number, *names) for number, names in enumerate(baskets))
+        engine.execute(purchase("c15", 80, "jam"))
+        engine.fit_rules(left=2)
+        rules = engine.views.recommendations.rules()
+        assert rules.fit is not None
+        assert rules.fit.left == 2
+        (found,) = engine.views.recommendations.recommend("c15").products
+        assert (found.product, found.because, found.because_also) == ("cup", "jam", ("tea",))
+        assert found.bought_on == (DAY + timedelta(days=80)).date()
+        assert engine.refit_rules(AT + timedelta(days=400)) is not None
+        again = engine.views.recommendations.rules(as_of=AT + timedelta(days=400)).fit
+        assert again is not None
+        assert again.left == 2
+
+
 def test_pieces_and_order_of_baskets_make_no_difference() -> None:
     baskets = [["tea", "cup"], ["tea", "cup", "cup"], ["cup", "tea"], ["tea"], ["jam"], ["jam"]]
     found = association_rules(baskets)
@@ -116,7 +172,13 @@ def test_pieces_and_order_of_baskets_make_no_difference() -> None:
 
 @pytest.mark.parametrize(
     ("limits", "field"),
-    [({"min_support": 1.5}, "min_support"), ({"min_confidence": -0.1}, "min_confidence"), ({"most": 0}, "most")],
+    [
+        ({"min_support": 1.5}, "min_support"),
+        ({"min_confidence": -0.1}, "min_confidence"),
+        ({"most": 0}, "most"),
+        ({"left": 0}, "left"),
+        ({"left": 4}, "left"),
+    ],
 )
 def test_limits_without_sense_are_refused(limits: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as refused:
@@ -266,6 +328,7 @@ def test_online_retail_gives_the_rules_of_another_library_and_beats_the_most_pop
     assert len(baskets) > 3000
     ours = association_rules(baskets, min_support=0.01, min_confidence=0.3, most=10_000)
     assert len(ours) > 30
+    assert_longer_rules_are_those_of(library, baskets, 2, 0.01, 0.3)
     theirs = {pair: each for pair, each in of_the_library(library, baskets, 0.01, 0.3).items() if each[2] > 1 + 1e-12}
     assert_same(figures_of(ours), theirs)
     with Relations.open("sqlite://", clock=lambda: CUT, durability="off") as engine:

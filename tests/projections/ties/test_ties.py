@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from relations import Money, Relations
 from relations.aggregates.complaint import FileComplaint
@@ -183,6 +185,31 @@ def test_a_customer_stands_on_the_highest_rung_whose_conditions_they_meet(engine
     ):
         with pytest.raises(InvalidInput):
             wrong()
+
+
+def test_more_months_take_no_more_statements() -> None:
+    """The customer, the policies and the merges are read once: a database far away is asked a few times a question."""
+    statements = list[str]()
+    with Relations.open("sqlite://", clock=lambda: NOW) as engine:
+        engine.adopt(Policy(lifecycle=Lifecycle(ladder=LADDER)), since=START)
+        send(engine, bought("ann", 1), bought("ann", 40), StateRung(**on(50), rung="strategic", by="olga"))
+
+        @event.listens_for(engine.log.database.engine, "checkout")
+        def traced(connection: Any, *_: object) -> None:
+            connection.set_trace_callback(statements.append)
+
+        def asked(question: Callable[[], object]) -> list[str]:
+            question()  # folds what is new
+            statements.clear()
+            question()
+            return list(statements)
+
+        ties, team = engine.views.ties, engine.views.team
+        one, twelve = (asked(partial(ties.months, "ann", months=months)) for months in (1, 12))
+        assert len(one) == len(twelve) > 5
+        for found in (twelve, asked(team.members)):
+            # To find the views that answer together, to look for new events, and to answer.
+            assert sum("stream = 'policy'" in each for each in found) == 3
 
 
 def test_an_owners_own_word_counts_until_they_take_it_back(engine: Relations) -> None:

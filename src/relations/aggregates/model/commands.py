@@ -107,6 +107,7 @@ class FittedRule(Checked):
         baskets: The number of baskets with both.
         with_product: The number of baskets with the first.
         with_recommended: The number of baskets with the second.
+        also: Further products that were bought: the first two counts are of baskets that have them all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -117,6 +118,7 @@ class FittedRule(Checked):
     baskets: Annotated[int, Field(strict=True, ge=1)]
     with_product: Count
     with_recommended: Count
+    also: Annotated[tuple[Label, ...], Field(max_length=2)] = ()
 
     @model_validator(mode="after")
     def _counts_fit(self) -> Self:
@@ -135,6 +137,7 @@ class RuleParameters(Checked):
         min_confidence: The smallest share of the baskets with the first product that have the second, too.
         most: The most rules that were kept.
         rules: The rules, the most confident first.
+        left: The most products on the left of a rule.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -144,6 +147,7 @@ class RuleParameters(Checked):
     min_confidence: Annotated[float, Field(ge=0, le=1)]
     most: Annotated[int, Field(strict=True, ge=1, le=10_000)]
     rules: Annotated[tuple[FittedRule, ...], Field(max_length=10_000)]
+    left: Annotated[int, Field(strict=True, ge=1, le=3)] = 1
 
     @model_validator(mode="after")
     def _counts_fit(self) -> Self:

@@ -96,23 +96,24 @@ def seal(database: Database, key: KeyFile, output: Output = None, json: Json = F
     Give the checkpoint to somebody else, or publish it. Any later change to the events that it covers is then detected.
     """
     from relations.audit import SealingKey, Seals
+    from relations.cli.show import counted
 
     with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
         made = Seals(engine.log).seal(SealingKey.load(key))
         document = {"size": made.size, "root": made.root.hex(), "checkpoint": made.checkpoint}
-        _give(screen, made.checkpoint, output, document, f"Sealed {made.size:,} events in")
+        _give(screen, made.checkpoint, output, document, f"Sealed {counted(made.size, 'event')} in")
 
 
 @audit.command("seals")
 def seals(database: Database, json: Json = False, verbose: Verbose = False) -> None:
     """List the seals of a log, oldest first."""
     from relations.audit import Seals
-    from relations.cli.show import headline, section
+    from relations.cli.show import counted, headline, section
 
     with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
         found = Seals(engine.log).all()
         rows = [{"size": each.size, "root": each.root.hex(), "sealed_at": each.sealed_at} for each in found]
-        lines = [f"{each.sealed_at:%Y-%m-%d %H:%M} UTC  {each.size:,} events" for each in found]
+        lines = [f"{each.sealed_at:%Y-%m-%d %H:%M} UTC  {counted(each.size, 'event')}" for each in found]
         screen.result(
             rows,
             lambda screen: screen.print(
@@ -259,6 +260,7 @@ def export(
     OCEL has customers, complaints, accounts and staff as objects, with qualified relations. XES has one trace for each
     case, with times in the policy's zone.
     """
+    from relations.cli.show import counted
     from relations.exchange.cloudevents import write_cloud_events
     from relations.exchange.ocel import write_ocel_json, write_ocel_parquet, write_ocel_sqlite
     from relations.exchange.xes import write_xes
@@ -277,7 +279,7 @@ def export(
             case Format.CLOUDEVENTS:
                 count = write_cloud_events(events, output, source=source)
         document = {"events": count, "path": str(output), "format": form.value}
-        screen.result(document, lambda screen: screen.print(f"{count:,} events are in {output}."))
+        screen.result(document, lambda screen: screen.print(f"{counted(count, 'event is', 'events are')} in {output}."))
 
 
 @audit.command("check")
@@ -332,6 +334,7 @@ def _checked(
     file: Path, policy: Path, database: str | None, leaf: str | None, old: Path | None
 ) -> tuple[str, list[str]]:
     from relations.audit import Seals, checker
+    from relations.cli.show import counted, number
 
     trusted, text = checker.Policy.parse(read_text(policy)), read_text(file)
     if text.startswith("c2sp.org/tlog-proof@"):
@@ -344,7 +347,7 @@ def _checked(
             )
         proof = checker.Proof.parse(text)
         keys, checkpoint = checker.check_inclusion(proof, _digest(leaf), trusted), proof.checkpoint
-        said = f"position {proof.index + 1} is one of the {checkpoint.size:,} sealed events"
+        said = f"position {proof.index + 1} is one of the {counted(checkpoint.size, 'sealed event')}"
     elif text.startswith("old "):
         if old is None:
             raise InvalidInput(
@@ -355,11 +358,12 @@ def _checked(
             )
         request = checker.Request.parse(text)
         keys, checkpoint = checker.check_consistency(request, _checkpoint(old), trusted), request.checkpoint
-        said = f"{checkpoint.size:,} events continue the older checkpoint of {request.old:,}"
+        events = counted(checkpoint.size, "event continues", "events continue")
+        said = f"{events} the older checkpoint of {number(request.old)}"
     else:
         checkpoint = checker.Checkpoint.parse(text)
         keys = checker.check_checkpoint(checkpoint, trusted)
-        said = f"checkpoint of {checkpoint.size:,} events"
+        said = f"checkpoint of {counted(checkpoint.size, 'event')}"
     if database is not None:
         with open_engine(database) as engine:
             Seals(engine.log).check(checkpoint)

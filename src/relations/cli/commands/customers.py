@@ -46,14 +46,20 @@ def find_command(
     The kind of the words is guessed. Case and accents make no difference, and every merged id leads to its customer.
     Erased customers are not found. The exit code is 1 if nobody is found.
     """
-    with running(json=json, verbose=verbose) as screen, open_as_known(screen, database, master_key_file) as engine:
-        from relations.cli.pages import customer as page
+    with running(json=json, verbose=verbose) as screen:
+        asked = " ".join(words).strip()
+        if not asked:
+            raise InvalidInput(
+                "there is nothing to find customers by", code="nothing_to_find", field="WORDS",
+                hint="Give a part of a name, a telephone number, an e-mail address or an id",
+            )  # fmt: skip
+        with open_as_known(screen, database, master_key_file) as engine:
+            from relations.cli.pages import customer as page
 
-        asked = " ".join(words)
-        found = page.find(engine.views.customers, asked, limit)
-        screen.result({"found": found}, lambda screen: screen.print(page.show_found(found, asked)))
-        if not found:
-            raise typer.Exit(ExitCode.PROBLEMS)
+            found = page.find(engine.views.customers, asked, limit)
+            screen.result({"found": found}, lambda screen: screen.print(page.show_found(found, asked)))
+            if not found:
+                raise typer.Exit(ExitCode.PROBLEMS)
 
 
 def audience_command(
@@ -130,7 +136,7 @@ def care_command(
             from relations.cli.pages import care as page
 
             if question is CareChoice.kept:
-                figures, months = engine.views.care.kept(plan), engine.views.care.kept_months()
+                figures, months = engine.views.care.kept(plan), engine.views.care.kept_months(plan=plan)
                 document = {"kept": figures, "months": months}
                 screen.result(document, lambda screen: screen.print(page.show_kept(figures, plan)))
                 return

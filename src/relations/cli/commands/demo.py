@@ -305,12 +305,12 @@ def _remove(path: Path) -> None:
 
 def _write_commands(screen: Screen, path: Path, seed: int, guests: int, period: _Period) -> None:
     from relations.cli.progress import progress_bar
-    from relations.cli.show import number
+    from relations.cli.show import counted
     from relations.exchange.jsonlines.exporting import export_commands
 
     with progress_bar(screen, "Simulating two years", total=period.days, unit="commands") as bar:
         count = export_commands(_watched(bar, seed, guests, period), path)
-    said = f"{number(count)} commands are in {path}. To record them: relations import {path} -d FILE"
+    said = f"{counted(count, 'command is', 'commands are')} in {path}. To record them: relations import {path} -d FILE"
     screen.result({"path": str(path), "commands": count}, lambda screen: screen.print(said))
 
 

@@ -176,6 +176,7 @@ def _value(name: str, hint: Any, values: list[str], zone: str) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
     from relations.exchange.frames.columns import without_none
+    from relations.messages import plainly
 
     kind = without_none(hint)
     if kind is datetime:
@@ -185,19 +186,19 @@ def _value(name: str, hint: Any, values: list[str], zone: str) -> Any:
             return TypeAdapter(kind).validate_python(values)
         return TypeAdapter(kind).validate_strings(values[-1])
     except ValidationError as error:
-        said = error.errors(include_url=False)[0]["msg"]
+        said = plainly(error.errors(include_url=False)[0]["msg"])
         raise InvalidInput(
             f"{', '.join(values)!r} is not a value for {name}: {said}", code="invalid_argument", field=f"--with {name}"
         ) from None
 
 
 def _show(screen: Screen, output: Path, rows: int, columns: dict[str, str]) -> None:
-    from relations.cli.show import headline, number, section, table
+    from relations.cli.show import counted, headline, section, table
 
     made = table("Column", "Type", grow=1)
     for column, dtype in columns.items():
         made.add_row(column, dtype)
-    screen.print(headline(f"{number(rows)} rows are in {output}"), section(made))
+    screen.print(headline(f"{counted(rows, 'row is', 'rows are')} in {output}"), section(made))
 
 
 def _list_all(screen: Screen) -> None:

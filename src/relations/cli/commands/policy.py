@@ -17,14 +17,17 @@ from relations.cli.options import (
     MasterKeyFile,
     Verbose,
     beginning,
+    in_log,
     moment,
-    open_engine,
     open_to_read,
 )
 from relations.cli.screen import running
 from relations.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from relations.engine import Relations
     from relations.policies import Policy
 
 __all__ = ["policy"]
@@ -146,7 +149,8 @@ def adopt(
                 "--since and --from-beginning exclude each other", code="invalid_arguments", hint="Give one of them"
             )
         wanted: Policy = load_policy(file)
-        with open_engine(database, master_key_file, create=True) as engine:
+
+        def adopt(engine: Relations) -> tuple[dict[str, object], RenderableType]:
             before = engine.policy
             changes = policy_differences(before, wanted)
             at = beginning(since, before.zone, field="--since") or engine.clock()
@@ -155,14 +159,17 @@ def adopt(
             adopted = bool(changes) or from_beginning
             position = engine.execute(command).position if adopted else None
             version = engine.rules.adopted[-1].version if adopted else before.version
-        starts = None if from_beginning else at
-        document = {
-            "adopted": adopted,
-            "version": version,
-            "position": position,
-            "changes": page.changes_document(changes),
-        }
-        screen.result(
-            document,
-            lambda to: to.print(page.show_adoption(version, changes, adopted=adopted, since=starts, zone=before.zone)),
-        )
+            document: dict[str, object] = {
+                "adopted": adopted,
+                "version": version,
+                "position": position,
+                "changes": page.changes_document(changes),
+            }
+            starts = None if from_beginning else at
+            return document, page.show_adoption(version, changes, adopted=adopted, since=starts, zone=before.zone)
+
+        def rehearse(empty: Relations) -> None:
+            adopt(empty)
+
+        document, shown = in_log(database, master_key_file, adopt, rehearse=rehearse)
+        screen.result(document, lambda to: to.print(shown))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from relations.cli.choices import complete_command, complete_pair
-from relations.cli.options import Actor, Json, MasterKeyFile, Verbose, open_engine
+from relations.cli.options import Actor, Json, MasterKeyFile, Verbose, in_log, open_engine
 from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput
 
@@ -89,11 +89,20 @@ def record(
         if database is None:
             raise InvalidInput("--database is missing", code="missing_argument", hint="See relations record --help")
         wish = _read(command, pairs or [], actor, by_name)
-        if "://" not in database and not dry_run and not Path(database).exists():
-            screen.say(f"{database} is new: a log is created there.")
-        with open_engine(database, master_key_file, create=not dry_run) as engine:
-            receipt = _tried(engine, wish) if dry_run else engine.execute(wish)
-            zone = engine.policy.zone
+        if dry_run:
+            with open_engine(database, master_key_file) as engine:
+                receipt, zone = _tried(engine, wish), engine.policy.zone
+        else:
+            where = database
+
+            def rehearse(empty: Relations) -> None:
+                empty.execute(wish)
+                if "://" not in where and not Path(where).exists():
+                    screen.say(f"{where} is new: a log is created there.")
+
+            receipt, zone = in_log(
+                where, master_key_file, lambda engine: (engine.execute(wish), engine.policy.zone), rehearse=rehearse
+            )
         _show(screen, wish, receipt, zone, dry_run=dry_run)
 
 

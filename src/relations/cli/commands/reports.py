@@ -167,6 +167,8 @@ def report(
     limit satisfaction, the monthly rates, the cohorts and the times of repair. Options that do not apply to the chosen
     view are rejected.
     """
+    from relations.cli.show import counted
+
     with running(json=json, verbose=verbose) as screen, ExitStack() as stack:
         _reject_unsuitable_options(context, view.value if view else None, html)
         engine = stack.enter_context(open_as_known(screen, database, master_key_file, known=known))
@@ -182,7 +184,8 @@ def report(
                 currency=currency,
                 ahead=timedelta(days=ahead),
             )
-            screen.result(written, lambda screen: screen.print(f"Written: {html} ({written['bytes']:,} bytes)"))
+            size = counted(written["bytes"], "byte")
+            screen.result(written, lambda screen: screen.print(f"Written: {html} ({size})"))
             return
         from relations.cli.pages.report.question import Question
 

@@ -75,12 +75,12 @@ def _note(report: ScoringReport) -> str:
 
 
 def _show(screen: Screen, report: ScoringReport, seconds: float) -> None:
-    from relations.cli.show import headline, number, section, table, words
+    from relations.cli.show import counted, headline, number, section, table, words
 
     made = table("Scorer", "Version", "Scored now", "Scored before", "Refused", right=(2, 3, 4))
     for each in report.scorers:
         made.add_row(each.scorer, each.version, number(each.scored), number(each.known), number(each.refused))
-    screen.print(headline(f"{number(report.answers)} answers with words", f"in {seconds:.1f} s"), section(made))
+    screen.print(headline(f"{counted(report.answers, 'answer')} with words", f"in {seconds:.1f} s"), section(made))
     left = [
         (
             report.unread,

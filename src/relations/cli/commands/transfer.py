@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_module
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,16 +14,17 @@ import typer
 
 from relations.cli.choices import complete_mapping, complete_preset
 from relations.cli.exits import ExitCode
-from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine, open_to_read
+from relations.cli.options import Database, Json, MasterKeyFile, Verbose, in_log, open_to_read
 from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput, MappingError, SourceError
 
 if TYPE_CHECKING:
     from relations.cli.progress import ProgressBar
     from relations.engine import Relations
-    from relations.exchange.import_run import OnProgress
+    from relations.exchange.import_run import ImportProgress, ImportReport, OnProgress
     from relations.exchange.jsonlines.events import EventLine
     from relations.exchange.mapping.model import Mapping
+    from relations.past.questions import Status
 
 __all__ = ["export_command", "import_command"]
 
@@ -165,30 +166,55 @@ def import_command(
         kind = "rows" if rules else _native_kind(file)
         if rules is not None:
             rules = adjust(rules)
-        with open_engine(database, master_key_file, create=True) as engine:
-            if kind == "events":
-                _import_recorded(engine, screen, file)
-                return
-            with progress_bar(screen, f"Importing {file.name}", unit="rows") as bar, _read_by(preset, file):
-                on_progress = _show_on(bar)
-                if rules is not None:
-                    report = import_file(
-                        engine, rules, file, rejects=rejects, reject_values=reject_values, notes=notes,
-                        corrected=corrected, name=name, batch=batch, on_progress=on_progress,
-                    )  # fmt: skip
-                else:
-                    report = import_commands(
-                        engine,
-                        file,
-                        rejects=rejects,
-                        reject_values=reject_values is not False,
-                        name=name or "commands",
-                        batch=batch,
-                        on_progress=on_progress,
-                    )
+        if kind == "events":
+            _import_recorded(screen, database, master_key_file, file)
+            return
+
+        def run(
+            engine: Relations, on_progress: OnProgress, rejects: Path | None = rejects, notes: Path | None = notes
+        ) -> ImportReport:
+            if rules is not None:
+                return import_file(
+                    engine, rules, file, rejects=rejects, reject_values=reject_values, notes=notes,
+                    corrected=corrected, name=name, batch=batch, on_progress=on_progress,
+                )  # fmt: skip
+            return import_commands(
+                engine,
+                file,
+                rejects=rejects,
+                reject_values=reject_values is not False,
+                name=name or "commands",
+                batch=batch,
+                on_progress=on_progress,
+            )
+
+        with progress_bar(screen, f"Importing {file.name}", unit="rows") as bar, _read_by(preset, file):
+            on_progress = _show_on(bar)
+
+            def rehearse(empty: Relations) -> ImportReport | None:
+                try:
+                    found = run(empty, _stop_once_accepted, None, None)
+                except _Accepted:
+                    return None
+                return run(empty, on_progress) if found.rejected else None
+
+            report = in_log(database, master_key_file, lambda engine: run(engine, on_progress), rehearse=rehearse)
         screen.result(report, lambda screen: screen.print(*show_import(report)))
         if report.rejected:
             raise typer.Exit(ExitCode.REJECTED)
+
+
+class _Accepted(Exception):
+    """A rehearsed import has reached a row that is accepted, or has recorded events."""
+
+
+def _stop_at_once(_position: int) -> None:
+    raise _Accepted
+
+
+def _stop_once_accepted(at: ImportProgress) -> None:
+    if at.accepted:
+        raise _Accepted
 
 
 @contextmanager
@@ -211,7 +237,6 @@ def _read_by(preset: str | None, file: Path) -> Iterator[None]:
 
 def _show_on(bar: ProgressBar) -> OnProgress:
     from relations.cli.show import number
-    from relations.exchange.import_run import ImportProgress
 
     def on_progress(at: ImportProgress) -> None:
         note = f"{number(at.rejected)} rejected" if at.rejected else ""
@@ -263,8 +288,11 @@ def _native_kind(file: Path) -> str:
 
     with open_text(file) as (text, _, _):
         try:
-            line = next((line for line in islice(text, _FIRST_LINES) if line.strip()), "{}")
-            first = json_module.loads(line)
+            lines = [*islice(text, _FIRST_LINES)]
+            line = next((line for line in lines if line.strip()), None)
+            if line is None and len(lines) < _FIRST_LINES:
+                raise SourceError(f"{file} is empty", code="empty_source", hint="Check the path, or export it again")
+            first = json_module.loads(line or "{}")
         except (UnicodeDecodeError, ValueError, RecursionError):
             raise SourceError(
                 f"{file} does not begin with a line of JSON",
@@ -275,15 +303,22 @@ def _native_kind(file: Path) -> str:
     return "events" if isinstance(first, dict) and {"position", "topic", "digest"} <= first.keys() else "commands"
 
 
-def _import_recorded(engine: Relations, screen: Screen, file: Path) -> None:
+def _import_recorded(screen: Screen, database: str, master_key_file: Path | None, file: Path) -> None:
     from relations.cli.progress import progress_bar
-    from relations.cli.show import number
+    from relations.cli.show import counted, number
     from relations.exchange.jsonlines.events import import_events
 
+    def rehearse(empty: Relations) -> None:
+        with suppress(_Accepted):
+            import_events(empty, file, on_progress=_stop_at_once)
+
     with progress_bar(screen, f"Importing {file.name}") as bar:
-        added = import_events(engine, file, on_progress=bar.show)
+
+        def run(engine: Relations) -> tuple[int, Status]:
+            return import_events(engine, file, on_progress=bar.show), engine.status()
+
+        added, status = in_log(database, master_key_file, run, rehearse=rehearse)
         seconds = bar.seconds
-    status = engine.status()
     document = {
         "path": str(file),
         "events": added,
@@ -291,7 +326,8 @@ def _import_recorded(engine: Relations, screen: Screen, file: Path) -> None:
         "digest": status.digest,
         "seconds": round(seconds, 3),
     }
-    said = f"{number(added)} events were added. The log is at position {number(status.position)}, {status.digest}."
+    events = counted(added, "event was", "events were")
+    said = f"{events} added. The log is at position {number(status.position)}, {status.digest}."
     screen.result(document, lambda screen: screen.print(said))
 
 
@@ -324,7 +360,7 @@ def export_command(
         import msgspec
 
         from relations.cli.progress import progress_bar
-        from relations.cli.show import number
+        from relations.cli.show import counted
 
         with open_to_read(database, master_key_file, views=False) as engine:
             head = engine.status().position
@@ -339,7 +375,7 @@ def export_command(
                 count = _write(lines, output)
                 seconds = bar.seconds
         document = {"path": str(output), "events": count, "after": after, "until": last, "seconds": round(seconds, 3)}
-        screen.result(document, lambda screen: screen.print(f"{number(count)} events are in {output}."))
+        screen.result(document, lambda screen: screen.print(f"{counted(count, 'event is', 'events are')} in {output}."))
 
 
 def _lines(engine: Relations, bar: ProgressBar, after: int, until: int) -> Iterator[EventLine]:

@@ -334,7 +334,7 @@ def run(
     that cannot fold an event stops and is reported; the others continue.
     """
     with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
-        from relations.cli.show import number
+        from relations.cli.show import counted
 
         follower = _Follower(engine, screen)
         if health and metrics is None:
@@ -363,7 +363,8 @@ def run(
                 with _every(every, follower.advance, heads.stop) if advance_time else nullcontext():
                     follower.follow(heads)
         done = (
-            f"{number(follower.folded)} new events were folded, and {number(follower.executed)} due commands executed."
+            f"{counted(follower.folded, 'new event was', 'new events were')} folded, and "
+            f"{counted(follower.executed, 'due command')} executed."
         )
         screen.result(follower.document(), lambda screen: screen.say(f"Stopped. {done} Everything recorded is safe."))
         if follower.failed:

@@ -29,7 +29,7 @@ __all__ = ["fit", "forecast_command"]
 
 _OPTIONS = {
     "value models": ("currency", "model"),
-    "rules": (),
+    "rules": ("left",),
     "clusters": ("k", "seed", "by"),
     "forecasts": ("currency", "touchpoints"),
 }
@@ -61,6 +61,9 @@ def fit(
     rules: Annotated[
         bool, typer.Option("--rules", help="Find association rules between products in baskets instead.")
     ] = False,
+    left: Annotated[
+        int, typer.Option(min=1, max=3, help="The most products that a rule may start from, with --rules.")
+    ] = 1,
     clusters: Annotated[
         bool, typer.Option("--clusters", help="Find clusters of customers who are alike instead.")
     ] = False,
@@ -92,12 +95,14 @@ def fit(
     Questions about expected value use the newest recorded fit as of their moment, and say how old it is. With --rules,
     `relations recommend` does so, with --clusters, `relations clusters`, and with --forecast, `relations forecast`.
     """
+    from relations.cli.show import counted
+
     with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
         given = {"--rules": rules, "--clusters": clusters, "--forecast": forecast}
         asked = [name for name, is_asked in given.items() if is_asked]
         if len(asked) > 1:
             raise InvalidInput(
-                f"{' and '.join(asked)} are {len(asked)} fits", code="two_fits", field=asked[0],
+                f"{' and '.join(asked)} are {counted(len(asked), 'fit')}", code="two_fits", field=asked[0],
                 hint="Fit one after the other",
             )  # fmt: skip
         chosen = "clusters" if clusters else "rules" if rules else "forecasts" if forecast else "value models"
@@ -107,10 +112,12 @@ def fit(
         if clusters:
             document, said = _fitted_clusters(engine, at, k, seed, by)
         elif rules:
-            receipt = engine.fit_rules(as_of=at)
+            receipt = engine.fit_rules(as_of=at, left=left)
             found = engine.views.recommendations.rules(as_of=at, limit=0).fit
             document = {"model": "association_rules", "fit": found, "events": len(receipt.events)}
-            said = "" if found is None else f"Found {found.rules:,} rules in {found.baskets:,} baskets."
+            said = ""
+            if found is not None:
+                said = f"Found {counted(found.rules, 'rule')} in {counted(found.baskets, 'basket')}."
         elif forecast:
             document, said = _fitted_forecasts(engine, at, currency, touchpoints)
         else:
@@ -126,6 +133,7 @@ def _fitted_clusters(
     engine: Relations, at: datetime | None, k: int | None, seed: int, by: list[str] | None
 ) -> tuple[dict[str, Any], str]:
     """Find and record clusters, and return the result for programs and for people."""
+    from relations.cli.show import counted
     from relations.policies.facts import DEFAULT_CLUSTER_FACTS
 
     facts: Any = by or DEFAULT_CLUSTER_FACTS  # checked where they are read
@@ -134,21 +142,25 @@ def _fitted_clusters(
     document = {"model": "clusters", "fit": found.fit, "events": len(receipt.events)}
     if found.fit is None:
         return document, ""
-    customers, silhouette = f"{found.fit.customers:,} customers", f"{found.fit.silhouette:.2f}"
-    return document, f"Found {len(found.clusters)} clusters of {customers}, with a mean silhouette of {silhouette}."
+    customers, silhouette = counted(found.fit.customers, "customer"), f"{found.fit.silhouette:.2f}"
+    clusters = counted(len(found.clusters), "cluster")
+    return document, f"Found {clusters} of {customers}, with a mean silhouette of {silhouette}."
 
 
 def _fitted_forecasts(
     engine: Relations, at: datetime | None, currency: str | None, touchpoints: int
 ) -> tuple[dict[str, Any], str]:
     """Fit and record forecasts, and return the result for programs and for people."""
+    from relations.cli.show import counted
+
     receipt = engine.fit_forecasts(as_of=at, currency=currency, most=touchpoints)
     found = engine.views.forecasts.forecast(as_of=at, currency=currency, history=0)
     document = {"model": "forecasts", "fit": found.fit, "events": len(receipt.events)}
     if found.fit is None or found.whole is None:
         return document, ""
-    places = f"the business and {len(found.touchpoints):,} touchpoints"
-    return document, f"Fitted forecasts of {places} to {found.whole.observed} months through {found.fit.through}."
+    places = f"the business and {counted(len(found.touchpoints), 'touchpoint')}"
+    months = counted(found.whole.observed, "month")
+    return document, f"Fitted forecasts of {places} to {months} through {found.fit.through}."
 
 
 def forecast_command(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from relations.cli.show import number, section, table, words
+from relations.cli.show import counted, number, section, table, words
 from relations.relay import DeadLetter
 
 __all__ = ["show_dead_letters"]
@@ -27,7 +27,9 @@ def show_dead_letters(letters: Sequence[DeadLetter], total: int) -> Iterator[Ren
     for each in letters:
         again = ", to be sent again" if each.again else ""
         tries = (
-            f"{number(each.attempts)} tries, last {each.failed_at:%Y-%m-%d %H:%M:%S}" if each.attempts else "not sent"
+            f"{counted(each.attempts, 'try', 'tries')}, last {each.failed_at:%Y-%m-%d %H:%M:%S}"
+            if each.attempts
+            else "not sent"
         )
         made.add_row(
             number(each.position),

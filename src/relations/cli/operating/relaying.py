@@ -131,15 +131,14 @@ def relay_command(
 
 
 def _say_report(screen: Screen, name: str, report: Any) -> None:
-    from relations.cli.show import number
+    from relations.cli.show import counted
 
-    screen.say(f"Delivered {number(report.delivered)} events, with {number(report.retries)} retries.")
+    screen.say(f"Delivered {counted(report.delivered, 'event')}, with {counted(report.retries, 'retry', 'retries')}.")
     if not report.delivered and not report.dead and not report.retries:
         screen.say(f"Nothing is new for the relay {name!r}. Another target needs a --name of its own.")
     if report.dead:
-        screen.say(
-            f"{number(report.dead)} were not delivered. `relations dead-letters --name {name}` shows them.", "red"
-        )
+        dead = counted(report.dead, "was", "were")
+        screen.say(f"{dead} not delivered. `relations dead-letters --name {name}` shows them.", "red")
 
 
 def read_secrets(file: Path | None) -> list[str]:

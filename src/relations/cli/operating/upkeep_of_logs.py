@@ -45,7 +45,7 @@ def backup_command(
         open_to_read(database, master_key_file, views=False) as engine,
     ):
         from relations.cli.progress import progress_bar
-        from relations.cli.show import counted, number
+        from relations.cli.show import counted
         from relations.operations import back_up
 
         with progress_bar(screen, "Copying") as bar:
@@ -56,7 +56,7 @@ def backup_command(
                 master_key=read_master_key(master_key_file),
                 on_progress=bar.show,
             )
-        said = [f"Copied {number(report.position)} events to {to}, and verified the copy. Digest {report.digest}."]
+        said = [f"Copied {counted(report.position, 'event')} to {to}, and verified the copy. Digest {report.digest}."]
         if without_keys:
             said.append("It has no keys, so nobody can read personal words from it, and erasures need no change in it.")
         else:
@@ -77,12 +77,14 @@ def index_command(
 
     A log that was created by this version needs no index. The command may be interrupted and run again.
     """
+    from relations.cli.show import counted
+
     with running(json=json, verbose=verbose) as screen:
         from relations.cli.progress import progress_bar
 
         with open_engine(database, master_key_file) as engine, progress_bar(screen, "Indexing") as bar:
             count = engine.index_people(on_progress=bar.show)
-        screen.result({"events": count}, lambda screen: screen.say(f"Indexed {count:,} events with words."))
+        screen.result({"events": count}, lambda screen: screen.say(f"Indexed {counted(count, 'event')} with words."))
 
 
 def migrate_command(
@@ -121,14 +123,14 @@ def restore_command(
     """Copy a backup into an empty database, on SQLite or PostgreSQL, and check its chain on the way."""
     with running(json=json, verbose=verbose) as screen:
         from relations.cli.progress import progress_bar
-        from relations.cli.show import number
+        from relations.cli.show import counted
         from relations.operations import restore
 
         with progress_bar(screen, "Restoring") as bar:
             report = restore(backup, database_url(database), on_progress=bar.show)
         said = (
-            f"Restored {number(report.position)} events. Digest {report.digest}. Customers who were erased after the "
-            "backup are readable again: erase them again. `relations rebuild` makes the views."
+            f"Restored {counted(report.position, 'event')}. Digest {report.digest}. Customers who were erased after "
+            "the backup are readable again: erase them again. `relations rebuild` makes the views."
         )
         screen.result(report, lambda screen: screen.print(said))
 

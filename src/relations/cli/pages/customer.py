@@ -272,7 +272,7 @@ def _timeline(file: CustomerFile, zone: str, events: int) -> RenderableType | No
     rest = len(file.history) - events
     lines = [words(f"Times are in {zone}." + (" * recorded more than a day after it occurred" if late else ""))]
     if rest > 0:
-        lines.insert(0, words(f"{number(rest)} earlier events: see --events, or `relations history`"))
+        lines.insert(0, words(f"{counted(rest, 'earlier event')}: see --events, or `relations history`"))
     return Group(made, *lines)
 
 
@@ -378,6 +378,6 @@ def show_duplicates(found: list[Duplicate], people: Mapping[str, Portrait]) -> R
         names = [people[name].name or ABSENT for name in pair.customers]
         made.add_row("\n".join(pair.customers), "\n".join(names), "\n".join(alike))
     lines = words(
-        f"{number(len(found))} pairs. MergeCustomer merges a pair. A pair that was unmerged is not proposed again."
+        f"{counted(len(found), 'pair')}. MergeCustomer merges a pair. A pair that was unmerged is not proposed again."
     )
     return Group(title, section(made, lines))

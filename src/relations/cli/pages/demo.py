@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from relations.cli.pages.report.board import show_figures
-from relations.cli.show import headline, number, section
+from relations.cli.show import counted, headline, number, section
 from relations.engine import BatchReport, Relations
 from relations.policies.indicators import INDICATORS
 
@@ -54,16 +54,18 @@ def show(engine: Relations, outcome: DemoOutcome, *, written: str | None, databa
     kinds = ", ".join(f"{number(count)} {code}" for code, count in refused.most_common(2))
     more = ", …" if len(refused) > 2 else ""
     yield headline("A hotel group, two years", f"simulated, to {outcome.ended_at:%Y-%m-%d}")
+    commands, events = counted(report.commands, "command"), counted(report.events, "event")
+    repeated, logged = counted(report.repeated, "was", "were"), counted(status.position, "event")
     found = engine.views.board.figures(as_of=outcome.ended_at, indicators=list(INDICATORS)[:_INDICATORS])
     yield section(*show_figures([figure for figure in found if not figure.scope]))
     yield section(
-        Text(f"{number(report.commands)} commands gave {number(report.events)} events ({number(rate)} commands/s)."),
-        Text(f"{number(report.repeated)} were sent twice and recorded once; {number(len(report.rejections))} refused"
+        Text(f"{commands} gave {events} ({number(rate)} commands/s)."),
+        Text(f"{repeated} sent twice and recorded once; {number(len(report.rejections))} refused"
              + (f" ({kinds}{more})." if kinds else ".")),
-        Text(f"{number(status.position)} events; the views were rebuilt from them in {outcome.rebuild_seconds:.1f} s."),
+        Text(f"{logged} in the log; the views were rebuilt in {outcome.rebuild_seconds:.1f} s."),
     )  # fmt: skip
     yield headline("To look further")
-    commands = {
+    examples = {
         f"relations report -d {database}": "all views in the terminal",
         f"relations customer g000001 -d {database}": "the file of one guest",
         f"relations recommend g000001 -d {database}": "products for that guest, each with the reason",
@@ -71,8 +73,8 @@ def show(engine: Relations, outcome: DemoOutcome, *, written: str | None, databa
         f"relations care due -d {database}": "the guests to contact now",
         f"relations verify -d {database}": "prove that nothing was changed",
     }
-    width = max(map(len, commands))
-    for command, what in commands.items():  # commands and paths can be copied in one piece, however long they are
+    width = max(map(len, examples))
+    for command, what in examples.items():  # commands and paths can be copied in one piece, however long they are
         yield Text.assemble(f"  {command:<{width}}  ", (what, "dim"), no_wrap=True)
     yield Text()
     if written is not None:

@@ -60,7 +60,8 @@ def _show_place(place: PlaceForecast, fit: ForecastsInUse) -> Iterator[Renderabl
     past = [float(each.value) for each in place.revenue.history]
     if past:
         ahead = [each.expected for each in place.revenue.months]
-        yield section(words(f"Revenue, {len(past)} months and the forecast: {spark(past)} {spark(ahead, max(past))}"))
+        months = counted(len(past), "month")
+        yield section(words(f"Revenue, {months} and the forecast: {spark(past)} {spark(ahead, max(past))}"))
     yield section(*(words(each) for each in (_tested("Purchases", place.purchases), _tested("Revenue", place.revenue))))
 
 

@@ -62,9 +62,10 @@ def _entries(statement: Statement, zone: str) -> Table:
 
 
 def _shown(statement: Statement, zone: str) -> list[RenderableType]:
-    lines = [words(f"{number(statement.count)} entries. Times are in {zone}.")]
+    lines = [words(f"{counted(statement.count, 'entry', 'entries')}. Times are in {zone}.")]
     if len(statement.entries) < statement.count:
-        lines.append(words(f"{number(len(statement.entries))} of them are shown; --limit shows more."))
+        listed = counted(len(statement.entries), "of them is", "of them are")
+        lines.append(words(f"{listed} shown; --limit shows more."))
     if statement.entries and len(statement.entries) < statement.count:
         lines.append(words(f"The page after this one: --after {statement.entries[-1].position}"))
     return list(lines)
@@ -75,15 +76,16 @@ def _standing(account: MemberAccount, zone: str) -> list[RenderableType]:
         Text(f"Balance {number(account.balance)}: {number(account.spendable)} can be spent.", "bold"),
     ]
     if account.pending:
-        lines.append(words(f"{number(account.pending)} are pending."))
+        lines.append(words(f"{counted(account.pending, 'is', 'are')} pending."))
     if account.overdue:
-        lines.append(
-            words(f"{number(account.overdue)} have expired, not recorded yet; run `relations run --advance-time`.")
-        )
+        overdue = counted(account.overdue, "has", "have")
+        lines.append(words(f"{overdue} expired, not recorded yet; run `relations run --advance-time`."))
     if account.debt:
-        lines.append(words(f"{number(account.debt)} are owed and are repaid first from new points."))
+        owed = counted(account.debt, "is owed and is", "are owed and are")
+        lines.append(words(f"{owed} repaid first from new points."))
     if account.shortfall:
-        lines.append(words(f"{number(account.shortfall)} could not be taken back after refunds, and are not owed."))
+        lost = counted(account.shortfall, "is not owed, and", "are not owed, and")
+        lines.append(words(f"{lost} could not be taken back after refunds."))
     if account.closed_at is not None:
         lines.append(words(f"The member left on {_day(account.closed_at, zone)}."))
     if account.tier is not None and account.tier.tier is not None:
@@ -127,8 +129,8 @@ def show_liability(owed: Liability, unused: BreakageReport, zone: str) -> Render
     if unused.rate is not None:
         lines.append(
             words(
-                f"Of {number(unused.issued)} points whose months are over, {number(unused.expired)} were never used: "
-                f"{percent(unused.rate, 1)}."
+                f"Of {counted(unused.issued, 'point')} whose months are over, "
+                f"{counted(unused.expired, 'was', 'were')} never used: {percent(unused.rate, 1)}."
             )
         )
     return Group(title, section(made, *lines))

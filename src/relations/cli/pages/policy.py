@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from relations.cli.show import ABSENT, headline, local_minute, number, section, table, words
+from relations.cli.show import ABSENT, counted, headline, local_minute, section, table, words
 from relations.policies.check import PolicyReport
 from relations.policies.loyalty.check import Finding
 
@@ -72,7 +72,7 @@ def show_adoption(
 def _changes(changes: Changes, title: str) -> RenderableType:
     if not changes:
         return section(words("Every value is as in the policy in force."))
-    made = table("Field", "Before", "After", grow=0, title=f"{title} {number(len(changes))} values")
+    made = table("Field", "Before", "After", grow=0, title=f"{title} {counted(len(changes), 'value')}")
     for field, (before, after) in changes.items():
         made.add_row(field, _value(before), _value(after))
     return section(made)

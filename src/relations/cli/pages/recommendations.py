@@ -28,7 +28,7 @@ def show_recommendations(found: RecommendationReport) -> Iterator[RenderableType
             made.add_row(
                 each.product,
                 each.category or ABSENT,
-                f"{each.because} ({each.bought_on})",
+                f"{' + '.join((each.because, *each.because_also))} ({each.bought_on})",
                 percent(each.confidence),
                 f"{each.lift:,.1f}",
                 number(each.baskets),

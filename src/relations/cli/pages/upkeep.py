@@ -63,7 +63,7 @@ def show_verification(found: Verification) -> Iterator[RenderableType]:
 
 def _problems(found: Verification) -> Iterator[RenderableType]:
     count = len(found.problems) + found.omitted
-    yield Text(f"{number(count)} {'problem was' if count == 1 else 'problems were'} found.", style="bold red")
+    yield Text(f"{counted(count, 'problem was', 'problems were')} found.", style="bold red")
     placed = [problem.position for problem in found.problems if problem.position is not None]
     if placed:
         yield Text(f"The first bad position is {min(placed)}.", style="bold red")

@@ -28,7 +28,7 @@ from pydantic import (
 
 from relations.errors import MappingError
 from relations.exchange.mapping.checks import sound_encoding, sound_pattern, sound_template
-from relations.messages import Id
+from relations.messages import Id, plainly
 from relations.policies.codes import known_currency, known_zone
 
 __all__ = [
@@ -638,7 +638,7 @@ class Mapping(_Part):
             source = Source.model_validate(self.source.model_dump(by_alias=True) | changed) if changed else self.source
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            reason = str(first["msg"]).removeprefix("Value error, ")
+            reason = plainly(first["msg"])
             raise MappingError(reason, field=".".join(map(str, first["loc"])) or "source") from None
         if self.preset is not None and "zone" in self.preset.needs and source.zone is None:
             raise MappingError(
@@ -721,7 +721,7 @@ def load_mapping(path: str | Path) -> Mapping:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "mapping"
         more = f" ({error.error_count() - 1} more like it)" if error.error_count() > 1 else ""
-        reason = str(first["msg"]).removeprefix("Value error, ")
+        reason = plainly(first["msg"])
         raise MappingError(f"{path}: {reason}{more}", field=where) from None
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from math import ceil, isfinite
 from threading import RLock, local
 from time import monotonic, sleep
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import (
     Connection,
@@ -42,6 +42,7 @@ from relations.telemetry import Observed, Observers
 
 __all__ = ["CHANNEL", "Access", "Database", "Durability"]
 
+T = TypeVar("T")
 Access = Literal["write", "fold", "read"]
 Durability = Literal["full", "normal", "off"]
 
@@ -326,11 +327,28 @@ class Database(Purging):
         """Open one read transaction for all that this thread reads until the end: each `reading` within joins it."""
         with self.reading() as connection:
             outer = getattr(self._joined, "connection", None)
+            if outer is None:
+                self._joined.known = {}
             self._joined.connection = connection
             try:
                 yield connection
             finally:
                 self._joined.connection = outer
+
+    def once(self, connection: Connection, read: Callable[[Connection], T]) -> T:
+        """Return what is read from one state of the database. Within a `snapshot` it is read once.
+
+        Args:
+            connection: Sees the state.
+            read: Reads it; the same function reads the same. Nobody may change what it returns.
+        """
+        if getattr(self._joined, "connection", None) is not connection:
+            return read(connection)
+        known: dict[Callable[..., Any], Any] = self._joined.known
+        if read not in known:
+            known[read] = read(connection)
+        found: T = known[read]
+        return found
 
     @property
     def in_snapshot(self) -> bool:

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from relations.errors import InvalidInput
 from relations.json_form import ViewAnswer
+from relations.messages import plainly
 from relations.policies.calendars import local_time
 from relations.policies.loyalty.programme import Programme
 from relations.policies.loyalty.ratios import ratio_text
@@ -123,7 +124,7 @@ _UNREADABLE = {"invalid_programme", "tier_order", "duplicate_programme"}
 def _unreadable(error: ValidationError, programme: str, table: Any) -> Iterator[Finding]:
     for each in error.errors(include_url=False):
         field = ".".join(str(part) for part in each["loc"]) or "programme"
-        yield _error("invalid_programme", programme, field, each["msg"].removeprefix("Value error, "), "")
+        yield _error("invalid_programme", programme, field, plainly(each["msg"]), "")
     # Validation stops at the first fault, so the tiers are checked one by one here.
     tiers = table.get("tiers", []) if isinstance(table, dict) else []
     pairs = [(each.get("name"), each.get("threshold")) for each in tiers if isinstance(each, dict)]

@@ -118,7 +118,7 @@ class OwnerKept(ViewAnswer):
 
 
 class KeptMonth(ViewAnswer):
-    """The steps that were due in one month, of all plans.
+    """The steps that were due in one month, of all plans or of one.
 
     Attributes:
         month: The month, such as `2024-05`.

@@ -241,10 +241,13 @@ class CareView(View):
         within = [each for each in found if (first or each.month) <= each.month and (end is None or each.month < end)]
         return page.of_groups(within, lambda each: each.customer)
 
-    def kept_months(self, *, since: str | None = None, until: str | None = None) -> list[KeptMonth]:
-        """Return the same of all plans together, month by month.
+    def kept_months(
+        self, *, plan: str | None = None, since: str | None = None, until: str | None = None
+    ) -> list[KeptMonth]:
+        """Return the same of all plans together, or of one, month by month.
 
         Args:
+            plan: Only this plan.
             since: The first month, such as `2024-05`.
             until: The first month that is left out.
 
@@ -254,7 +257,8 @@ class CareView(View):
         columns = self.table(CareMonth).c
         sums = [func.sum(columns[name]) for name in _COUNTS]
         query = select(columns.month, *sums).group_by(columns.month).order_by(columns.month)
-        found = self.execute(query.where(*self._months(since, until)))
+        of_plan = [columns.plan == plan] if plan else []
+        found = self.execute(query.where(*of_plan, *self._months(since, until)))
         return [KeptMonth(month=month, **_counts(list(map(int, counts)))) for month, *counts in found]
 
     def kept_by_owner(self, *, since: str | None = None, until: str | None = None) -> list[OwnerKept]:

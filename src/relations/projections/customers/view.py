@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from relations.aggregates.customer import IdentityLinked
 from relations.errors import InvalidInput
@@ -349,15 +349,20 @@ class CustomersView(View):
     def _with_external_id(self, external_id: str) -> list[str]:
         """Return the ids that any other system knows under an id."""
         columns = self.table(ExternalId).c
-        found: set[str] = set()
-        source = ""
-        while True:  # from source to source along the index, because there are few of them and many ids
-            (source,) = self.execute(select(func.min(columns.source)).where(columns.source > source))[0]
-            if source is None:
-                return sorted(found)
-            own = [name for name in (external_id, self._digest(external_id, source)) if name is not None]
-            query = select(columns.customer).where(columns.source == source, columns.external_id.in_(own))
-            found.update(customer for (customer,) in self.execute(query))
+        # From source to source along the index, because there are few of them and many ids.
+        sources = select(func.min(columns.source).label("source")).cte("sources", recursive=True)
+        following = select(func.min(columns.source)).where(columns.source > sources.c.source).scalar_subquery()
+        sources = sources.union_all(select(following).where(sources.c.source.is_not(None)))
+        known = self.execute(select(sources.c.source).where(sources.c.source.is_not(None)))
+        same = [
+            (columns.source == source) & (columns.external_id == name)
+            for (source,) in known
+            for name in (external_id, self._digest(external_id, source))
+            if name is not None
+        ]
+        if not same:
+            return []
+        return sorted({customer for (customer,) in self.execute(select(columns.customer).where(or_(*same)))})
 
     def _confirmed(self, wanted: Mapping[Criterion, str], ids: Sequence[str]) -> Iterator[FoundCustomer]:
         """Yield the customers of these ids whose words, under one of their ids or another, are those wanted."""

@@ -45,6 +45,7 @@ class RuleFigure(ViewAnswer):
         support: The share of all baskets that have both.
         confidence: The share of the baskets with the first product that have the second, too.
         lift: How many times as often both are together as they would be by chance.
+        also: Further products on the left: all counts of the first product are of baskets that have them, too.
     """
 
     product: str
@@ -56,6 +57,7 @@ class RuleFigure(ViewAnswer):
     support: float
     confidence: float
     lift: float
+    also: tuple[str, ...] = ()
 
 
 class RulesInUse(FitInUse):
@@ -67,6 +69,7 @@ class RulesInUse(FitInUse):
         min_confidence: The smallest confidence of a rule.
         most: The most rules that were kept.
         rules: The number of rules.
+        left: The most products on the left of a rule.
     """
 
     baskets: int
@@ -74,6 +77,7 @@ class RulesInUse(FitInUse):
     min_confidence: float
     most: int
     rules: int
+    left: int = 1
 
 
 class RulesReport(ViewAnswer):
@@ -95,11 +99,12 @@ class RecommendedProduct(ViewAnswer):
         product: The product.
         category: Its category; None if none was recorded.
         because: The product that they bought and that this one often goes with.
-        bought_on: The last local day on which they bought that one.
+        bought_on: The last local day on which they bought that one, or one of several.
         baskets: The number of baskets of all customers with both.
         support: The share of all baskets that have both.
         confidence: The share of the baskets with the product bought that have the recommended one, too.
         lift: How many times as often both are together as they would be by chance.
+        because_also: Further products that they bought and that belong to the reason.
     """
 
     product: str
@@ -110,6 +115,7 @@ class RecommendedProduct(ViewAnswer):
     support: float
     confidence: float
     lift: float
+    because_also: tuple[str, ...] = ()
 
 
 class RecommendationReport(ViewAnswer):
@@ -137,6 +143,7 @@ class _StoredRule(msgspec.Struct, frozen=True, gc=False):
     baskets: int
     with_product: int
     with_recommended: int
+    also: tuple[str, ...] = ()
 
 
 class _StoredRules(msgspec.Struct, frozen=True, gc=False):
@@ -145,6 +152,7 @@ class _StoredRules(msgspec.Struct, frozen=True, gc=False):
     min_confidence: float
     most: int
     rules: tuple[_StoredRule, ...]
+    left: int = 1
 
 
 def _figure(rule: AssociationRule, category: str | None) -> RuleFigure:
@@ -158,6 +166,7 @@ def _figure(rule: AssociationRule, category: str | None) -> RuleFigure:
         support=rule.support,
         confidence=rule.confidence,
         lift=rule.lift,
+        also=rule.also,
     )
 
 
@@ -180,6 +189,7 @@ def newest_rules(rows: Iterable[RecordedRules], today: int, local: LocalTime) ->
         min_confidence=stored.min_confidence,
         most=stored.most,
         rules=len(stored.rules),
+        left=stored.left,
     )
     rules = (
         _figure(
@@ -190,6 +200,7 @@ def newest_rules(rows: Iterable[RecordedRules], today: int, local: LocalTime) ->
                 each.with_product,
                 each.with_recommended,
                 stored.baskets,
+                each.also,
             ),
             each.category,
         )
@@ -199,7 +210,7 @@ def newest_rules(rows: Iterable[RecordedRules], today: int, local: LocalTime) ->
 
 
 def rules_now(
-    baskets: Sequence[Basket], *, today: int, min_support: float, min_confidence: float, most: int
+    baskets: Sequence[Basket], *, today: int, min_support: float, min_confidence: float, most: int, left: int
 ) -> RulesReport:
     """Find the rules of baskets.
 
@@ -209,13 +220,18 @@ def rules_now(
         min_support: The smallest share of all baskets with both products.
         min_confidence: The smallest confidence.
         most: The most rules to keep.
+        left: The most products on the left of a rule.
 
     Raises:
         InvalidInput: A limit makes no sense.
         MissingExtra: The extra `analytics` is not installed.
     """
     found = association_rules(
-        [basket.products for basket in baskets], min_support=min_support, min_confidence=min_confidence, most=most
+        [basket.products for basket in baskets],
+        min_support=min_support,
+        min_confidence=min_confidence,
+        most=most,
+        left=left,
     )
     categories: dict[str, str] = {}
     for basket in sorted(baskets, key=lambda each: (each.at, each.position)):
@@ -227,6 +243,7 @@ def rules_now(
         min_confidence=min_confidence,
         most=most,
         rules=len(found),
+        left=left,
     )
     return RulesReport(fit=fit, rules=tuple(_figure(rule, categories.get(rule.recommended)) for rule in found))
 
@@ -259,6 +276,7 @@ def rules_command(report: RulesReport, moment: datetime, position: int) -> Recor
             min_support=fit.min_support,
             min_confidence=fit.min_confidence,
             most=fit.most,
+            left=fit.left,
             rules=tuple(
                 FittedRule.model_validate(rule.model_dump(exclude={"support", "confidence", "lift"}))
                 for rule in report.rules
@@ -273,6 +291,8 @@ def recommended(
 ) -> Iterator[RecommendedProduct | None]:
     """Yield each product that a rule gives to a customer, by its most confident rule; None for one under a taboo.
 
+    A rule applies if they bought all products on its left. Of those, the one with more products is more confident.
+
     Args:
         rules: The rules, the most confident first.
         bought: The products that they bought, each with the last day.
@@ -281,7 +301,8 @@ def recommended(
     """
     seen: set[str] = set() if again else set(bought)
     for rule in rules:
-        if rule.product not in bought or rule.recommended in seen:
+        reasons = (rule.product, *rule.also)
+        if rule.recommended in seen or not all(each in bought for each in reasons):
             continue
         seen.add(rule.recommended)
         if rule.recommended.casefold() in avoided or (rule.category or "").casefold() in avoided:
@@ -291,9 +312,10 @@ def recommended(
             product=rule.recommended,
             category=rule.category,
             because=rule.product,
-            bought_on=bought[rule.product],
+            bought_on=max(bought[each] for each in reasons),
             baskets=rule.baskets,
             support=rule.support,
             confidence=rule.confidence,
             lift=rule.lift,
+            because_also=rule.also,
         )

@@ -77,6 +77,7 @@ class RecommendationsView(View):
         min_support: float = 0.005,
         min_confidence: float = 0.1,
         most: int = 1000,
+        left: int = 1,
     ) -> RulesReport:
         """Return the rules of the newest fit that was recorded by then, the most confident first.
 
@@ -87,6 +88,7 @@ class RecommendationsView(View):
             min_support: The smallest share of all baskets with both products of a rule.
             min_confidence: The smallest confidence of a rule.
             most: The most rules to keep, from 1 to 10,000.
+            left: The most products on the left of a rule, from 1 to 3.
 
         Raises:
             InvalidInput: An argument makes no sense.
@@ -97,8 +99,10 @@ class RecommendationsView(View):
         if refit:
             rows = self.rows(Shopper)
             baskets = [basket for row in rows for basket in row.baskets if local.day(basket.at) <= today]
-            found = rules_now(baskets, today=today, min_support=min_support, min_confidence=min_confidence, most=most)
+            found = rules_now(
+                baskets, today=today, min_support=min_support, min_confidence=min_confidence, most=most, left=left
+            )
         else:
             found = newest_rules(self.rows(RecordedRules), today, local)
-        kept = page.of_ranks(found.rules, lambda rule: f"{rule.product} {rule.recommended}")
+        kept = page.of_ranks(found.rules, lambda rule: " ".join((rule.product, *rule.also, rule.recommended)))
         return RulesReport(fit=found.fit, rules=tuple(kept))

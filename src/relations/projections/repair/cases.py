@@ -8,6 +8,7 @@ deadline was computed from what had been recorded before it.
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import msgspec
@@ -65,7 +66,7 @@ from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.projections.purchase_days import days_of, month_and_bit
 from relations.projections.repair.moments import Moments, contact_recorded, feedback_corrected, feedback_given
 
-__all__ = ["PROJECTION", "STEP_OF", "Case", "CaseStep", "Lesson", "Patron", "Tick"]
+__all__ = ["PROJECTION", "STEP_OF", "Case", "CaseStep", "Lesson", "Patron", "Tick", "deadlines_of", "times_of"]
 
 
 class CaseStep(msgspec.Struct, array_like=True, gc=False):
@@ -174,6 +175,23 @@ class Case(CustomerRow, gc=False):
     ticks: list[Tick] = msgspec.field(default_factory=list)
     lessons: list[Lesson] = msgspec.field(default_factory=list)
     kind: str = "complaint"
+
+
+def times_of(case: Case) -> Iterator[int]:
+    """Yield every time from which a step, an event of a clock or a step of an improvement counts."""
+    if case.filed_at is not None:
+        yield case.filed_at
+    yield from (each.at for each in case.steps)
+    yield from (each.at for each in case.ticks)
+    yield from (each.at for each in case.lessons)
+
+
+def deadlines_of(case: Case) -> Iterator[int]:
+    """Yield every deadline that the case ever had."""
+    for step in case.steps:
+        if step.due is not None:
+            yield from step.due
+    yield from (tick.due_at for tick in case.ticks if tick.due_at is not None)
 
 
 class Patron(CustomerRow, gc=False):

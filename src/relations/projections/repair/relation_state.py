@@ -44,6 +44,7 @@ __all__ = [
     "State",
     "case_history",
     "is_running",
+    "lapses_at",
     "relation_state",
     "was_met",
 ]
@@ -307,6 +308,14 @@ def _heard_of(
     if by_purchase and bought[0] < local.day(since) and _last_heard(histories, bought, since, local) + silence <= since:
         return "won_back", since
     return state, since
+
+
+def lapses_at(relation: Relation, patron: Patron | None, policy: Repair, as_of: int, local: LocalTime) -> int | None:
+    """Return when a buyer's damaged relation lapses if nothing more is heard of them; None for other relations."""
+    bought = patron.purchase_days(local.day(as_of)) if patron else []
+    if not bought or not relation.histories:
+        return None
+    return _last_heard(relation.histories, bought, as_of + 1, local) + policy.lapse_days * _DAY
 
 
 def _last_heard(histories: Sequence[ComplaintHistory], bought: Sequence[int], before: int, local: LocalTime) -> int:

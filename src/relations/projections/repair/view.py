@@ -6,9 +6,9 @@ The rows hold times (`relations.projections.repair.cases`). States are computed 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
-from functools import partial
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 from sqlalchemy import or_, select
@@ -22,7 +22,6 @@ from relations.projections.repair.emotional_account import AccountEntry, Emotion
 from relations.projections.repair.explained import FIGURES
 from relations.projections.repair.figures import (
     CLOCKS,
-    CaseCounts,
     CasesStanding,
     ClockFigures,
     ClockName,
@@ -31,7 +30,6 @@ from relations.projections.repair.figures import (
     RelationStanding,
     RepairSummary,
     StepTime,
-    case_counts,
     clock_figures,
     due_steps,
     read_relations,
@@ -40,6 +38,7 @@ from relations.projections.repair.figures import (
     step_times,
 )
 from relations.projections.repair.funnel import FunnelStep, repair_funnel
+from relations.projections.repair.held import HeldCounts, HeldRelation, held_counts, held_relations
 from relations.projections.repair.lessons import (
     CAUSES_BY,
     CausesBy,
@@ -232,8 +231,8 @@ class RepairView(View):
     def cases(self, *, as_of: datetime | None = None) -> CasesStanding:
         """Return the number of open and overdue cases of every kind, and of overdue follow-ups."""
         moment = self.moment(as_of)
-        found = self.of_each(("cases", moment), partial(self._cases_of, moment))
-        counts = [sum(numbers) for numbers in zip(*found.values(), strict=True)] if found else [0, 0, 0]
+        found = [each.counts for each in self.of_each_at("cases", moment, self._counts_of).values()]
+        counts = [sum(numbers) for numbers in zip(*found, strict=True)] if found else [0, 0, 0]
         return CasesStanding(open=counts[0], overdue=counts[1], follow_ups_overdue=counts[2])
 
     def steps(
@@ -346,41 +345,44 @@ class RepairView(View):
 
     def _read(self, moment: int, *where: Any) -> list[Named]:
         if not where:
-            return list(self.of_each(("relations", moment), partial(self._relations_of, moment)).items())
+            held = self.of_each_at("relations", moment, self._relations_of)
+            return [(name, each.relation) for name, each in held.items() if each.relation.histories]
         cases = self.table(Case).c
         rows = self.rows(Case, *where, order_by=(cases.customer, cases.complaint))
-        return list(self._relations(moment, self.rows(Patron, self.table(Patron).c.complaints > 0), rows))
+        patrons = self.rows(Patron, self.table(Patron).c.complaints > 0)
+        return list(read_relations(patrons, rows, self.policy.repair, as_of=moment, local=self.local))
 
-    def _cases_of(self, moment: int, customers: Sequence[str] | None) -> dict[str, CaseCounts]:
-        """Return the counts of some customers' cases; None stands for all. Who has none to count is left out."""
-        found: dict[str, CaseCounts] = {}
-        for customer, history in self._cases_at(moment, customers):
-            counts = case_counts(history, as_of=moment, follow_up_days=self.policy.surveys.follow_up_days)
-            before = found.get(customer, CaseCounts(0, 0, 0))
-            found[customer] = CaseCounts(*(sum(pair) for pair in zip(before, counts, strict=True)))
-        return found
+    def _counts_of(self, moment: int, customers: Sequence[str] | None) -> dict[str, HeldCounts]:
+        """Return the counts of some customers' cases that may be open or due on the day of a moment; None: of all."""
+        policy, local, columns = self.policy, self.local, self.table(Case).c
+        begun = local.start(date.fromordinal(local.day(moment)))
+        if customers is None:
+            cases = self.rows(Case, or_(columns.pending, columns.last_at >= begun))
+        else:
+            cases = [case for case in self.rows_of_some(Case, customers) if case.pending or case.last_at >= begun]
+        theirs: defaultdict[str, list[Case]] = defaultdict(list)
+        for case in cases:
+            theirs[case.customer].append(case)
+        days = policy.surveys.follow_up_days
+        return {
+            name: held_counts(found, policy.repair, as_of=moment, local=local, follow_up_days=days)
+            for name, found in theirs.items()
+        }
 
-    def _cases_at(self, moment: int, customers: Sequence[str] | None = None) -> Iterator[tuple[str, ComplaintHistory]]:
+    def _cases_at(self, moment: int) -> Iterator[tuple[str, ComplaintHistory]]:
         """Yield the cases of every kind that may be open or due at a moment, with their customers."""
         policy, local, columns = self.policy, self.local, self.table(Case).c
-        if customers is None:
-            cases = self.rows(Case, or_(columns.pending, columns.last_at > moment))
-        else:
-            cases = [case for case in self.rows_of_some(Case, customers) if case.pending or case.last_at > moment]
-        for case in cases:
+        for case in self.rows(Case, or_(columns.pending, columns.last_at > moment)):
             history = case_history(case, (), policy.repair, moment, local)
             if history is not None:
                 yield case.customer, history
 
-    def _relations_of(self, moment: int, customers: Sequence[str] | None) -> dict[str, Relation]:
-        """Return the damaged relations of some customers; None stands for all."""
+    def _relations_of(self, moment: int, customers: Sequence[str] | None) -> dict[str, HeldRelation]:
+        """Return the relations of some customers who have cases; None stands for all."""
         complained = self.table(Patron).c.complaints > 0
         patrons = self.rows(Patron, complained) if customers is None else self.rows_of_some(Patron, customers)
         rows = sorted(self.rows_of_some(Case, customers), key=lambda case: (case.customer, case.complaint))
-        return dict(self._relations(moment, patrons, rows))
-
-    def _relations(self, moment: int, patrons: Iterable[Patron], cases: Iterable[Case]) -> Iterator[Named]:
-        return read_relations(patrons, cases, self.policy.repair, as_of=moment, local=self.local)
+        return held_relations(patrons, rows, self.policy.repair, as_of=moment, local=self.local)
 
     def _histories(self, moment: int) -> Iterator[ComplaintHistory]:
         return (history for _, relation in self._read(moment) for history in relation.histories)
@@ -430,5 +432,7 @@ def relation_states(view: RepairView, customers: Sequence[str] | None, moment: i
         customers: The customers by surviving id; None stands for all.
         moment: The moment, UTC microseconds.
     """
-    found = view._read(moment) if customers is None else view._relations_of(moment, customers).items()
-    return {customer: relation.state for customer, relation in found}
+    if customers is None:
+        return {customer: relation.state for customer, relation in view._read(moment)}
+    held = view._relations_of(moment, customers)
+    return {customer: each.relation.state for customer, each in held.items() if each.relation.histories}

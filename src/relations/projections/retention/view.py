@@ -964,23 +964,32 @@ class RetentionView(View):
         """Return True if membership depends on other customers."""
         return "rfm" in asked_facts((segment,), self.policy.lifecycle.ladder)
 
-    def _rungs(self, customers: Sequence[str] | None, moment: int) -> dict[str, tuple[str, RungLine | None]]:
-        today, ladder = self.local.day(moment), self.policy.lifecycle.ladder
+    def _rungs(
+        self, customers: Sequence[str] | None, moments: Sequence[int]
+    ) -> list[dict[str, tuple[str, RungLine | None]]]:
+        ladder = self.policy.lifecycle.ladder
         if customers is None or any(map(self._compares_customers, ladder)):
-            members = self._members(today)
-            places, stated = rungs_of_all(members, moment)
-            names, wanted = members.columns.names, None if customers is None else frozenset(customers)
-            return {
-                names[owner]: (ladder[place].name, stated.get(owner))
-                for owner, place in enumerate(places.tolist())
-                if place >= 0 and (wanted is None or names[owner] in wanted)
-            }
-        found: dict[str, tuple[str, RungLine | None]] = {}
-        for row, facts in self._facts(self.rows_of_some(Patronage, customers), ladder, today):
-            rung, said = rung_of(row, ladder, customer_segments(facts, ladder), moment)
-            if rung is not None:
-                found[row.customer] = rung, said
-        return found
+            wanted = None if customers is None else frozenset(customers)
+            return [self._rungs_of_all(wanted, moment) for moment in moments]
+        rows, every = self.rows_of_some(Patronage, customers), list[dict[str, tuple[str, RungLine | None]]]()
+        for moment in moments:
+            found: dict[str, tuple[str, RungLine | None]] = {}
+            for row, facts in self._facts(rows, ladder, self.local.day(moment)):
+                rung, said = rung_of(row, ladder, customer_segments(facts, ladder), moment)
+                if rung is not None:
+                    found[row.customer] = rung, said
+            every.append(found)
+        return every
+
+    def _rungs_of_all(self, wanted: frozenset[str] | None, moment: int) -> dict[str, tuple[str, RungLine | None]]:
+        ladder, members = self.policy.lifecycle.ladder, self._members(self.local.day(moment))
+        places, stated = rungs_of_all(members, moment)
+        names = members.columns.names
+        return {
+            names[owner]: (ladder[place].name, stated.get(owner))
+            for owner, place in enumerate(places.tolist())
+            if place >= 0 and (wanted is None or names[owner] in wanted)
+        }
 
     @property
     def _joined(self) -> JoinedFacts:
@@ -1067,16 +1076,18 @@ def buyers_on(view: RetentionView, first: int, last: int, *, today: int) -> froz
 
 
 def rungs_of(
-    view: RetentionView, customers: Sequence[str] | None, moment: int
-) -> dict[str, tuple[str, RungLine | None]]:
-    """Return the rung of customers at a moment, and the statement that says so, if any; those on no rung are left out.
+    view: RetentionView, customers: Sequence[str] | None, moments: Sequence[int]
+) -> list[dict[str, tuple[str, RungLine | None]]]:
+    """Return for each moment the rung of customers, and the statement that says so, if any.
+
+    Those on no rung are left out.
 
     Args:
         view: The view.
         customers: Surviving ids; None stands for all customers.
-        moment: The moment, UTC microseconds. Conditions are asked for as of the evening of its local day.
+        moments: The moments, UTC microseconds. Conditions are asked for as of the evening of each local day.
     """
-    return view._rungs(customers, moment)
+    return view._rungs(customers, moments)
 
 
 def joined_views(view: RetentionView) -> tuple[LoyaltyView, RepairView]:

@@ -80,6 +80,9 @@ class AliasReader:
 
     def _last(self, connection: Connection) -> int:
         """Return the position of the newest event that changed an alias."""
+        return self._database.once(connection, self._read_last)
+
+    def _read_last(self, connection: Connection) -> int:
         return connection.execute(self._newest).scalar() or 0
 
     def survivors(self) -> CTE:

@@ -224,8 +224,8 @@ class Runner:
     def _behind(self, names: Iterable[str] | None, until: int | None) -> tuple[int, list[str]]:
         """Return the position to fold to, and the projections that are not there: views ask before every answer."""
         wanted = list(names if names is not None else self.projections)
-        zone = self._zone()
-        with self._database.reading() as connection:
+        with self._database.snapshot() as connection:
+            zone = self._zone()
             head = self._log.head(connection).position
             by_name = self.checkpoints(connection)
         end = head if until is None else min(head, until)

@@ -68,6 +68,8 @@ class SatisfactionView(View):
     * `since` and `until` are months such as `2024-05`: the first one that counts, and the one after the last.
     * `by` groups by any of `month`, `touchpoint`, `channel`, `language`, `region`, `complaint_outcome` and `segment`.
       Without it there is one figure of the whole. A month that is not over yet is marked as incomplete.
+    * Figures that are not shown are decided within one span of months. Two answers of different spans are not decided
+      together: their difference may be about fewer people than the policy shows.
     * `segments` gives the segment, or several, of each customer by surviving id; `segment` needs it. A customer with
       several segments counts in each of them.
     * `where` keeps only answers with a value in a dimension.

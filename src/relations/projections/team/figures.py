@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -13,7 +13,8 @@ from relations.policies import Surveys
 from relations.policies.calendars import LocalTime
 from relations.policies.complaints.repair import Repair
 from relations.projections.desk.tickets import Ticket
-from relations.projections.repair.cases import Case
+from relations.projections.keeping import span_around
+from relations.projections.repair.cases import Case, deadlines_of, times_of
 from relations.projections.repair.figures import nearest_rank
 from relations.projections.repair.relation_state import ComplaintHistory, case_history, was_met
 from relations.projections.satisfaction.disclosure import Disclosure
@@ -32,7 +33,6 @@ __all__ = [
 ]
 
 TeamBy: TypeAlias = Literal["staff", "department"]
-_ALWAYS = -(2**62), 2**62
 _RESOLVED = frozenset({"resolved", "closed"})
 
 
@@ -144,31 +144,14 @@ def handled_cases(pairs: Iterable[tuple[Ticket, Case]], rules: Repair, as_of: in
         local: The local days of the business.
     """
     found: list[HandledCase] = []
-    since, until = _ALWAYS
+    turns: list[int] = []
     for ticket, case in pairs:
         history = case_history(case, (), rules, as_of, local)
         if history is not None:
             found.append(handled_case(ticket, history, local.month(ticket.filed_at), as_of))
-        for at in _turning_points(case):
-            if at <= as_of:
-                since = max(since, at)
-            else:
-                until = min(until, at)
-    return HandledCases(tuple(found), since, until)
-
-
-def _turning_points(case: Case) -> Iterator[int]:
-    """Yield every moment from which a step or a clock counts, or at which a promise of a first answer runs out."""
-    if case.filed_at is not None:
-        yield case.filed_at
-    for step in case.steps:
-        yield step.at
-        if step.due is not None:
-            yield step.due[0]
-    for tick in case.ticks:
-        yield tick.at
-        if tick.due_at is not None:
-            yield tick.due_at
+        turns += times_of(case)
+        turns += deadlines_of(case)
+    return HandledCases(tuple(found), *span_around(turns, as_of))
 
 
 def team_figures(

@@ -6,7 +6,6 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from typing import ClassVar, NamedTuple, get_args
 
 from sqlalchemy import func, select
@@ -400,9 +399,7 @@ class TeamView(View):
 
         A step in the future or a promise that runs out in the course of the day changes them, too.
         """
-        kept = self.of_each(("handled", self.local.day(now)), partial(self._handled_by, now))
-        changed = [name for name, each in kept.items() if not each.hold(now)]
-        return ({**kept, **self._handled_by(now, changed)} if changed else kept).values()
+        return self.of_each_at("handled", now, self._handled_by).values()
 
     def _handled_by(self, now: int, customers: Sequence[str] | None) -> dict[str, HandledCases]:
         """Return the cases of some customers at a moment; None stands for all customers."""

@@ -135,12 +135,14 @@ class TiesView(View):
                 f"months must be 1 or more, not {months}", code="invalid_limit", field="months", hint="Give 1 or more"
             )
         present, name = self.local.month(self.now), self.aliases.survivor(customer)
-        found = []
-        for month in (months_after(present, number) for number in range(1 - months, 1)):
-            standing = self._standing(self._evening(month), [name]).get(name)
-            rung = None if standing is None else standing.rung
-            found.append(LadderMonth(month=month, rung=rung, stated=standing is not None and standing.stated))
-        return found
+        listed = [months_after(present, number) for number in range(1 - months, 1)]
+        standings = self._standings([self._evening(month) for month in listed], [name])
+        return [
+            LadderMonth(month=month, rung=None, stated=False)
+            if (standing := found.get(name)) is None
+            else LadderMonth(month=month, rung=standing.rung, stated=standing.stated)
+            for month, found in zip(listed, standings, strict=True)
+        ]
 
     def _evening(self, month: str | None, as_of: datetime | None = None) -> int:
         """Return the last moment of a month, or that of `as_of` if it is earlier, UTC microseconds."""
@@ -157,12 +159,22 @@ class TiesView(View):
 
     def _standing(self, moment: int, customers: Sequence[str] | None = None) -> dict[str, RungCustomer]:
         """Return the rung of customers at a moment, by surviving id; those on no rung are left out."""
-        return {
-            name: RungCustomer(
-                customer=name, rung=rung, stated_by=None if said is None else said.by or None, stated=said is not None
-            )
-            for name, (rung, said) in rungs_of(self._others[4], customers, moment).items()
-        }
+        return self._standings([moment], customers)[0]
+
+    def _standings(self, moments: Sequence[int], customers: Sequence[str] | None) -> list[dict[str, RungCustomer]]:
+        """Return the rungs of customers at each of some moments."""
+        return [
+            {
+                name: RungCustomer(
+                    customer=name,
+                    rung=rung,
+                    stated_by=None if said is None else said.by or None,
+                    stated=said is not None,
+                )
+                for name, (rung, said) in found.items()
+            }
+            for found in rungs_of(self._others[4], customers, moments)
+        ]
 
     # --- one customer -----------------------------------------------------------------------------------------------
 

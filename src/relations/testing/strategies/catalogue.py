@@ -366,6 +366,7 @@ def _rules() -> SearchStrategy[RuleParameters]:
         baskets=st.integers(1, 9),
         with_product=st.integers(9, 20),
         with_recommended=st.integers(9, 20),
+        also=st.sampled_from(((), (), ("wine",))),
     )
     shares = st.floats(0, 1, width=16)
     return st.builds(

@@ -175,7 +175,8 @@ def show_differences(
         made.add_row(each.view, f"{each.table}\n{_key(each.key)}", changed, "\n".join(because[:6]))
     parts: list[RenderableType] = [made]
     if total > len(found):
-        parts.append(words(f"{number(total - len(found))} more rows differ; raise --limit, or choose a --view."))
+        more = counted(total - len(found), "more row differs", "more rows differ")
+        parts.append(words(f"{more}; raise --limit, or choose a --view."))
     yield section(*parts, words(f"Times are in {zone}."))
 
 

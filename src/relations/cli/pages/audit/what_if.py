@@ -9,7 +9,7 @@ from rich.text import Text
 
 from relations.audit.what_if import FigureInSum, OtherDecision, WhatIf
 from relations.cli.pages.history import details, field_text
-from relations.cli.show import ABSENT, amount, counted, headline, local_minute, number, section, table, words
+from relations.cli.show import ABSENT, amount, counted, headline, local_minute, section, table, words
 from relations.messages import RecordedEvent, from_micros
 
 __all__ = ["show"]
@@ -55,10 +55,10 @@ def show(
     made = table("Customer", "Decisions (- happened, + instead) and the rule", grow=1)
     for each in outcomes:
         made.add_row(each.customer, "\n".join([*_decisions(each, zone), f"  {each.reason}"]))
-    streams = "decisions in 1 stream" if total == 1 else f"decisions in {number(total)} streams"
+    streams = f"decisions in {counted(total, 'stream')}"
     lines = [words(f"{streams} of {counted(customers, 'customer')} would differ.".capitalize())]
     if total > len(outcomes):
-        lines.append(words(f"{number(total - len(outcomes))} more are not shown; raise --limit."))
+        lines.append(words(f"{counted(total - len(outcomes), 'more is', 'more are')} not shown; raise --limit."))
     yield section(made, *lines)
 
 

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from relations.cli.pages.report.question import Question
-from relations.cli.show import ABSENT, headline, number, section, table, words
+from relations.cli.show import ABSENT, counted, headline, number, section, table, words
 from relations.months import months_after
 from relations.past.questions import Questions
 from relations.policies.indicators import Unit
@@ -123,7 +123,7 @@ def _goals(goals: list[GoalProfile], limit: int) -> Iterator[RenderableType]:
     yield made
     if len(chosen) < len(goals) or len(chosen) > limit:
         shown = min(limit, len(chosen))
-        yield words(f"{number(shown)} of {number(len(goals))} goals are shown; --json has all of them.")
+        yield words(f"{number(shown)} of {counted(len(goals), 'goal')} are shown; --json has all of them.")
 
 
 def _improvement(found: GoalImprovementProfile, goal: GoalProfile) -> str:

@@ -96,7 +96,7 @@ def _rules(asked: Asked) -> Figure:
     )
     rows = [
         [
-            each.product,
+            " + ".join((each.product, *each.also)),
             each.recommended,
             say.percent(each.support, 1),
             say.percent(each.confidence),

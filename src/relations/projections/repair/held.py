@@ -1,0 +1,114 @@
+"""Relations and cases as of a moment, and the moments of its local day at which they are the same.
+
+A relation depends on the moment by the steps taken by then, the local days of purchases, and the length of silence. The
+counts of a case also depend on the deadlines that are over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import NamedTuple
+
+from relations.policies import Repair
+from relations.policies.calendars import LocalTime
+from relations.projections.keeping import span_around
+from relations.projections.repair.cases import Case, Patron, deadlines_of, times_of
+from relations.projections.repair.figures import CaseCounts, case_counts
+from relations.projections.repair.relation_state import Relation, case_history, lapses_at, relation_state
+
+__all__ = ["HeldCounts", "HeldRelation", "held_counts", "held_relations"]
+
+_DAY = 86_400_000_000
+
+
+class HeldRelation(NamedTuple):
+    """A relation, and the moments of a local day at which it is the same.
+
+    Attributes:
+        relation: The relation; without histories if no complaint was filed by then.
+        since: The first of these moments, UTC microseconds.
+        until: The moment after the last one.
+    """
+
+    relation: Relation
+    since: int
+    until: int
+
+    def hold(self, moment: int) -> bool:
+        """Return True if it is the same at a moment of the day."""
+        return self.since <= moment < self.until
+
+
+class HeldCounts(NamedTuple):
+    """The counts of a customer's cases, and the moments at which they are the same.
+
+    Attributes:
+        counts: The counts.
+        since: The first of these moments, UTC microseconds.
+        until: The moment after the last one.
+    """
+
+    counts: CaseCounts
+    since: int
+    until: int
+
+    def hold(self, moment: int) -> bool:
+        """Return True if they are the same at a moment."""
+        return self.since <= moment < self.until
+
+
+def held_relations(
+    patrons: Iterable[Patron], cases: Iterable[Case], policy: Repair, *, as_of: int, local: LocalTime
+) -> dict[str, HeldRelation]:
+    """Return the relations of everybody who has a case, by customer.
+
+    Args:
+        patrons: The rows of at least all customers with complaints.
+        cases: The cases, grouped by customer.
+        policy: The rules of evidence.
+        as_of: The moment, UTC microseconds.
+        local: The local days of the business.
+    """
+    by_customer = {patron.customer: patron for patron in patrons}
+    found: dict[str, HeldRelation] = {}
+    for customer, group in groupby(cases, key=lambda case: case.customer):
+        theirs, patron = list(group), by_customer.get(customer)
+        relation = relation_state(patron, theirs, policy, as_of=as_of, local=local)
+        turns = [at for case in theirs if case.kind == "complaint" for at in times_of(case)]
+        lapse = lapses_at(relation, patron, policy, as_of, local)
+        if lapse is not None:
+            turns.append(lapse)
+        found[customer] = HeldRelation(relation, *span_around(turns, as_of))
+    return found
+
+
+def held_counts(
+    cases: Iterable[Case], policy: Repair, *, as_of: int, local: LocalTime, follow_up_days: int | None
+) -> HeldCounts:
+    """Return the counts of a customer's cases of every kind.
+
+    Args:
+        cases: Their cases.
+        policy: The rules of evidence.
+        as_of: The moment, UTC microseconds.
+        local: The local days of the business.
+        follow_up_days: The number of days from a resolution to the follow-up; None if there are no follow-ups.
+    """
+    counts: list[CaseCounts] = []
+    turns: list[int] = []
+    for case in cases:
+        history = case_history(case, (), policy, as_of, local)
+        if history is not None:
+            counts.append(case_counts(history, as_of=as_of, follow_up_days=follow_up_days))
+        turns += _turns(case, follow_up_days)
+    totals = CaseCounts(*map(sum, zip(CaseCounts(0, 0, 0), *counts, strict=True)))
+    return HeldCounts(totals, *span_around(turns, as_of))
+
+
+def _turns(case: Case, follow_up_days: int | None) -> Iterator[int]:
+    """Yield every moment at which the counts of a case may change."""
+    yield from times_of(case)
+    yield from deadlines_of(case)
+    if follow_up_days is not None:
+        yield from (at + follow_up_days * _DAY for at in times_of(case))
