@@ -339,8 +339,9 @@ def shown(found: Any) -> str:
 
 
 def plainly(said: str) -> str:
-    """Return what pydantic says of a value without the name of its class of errors."""
-    return said.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    """Return what pydantic says of a value without words about its own working, to follow the name of a field."""
+    said = said.removeprefix("Value error, ").removeprefix("Assertion failed, ").removeprefix("Input ")
+    return said.partition(", unable to ")[0]
 
 
 def invalid_value(cls: type[BaseModel], error: ValidationError) -> InvalidInput:
@@ -368,9 +369,9 @@ def invalid_value(cls: type[BaseModel], error: ValidationError) -> InvalidInput:
             close = difflib.get_close_matches(field.rpartition(".")[2], cls.model_fields, 1)
             hint = f"Did you mean {close[0]}?" if close else f"The fields are: {', '.join(cls.model_fields)}"
         case "literal_error" | "enum":
-            reason = f"{given} is not one of {said.removeprefix('Input should be ')}"
-        case _ if said.startswith("Input should be "):
-            reason = f"{given} is not {said.removeprefix('Input should be ')}"
+            reason = f"{given} is not one of {said.removeprefix('should be ')}"
+        case _ if said.startswith("should be "):
+            reason = f"{given} is not {said.removeprefix('should be ')}"
         case _:
             reason = f"{said} (given: {given})" if field else said
     known = first["type"] in _PYDANTIC_TYPES

@@ -37,6 +37,13 @@ def test_a_table_is_written_as_csv_with_json_where_it_is_nested(run: Run, hotel:
     assert read["activity"].str.json_decode(expected.schema["activity"]).to_list() == expected["activity"].to_list()
 
 
+def test_a_wrong_argument_is_refused_in_plain_words(run: Run, hotel: Path, tmp_path: Path) -> None:
+    ran = run("frame", "care.due", "-d", hotel, "-o", tmp_path / "due.csv", "--with", "limit=many")
+    assert ran.code == 2
+    assert "'many' is not a value for limit: should be a valid integer" in ran.err
+    assert "unable to" not in ran.err
+
+
 def test_questions_take_arguments_and_parts_become_rows(run: Run, hotel: Path, tmp_path: Path) -> None:
     path = tmp_path / "out.parquet"
     arguments = ("-w", "by=month", "-w", "by=touchpoint", "-w", "since=2024-03")

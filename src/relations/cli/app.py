@@ -72,7 +72,7 @@ class _Program(TyperGroup):
         except typer.BadParameter as error:
             from relations.messages import plainly
 
-            error.message = plainly(error.message).removeprefix("Input ").partition(", unable to ")[0]
+            error.message = plainly(error.message)
             raise
 
 
