@@ -302,7 +302,7 @@ Relations._fit, Relations.refit_rules = fit, find
 def test_a_terminated_run_ends_soon_even_while_a_model_is_fitted(
     program: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str
 ) -> None:
-    """What fell due is recorded before. A fit that ends in time is finished, and no other one begins."""
+    """Commands that fell due are recorded before. A fit that ends in time is finished, and no other one begins."""
     (tmp_path / "extension.py").write_text(FITTING)
     monkeypatch.chdir(tmp_path)
     log = tmp_path / "log.db"
