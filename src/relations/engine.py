@@ -531,7 +531,7 @@ class Relations(Doors, Commanding, Following):
         """
         policy = self.policy
         known = self.load("model", f"forecasts-{policy.currency}")
-        over = last_month_over(local_time(policy.zone).day(to_micros(moment)))
+        over = last_month_over(to_micros(moment), local_time(policy.zone))
         if not known.forecasts or known.through[:7] >= over:
             return None
         newest = ForecastParameters.model_validate_json(known.forecasts)

@@ -99,7 +99,7 @@ def association_rules(
             f"a rule cannot have {left} products on the left", code="invalid_limit", field="left",
             hint=f"Give 1 to {LEFT_MAX}",
         )  # fmt: skip
-    sparse = scientific("scipy.sparse", "Association rules")
+    sparse = scientific("scipy.sparse", "Finding association rules")
     count = len(baskets)
     # The limit as it was written: 0.07 of 100 baskets are 7, and 0.07 * 100 is more than 7.
     fewest = max(ceil(Fraction(repr(float(min_support))) * count), _BASKETS_MIN)

@@ -26,7 +26,7 @@ Labels: TypeAlias = "NDArray[np.int64]"
 _STARTS = 10
 _PASSES = 100
 _CHUNK = 256
-_PURPOSE = "Clusters"
+_PURPOSE = "Finding clusters"
 
 
 def scaled_roots(values: Floats) -> Floats:

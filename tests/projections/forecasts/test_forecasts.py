@@ -112,14 +112,21 @@ def test_whole_local_months_are_forecast_with_season_and_test(fitted: Relations)
     assert april - october > 6
 
 
-def test_the_month_that_is_not_over_is_left_out_until_its_last_evening(engine: Relations) -> None:
+def test_the_month_that_is_not_over_is_left_out_to_its_last_moment(engine: Relations) -> None:
+    """Whatever is sold on the evening of the last day counts."""
     view = engine.views.forecasts
-    for day, last in ((30, "2024-05"), (31, "2024-05")):
-        found = view.forecast(as_of=AT.replace(month=5, day=day), refit=True, most=0, history=1)
-        expected = last if day == 31 else "2024-04"
+    ends = datetime(2024, 6, 1, tzinfo=ZoneInfo(ZONE)) - timedelta(microseconds=1)
+    for at, last, age in (
+        (ends.replace(hour=4), "2024-04", 31), (ends - timedelta(microseconds=1), "2024-04", 31), (ends, "2024-05", 0),
+    ):  # fmt: skip
+        found = view.forecast(as_of=at, refit=True, most=0, history=1)
         assert found.fit is not None
-        assert f"{found.fit.through:%Y-%m}" == expected
-        assert found.fit.age_days == (0 if day == 31 else 30)
+        assert (f"{found.fit.through:%Y-%m}", found.fit.age_days) == (last, age)
+        engine.fit_forecasts(as_of=at, most=0)
+        known = view.forecast(as_of=at).fit
+        assert known is not None
+        assert known.through == found.fit.through
+        assert whole(engine, as_of=at).revenue.months[0].actual is None
     # 31 May, 17:00 UTC is 1 June in Shanghai.
     engine.execute(purchase(9001, datetime(2024, 5, 31, 17, tzinfo=UTC), cents=7))
     assert whole(engine, refit=True, most=0).revenue.history[-1].value == whole(
@@ -248,9 +255,9 @@ def test_refunds_merges_and_erasures_change_nothing(engine: Relations) -> None:
 def test_forecasts_are_fitted_again_once_a_month_if_somebody_asked_for_them(engine: Relations) -> None:
     assert engine.refit_forecasts(AT) is None
     engine.fit_forecasts(as_of=AT, most=1)
-    assert engine.refit_forecasts(AT.replace(day=29)) is None
-    assert engine.refit_forecasts(AT.replace(day=30)) is not None
-    fit = engine.views.forecasts.forecast(as_of=AT.replace(day=30)).fit
+    assert engine.refit_forecasts(AT.replace(day=30)) is None  # something may be sold tonight
+    assert engine.refit_forecasts(AT.replace(month=7, day=1)) is not None
+    fit = engine.views.forecasts.forecast(as_of=AT.replace(month=7, day=1)).fit
     assert fit is not None
     assert (str(fit.through), fit.most) == ("2024-06-30", 1)
     assert engine.refit_forecasts(AT.replace(year=2030)) is None  # nothing was bought for years

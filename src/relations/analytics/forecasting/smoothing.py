@@ -43,7 +43,7 @@ _STARTS = ((0.3, 0.1, 0.95), (0.8, 0.1, 0.9))
 """Starts of the search for a trend: alpha, the share of it that is beta, and phi."""
 _EXACT = 1e-18
 """A sum of squares, in units of the squared mean, below which a model is exact: rounding is all that is left."""
-_PURPOSE = "Forecasts"
+_PURPOSE = "Fitting forecasts"
 
 
 def fit_series(values: Sequence[float], first: int) -> SeriesModel:

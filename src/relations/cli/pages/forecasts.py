@@ -30,7 +30,13 @@ def show_forecasts(found: ForecastReport, touchpoint: str | None) -> Iterator[Re
         return
     place = found.whole if touchpoint is None else next(iter(found.touchpoints), None)
     if place is None:
-        yield section(words("It has no forecast: too few months, or nothing sold in the last year of the fit."))
+        most = counted(found.fit.most, "touchpoint")
+        yield section(
+            words(
+                "It has no forecast: too few months, or nothing sold in the last year of the fit."
+                f" Otherwise it was not among the {most} that were asked for."
+            )
+        )
         return
     yield from _show_place(place, found.fit)
     if touchpoint is None and found.touchpoints:
@@ -105,12 +111,17 @@ def _tested(what: str, series: SeriesForecast) -> str:
 def _compared(test: ForecastTest | None) -> str:
     if test is None:
         return "There are too few months to test it."
-    better = "equal"
-    if test.naive_error:
-        change = 1 - test.error / test.naive_error
-        better = f"{abs(change):.0%} {'smaller' if change >= 0 else 'larger'}"
     inside = f"{test.within_80} of {test.months} were within the 80% interval"
-    return f"On the last {test.months} months, its error was {better} than with {_NAIVE[test.naive]}; {inside}."
+    return f"On the last {test.months} months, its error was {_than(test)} with {_NAIVE[test.naive]}; {inside}."
+
+
+def _than(test: ForecastTest) -> str:
+    if not test.naive_error:
+        return "larger than" if test.error else "as large as"
+    change = f"{abs(1 - test.error / test.naive_error):.0%}"
+    if change == "0%":
+        return "as large as"
+    return f"{change} {'smaller' if test.error < test.naive_error else 'larger'} than"
 
 
 def _origin(fit: ForecastsInUse, place: PlaceForecast) -> str:

@@ -12,9 +12,10 @@ from relations.analytics import fit_series, held_out
 from relations.analytics.forecasting.smoothing import MONTHS_MIN
 from relations.errors import NoFit
 from relations.months import last_day, month_number, month_of, months_after, months_between
+from relations.policies.calendars import LocalTime
 from relations.projections.forecasts.rows import SalesMonth
 
-__all__ = ["FORECASTS_VERSION", "PlaceSales", "Sales", "forecasts_of", "last_month_over", "sales_of"]
+__all__ = ["FORECASTS_VERSION", "PlaceSales", "Sales", "forecasts_of", "last_month_over", "month_before", "sales_of"]
 
 FORECASTS_VERSION = 1
 """The version of the method of fitting. Raise it whenever the same purchases give other forecasts."""
@@ -39,10 +40,21 @@ Sales: TypeAlias = Mapping[str | None, Mapping[str, PlaceSales]]
 """Sales by touchpoint and month; the whole business under None, purchases without a touchpoint under ``""``."""
 
 
-def last_month_over(today: int) -> str:
-    """Return the last month that is over on the evening of a day."""
-    month = month_of(today)
-    return month if last_day(month) <= today else months_after(month, -1)
+def last_month_over(moment: int, local: LocalTime) -> str:
+    """Return the last local month that is over at a moment. The last microsecond of a month ends it.
+
+    A fit that took a month on the morning of its last day would never see the sales of that day.
+
+    Args:
+        moment: UTC microseconds.
+        local: The business's days.
+    """
+    return month_before(local.day(moment + 1))
+
+
+def month_before(day: int) -> str:
+    """Return the month before that of a day, which is not over itself."""
+    return months_after(month_of(day), -1)
 
 
 def sales_of(rows: Iterable[SalesMonth], currency: str) -> Sales:
@@ -58,13 +70,13 @@ def sales_of(rows: Iterable[SalesMonth], currency: str) -> Sales:
     return found
 
 
-def forecasts_of(sales: Sales, *, currency: str, today: int, most: int) -> tuple[ForecastParameters, date]:
+def forecasts_of(sales: Sales, *, currency: str, last: str, most: int) -> tuple[ForecastParameters, date]:
     """Fit the forecasts of the business and of its touchpoints.
 
     Args:
         sales: What was sold in a currency.
         currency: The currency.
-        today: The ordinal of the day; only months that are over on its evening count.
+        last: The last month that counts.
         most: The most touchpoints.
 
     Returns:
@@ -74,7 +86,6 @@ def forecasts_of(sales: Sales, *, currency: str, today: int, most: int) -> tuple
         NoFit: The business has too few months, or sold nothing in the last year.
         MissingExtra: The extra `analytics` is not installed.
     """
-    last = last_month_over(today)
     whole = _fitted(None, sales.get(None, {}), last)
     if whole is None:
         raise _no_forecast(len(_months(sales.get(None, {}), last)), currency, last)

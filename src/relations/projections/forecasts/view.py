@@ -8,13 +8,19 @@ from typing import ClassVar
 from relations.aggregates.model import ForecastParameters, RecordForecasts
 from relations.analytics.forecasting.models import HORIZON_MAX
 from relations.errors import InvalidInput
-from relations.messages import minor_digits
+from relations.messages import minor_digits, to_micros
 from relations.months import month_of, months_after
 from relations.projections.arguments import checked_choice
 from relations.projections.fits import FitInUse, newest_row, origin_now, origin_of
 from relations.projections.forecasts.figures import ForecastReport, ForecastsInUse, place_forecast
 from relations.projections.forecasts.rows import PROJECTION, RecordedForecasts, SalesMonth
-from relations.projections.forecasts.series import FORECASTS_VERSION, forecasts_of, last_month_over, sales_of
+from relations.projections.forecasts.series import (
+    FORECASTS_VERSION,
+    forecasts_of,
+    last_month_over,
+    month_before,
+    sales_of,
+)
 from relations.projections.projection import Projection
 from relations.projections.view import View
 
@@ -69,11 +75,11 @@ class ForecastsView(View):
         minor_digits(code)
         sales = sales_of(self.rows(SalesMonth), code)
         checked_choice(touchpoint, sorted(filter(None, sales)), "touchpoint")
-        over = last_month_over(today)
+        over = month_before(today) if as_of is None else last_month_over(to_micros(as_of), self.local)
         origin: FitInUse
         if refit:
             _check(most, 0, TOUCHPOINTS_MAX, "most")
-            found, through = forecasts_of(sales, currency=code, today=today, most=most)
+            found, through = forecasts_of(sales, currency=code, last=over, most=most)
             origin = origin_now(through.toordinal(), FORECASTS_VERSION)
             origin = origin.model_copy(update={"age_days": today - through.toordinal()})
         else:
@@ -103,7 +109,8 @@ def forecasts_command(view: ForecastsView, moment: datetime, *, currency: str | 
     minor_digits(code)
     with view.answering():
         sales = sales_of(view.rows(SalesMonth), code)
-        found, through = forecasts_of(sales, currency=code, today=view.day(moment), most=most)
+        last = last_month_over(to_micros(moment), view.local)
+        found, through = forecasts_of(sales, currency=code, last=last, most=most)
         position = view.position or 0
     return RecordForecasts(
         currency=code,

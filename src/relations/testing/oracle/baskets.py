@@ -1,10 +1,11 @@
-"""Association rules and recommendations, found again the slow way: every pair of products is counted by hand."""
+"""Association rules and recommendations, found again the slow way: every set of products is counted by hand."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import permutations
+from fractions import Fraction
+from itertools import chain, combinations
 from zoneinfo import ZoneInfo
 
 from relations.aggregates.customer import (
@@ -21,19 +22,19 @@ __all__ = ["SlowBaskets", "SlowRule"]
 
 @dataclass(frozen=True, order=True)
 class SlowRule:
-    """A rule: baskets with one product often have another one, too.
+    """A rule: baskets with one product, or with a few, often have another one, too.
 
     Attributes:
         rank: Its place: the more confident first, then the more frequent, then by name.
-        product: The product that was bought.
+        left: The products that were bought, by name.
         recommended: The product that often goes with it.
-        together: The number of baskets with both.
-        alone: The number of baskets with the first.
-        other: The number of baskets with the second.
+        together: The number of baskets with all of them.
+        alone: The number of baskets with those on the left.
+        other: The number of baskets with the recommended one.
     """
 
-    rank: tuple[float, int, str, str]
-    product: str
+    rank: tuple[Fraction, int, tuple[str, ...], str]
+    left: tuple[str, ...]
     recommended: str
     together: int
     alone: int
@@ -52,24 +53,43 @@ class SlowBaskets:
     history: list[RecordedEvent]
     zone: ZoneInfo
 
-    def rules(self, at: datetime, *, min_support: float, min_confidence: float, most: int) -> list[SlowRule]:
-        """Return the rules in the baskets until the evening of a day."""
+    def rules(
+        self, at: datetime, *, min_support: float, min_confidence: float, most: int, left: int = 1
+    ) -> list[SlowRule]:
+        """Return the rules in the baskets until the evening of a day.
+
+        Args:
+            at: A moment of that day.
+            min_support: The smallest share of all baskets that have every product of a rule.
+            min_confidence: The smallest share of the baskets with those on the left that have the other one, too.
+            most: The most rules.
+            left: The most products on the left. A longer rule has to be more confident than each shorter one.
+        """
         baskets = [products for _, _, products in self._baskets(at)]
         names = sorted({name for products in baskets for name in products})
+
+        def having(products: tuple[str, ...]) -> int:
+            return sum(basket.keys() >= set(products) for basket in baskets)
+
         found = []
-        for product, recommended in permutations(names, 2):
-            together = sum(product in products and recommended in products for products in baskets)
-            alone = sum(product in products for products in baskets)
-            other = sum(recommended in products for products in baskets)
-            if together < 3 or together < min_support * len(baskets) or together < min_confidence * alone:
-                continue
-            if together * len(baskets) > alone * other:
-                rank = (-together / alone, -together, product, recommended)
-                found.append(SlowRule(rank, product, recommended, together, alone, other))
+        for given in chain.from_iterable(combinations(names, size) for size in range(1, left + 1)):
+            for recommended in sorted(set(names) - set(given)):
+                together, alone, other = having((*given, recommended)), having(given), having((recommended,))
+                if together < 3 or together < min_support * len(baskets) or together < min_confidence * alone:
+                    continue
+                confidence = Fraction(together, alone)
+                shorter = chain.from_iterable(combinations(given, size) for size in range(1, len(given)))
+                if any(Fraction(having((*part, recommended)), having(part)) >= confidence for part in shorter):
+                    continue
+                if together * len(baskets) > alone * other:
+                    rank = (-confidence, -together, given, recommended)
+                    found.append(SlowRule(rank, given, recommended, together, alone, other))
         return sorted(found)[:most]
 
-    def recommended(self, rules: list[SlowRule], customer: str, at: datetime) -> tuple[list[tuple[str, str]], int]:
-        """Return the products for a customer, each with the one that is the reason, and how many a taboo forbids.
+    def recommended(
+        self, rules: list[SlowRule], customer: str, at: datetime
+    ) -> tuple[list[tuple[str, tuple[str, ...]]], int]:
+        """Return the products for a customer, each with those that are the reason, and how many a taboo forbids.
 
         Args:
             rules: The rules, the most confident first.
@@ -81,16 +101,16 @@ class SlowBaskets:
         if person in self._erased():
             bought = set()
         taboos, categories = self._taboos(person), self._categories(at)
-        found: list[tuple[str, str]] = []
+        found: list[tuple[str, tuple[str, ...]]] = []
         avoided: set[str] = set()
         for rule in rules:
             name = rule.recommended
-            if rule.product not in bought or name in bought or name in avoided or name in dict(found):
+            if not bought.issuperset(rule.left) or name in bought or name in avoided or name in dict(found):
                 continue
             if {name.casefold(), categories.get(name, "").casefold()} & taboos:
                 avoided.add(name)
             else:
-                found.append((name, rule.product))
+                found.append((name, rule.left))
         return found, len(avoided)
 
     def _baskets(self, at: datetime) -> list[tuple[str, date, dict[str, str]]]:

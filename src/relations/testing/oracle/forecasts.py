@@ -41,7 +41,7 @@ class SlowForecasts:
     currency: str
 
     def months(self, at: datetime, touchpoint: str | None) -> dict[Month, tuple[int, int]]:
-        """Return the purchases and their amounts in each whole month until the evening of a day.
+        """Return the purchases and their amounts in each whole month that is over at a moment.
 
         Args:
             at: The moment.
@@ -60,9 +60,9 @@ class SlowForecasts:
         month = first.year, first.month
         if first.day > 3:  # nobody knows what was sold before
             month = _next(month)
-        evening = at.astimezone(self.zone).date()
+        today = (at + timedelta(microseconds=1)).astimezone(self.zone).date()
         found: dict[Month, tuple[int, int]] = {}
-        while date(*_next(month), 1) - timedelta(days=1) <= evening:
+        while date(*_next(month), 1) <= today:
             amounts = [amount for day, amount in sold if (day.year, day.month) == month]
             found[month] = len(amounts), sum(amounts)
             month = _next(month)
