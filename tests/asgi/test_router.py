@@ -126,9 +126,11 @@ def test_what_http_itself_refuses_is_a_problem_too(sqlite_url: str) -> None:
         sent = await client.post(BUY, content=b"a=1", headers={"Content-Type": "application/x-www-form-urlencoded"})
         assert problem_of(sent, 415)["code"] == "unsupported_media_type"
         assert problem_of(await client.post("/crm/commands/Nothing", json={}), 404)["code"] == "unknown_command"
-        assert problem_of(await client.get("/crm/nowhere"), 404)["code"] == "not_found"
+        nowhere = problem_of(await client.get("/crm/nowhere"), 404)
+        assert (nowhere["code"], nowhere["hint"]) == ("not_found", "GET openapi.json lists the paths")
         wrong = await client.get(BUY)
-        assert problem_of(wrong, 405)["code"] == "method_not_allowed"
+        refused = problem_of(wrong, 405)
+        assert (refused["code"], refused["hint"]) == ("method_not_allowed", "Use one of the methods POST")
         assert wrong.headers["allow"] == "POST"
 
     calling(sqlite_url, work)

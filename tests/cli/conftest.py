@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -55,6 +56,13 @@ def run() -> Run:
 
 def command_line(*arguments: object) -> list[str]:
     return [sys.executable, "-c", "from relations.cli import main; main()", *map(str, arguments)]
+
+
+def has_taken(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:
+    """True once the process has been given the signal and none waits for it."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    pending = sum(int(line.split()[1], 16) for line in lines if line.startswith(("ShdPnd", "SigPnd")))
+    return not pending >> (number - 1) & 1
 
 
 def environment(**more: str) -> dict[str, str]:

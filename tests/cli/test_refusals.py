@@ -201,7 +201,8 @@ def test_a_database_that_is_not_ours_is_left_alone(program: Run, tmp_path: Path)
 def test_a_text_file_is_no_database(program: Run, tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("not a database\n" * 200)
-    refused(program("status", "-d", text), 4, "database")
+    refused(program("status", "-d", text), 4, f"{text.name} is not a database")
+    refused(program("run", "-d", text, "--once"), 4, f"{text.name} is not a database")
     assert text.read_text() == "not a database\n" * 200
 
 

@@ -77,8 +77,9 @@ def test_dead_letters_are_shown_sent_again_and_discarded(run: Run, tmp_path: Pat
 
 
 def test_options_that_do_not_go_together_are_refused(run: Run, tmp_path: Path) -> None:
-    log = tmp_path / "log.db"
-    log_with(log)
+    log, empty = tmp_path / "log.db", tmp_path / "empty"
+    head = log_with(log)
+    empty.write_text("\n")
     for arguments, code in (
         (("--to", "webhook"), "url_missing"),
         (("--to", "webhook", "--url", "ftp://host"), "invalid_url"),
@@ -86,14 +87,18 @@ def test_options_that_do_not_go_together_are_refused(run: Run, tmp_path: Path) -
         (("--to", tmp_path / "f", "--topic", "nothing.known"), "unknown_topic"),
         (("--to", "redis", "--url", "http://host"), "invalid_url"),
         (("--to", "redis", "--url", "redis://host:port/0"), "invalid_url"),
+        (("--to", "redis", "--url", "redis://host/zero"), "invalid_url"),
         (("--to", "amqp", "--url", "http://host"), "invalid_url"),
         (("--to", "kafka", "--url", "kafka://"), "invalid_url"),
+        (("--to", "kafka", "--url", "kafka://host/topic"), "invalid_url"),
         (("--to", "webhook", "--url", "https://host:99999/"), "invalid_url"),
         (("--to", "webhook", "--url", "https://ho st/"), "invalid_url"),
         (("--to", tmp_path / "no" / "f"), "unwritable_file"),
         (("--to", tmp_path / "f", "--name", "two words"), "invalid_consumer"),
         (("--to", tmp_path / "f", "--source", "two words"), "invalid_source"),
         (("--to", tmp_path / "f", "--secret-file", tmp_path / "missing"), "unreadable_secret"),
+        (("--to", "webhook", "--url", "https://host/", "--secret-file", empty), "unreadable_secret"),
+        (("--to", tmp_path / "f", "--after", head + 1), "out_of_range"),
     ):
         ran = run("relay", "-d", log, "--once", "--json", *arguments)
         assert ran.json["error"]["code"] == code

@@ -16,9 +16,9 @@ from relations import RegisterCustomer, Relations
 from relations.cli.exits import ExitCode
 from relations.errors import StoreError
 from relations.projections import PROJECTIONS, satisfaction
-from tests.cli.conftest import Run, command_line, environment
+from tests.cli.conftest import Run, command_line, environment, has_taken, invoke
 from tests.conftest import ROOT
-from tests.support.making import stored_as
+from tests.support.making import complaint, stored_as
 
 
 def tamper(path: Path, *statements: str) -> None:
@@ -275,21 +275,69 @@ def test_an_engine_goes_on_after_a_restart_and_says_what_was_not_recorded(
         assert engine.verify().good
 
 
-def test_run_lets_time_pass_beside_following_the_log(hotel: Path) -> None:
-    before = head(hotel)
-    process = subprocess.Popen(
-        command_line("run", "-d", hotel, "--advance-time", "--json"),
-        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    while head(hotel) == before:
-        assert process.poll() is None
+FITTING = """
+import time
+from pathlib import Path
+from relations import Relations
+from tests.support import host
+
+AGGREGATES = (host.AGGREGATE,)
+_fit, _find = Relations._fit, Relations.refit_rules
+
+def fit(self, *arguments):
+    Path("fitting").touch()
+    while not Path("over").exists():
         time.sleep(0.01)
-    process.terminate()
-    out, err = process.communicate(timeout=60)
+    return _fit(self, *arguments)
+
+def find(self, moment):
+    Path("finding").touch()
+    return _find(self, moment)
+
+Relations._fit, Relations.refit_rules = fit, find
+"""
+
+
+@pytest.mark.parametrize("ends", ["in good order", "in the middle"])
+def test_a_terminated_run_ends_soon_even_while_a_model_is_fitted(
+    program: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    """Commands that fell due are recorded before. A fit that ends in time is finished, and no other one begins."""
+    (tmp_path / "extension.py").write_text(FITTING)
+    monkeypatch.chdir(tmp_path)
+    log = tmp_path / "log.db"
+    with Relations.open(f"sqlite:///{log}") as engine:
+        engine.execute(complaint())
+        before = engine.status().position
+    arguments = ("--with", "extension", "run", "-d", log, "--advance-time", "--json")
+    with subprocess.Popen(
+        command_line(*arguments),
+        env=environment(PYTHONPATH=str(ROOT)), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        while not Path("fitting").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        recorded = head(log)
+        assert recorded > before, "the missed deadlines"
+        process.terminate()
+        while not has_taken(process, signal.SIGTERM):
+            time.sleep(0.01)
+        if ends == "in good order":
+            Path("over").touch()
+        out, err = process.communicate(timeout=60)
     assert b"Traceback" not in err
-    if process.returncode != ExitCode.INTERRUPTED:  # a fit that takes long is cut short
+    if ends == "in good order":
         assert process.returncode == 0, err
-        assert b'"executed":0' not in out
+        assert json.loads(out)["executed"] == recorded - before
+    else:
+        assert process.returncode == ExitCode.INTERRUPTED
+        assert b"Ended in the middle of its work" in err
+    assert not Path("finding").exists()
+    assert head(log) == recorded
+    assert invoke("verify", "-d", log).code == 0
+    Path("over").touch()
+    again = program(*arguments, "--once")  # not in this process: the module changes the engine
+    assert (again.code, again.json["executed"], head(log)) == (0, 0, recorded)
 
 
 def test_a_poison_event_is_reported_and_shown_by_status(run: Run, hotel: Path) -> None:

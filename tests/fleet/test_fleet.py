@@ -6,15 +6,19 @@ import os
 import resource
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from relations import Relations
+from relations import Policy, Relations
 from relations.errors import ForeignDatabase, InvalidInput, RelationsError
+from relations.events import ModelFitted
 from relations.fleet import Fleet
+from relations.policies import Lifecycle
 from tests.cli.conftest import invoke
+from tests.projections.retention.test_fits import AT, purchases
 from tests.support.making import complaint, purchase, register
 
 NAMES = ["amber", "birch", "cedar", "dune", "elm"]
@@ -224,3 +228,28 @@ def test_the_program_shows_one_table_for_all(tmp_path: Path) -> None:
     broken = invoke("fleet", "status", "-d", pattern)
     assert broken.code == 1
     assert "1 with problems" in broken.out
+
+
+def test_when_time_passes_models_are_fitted_again_for_every_tenant(tmp_path: Path) -> None:
+    now = [AT]
+    with Fleet(f"sqlite:///{tmp_path}/{{tenant}}.db", clock=lambda: now[0], durability="off") as fleet:
+        for name, customers in (("amber", 150), ("birch", 0)):
+            with fleet.engine(name, create=True) as engine:
+                engine.adopt(Policy(lifecycle=Lifecycle(refit_days=30)), from_beginning=True)
+                engine.execute_many(purchases(customers, seed=1))
+
+        def fits() -> list[int]:
+            fleet.catch_up(advance_time=True)
+            with fleet.engine("amber") as engine:
+                return [event.position for event in engine.events() if isinstance(event.event, ModelFitted)]
+
+        with fleet.engine("birch") as engine:
+            nothing = engine.status().position
+        assert len(first := fits()) > 0
+        assert fits() == first
+        now[0] += timedelta(days=29)
+        assert fits() == first
+        now[0] += timedelta(days=1)
+        assert len(fits()) > len(first)
+        with fleet.engine("birch") as engine:
+            assert engine.status().position == nothing

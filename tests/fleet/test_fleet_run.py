@@ -19,7 +19,7 @@ import pytest
 from relations.aggregates import AGGREGATES
 from relations.cli.exits import ExitCode
 from relations.fleet import Fleet
-from tests.cli.conftest import command_line, environment, invoke
+from tests.cli.conftest import command_line, environment, has_taken, invoke
 from tests.conftest import ROOT
 from tests.operations.test_operations import EXTENSION
 from tests.support import host
@@ -43,13 +43,6 @@ def recorded(rows, event, at):
         Path(f"hanging-{at.customer}").touch()
         time.sleep(0.01)
 """
-
-
-def has_taken(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:
-    """True once the process has been given the signal and none waits for it."""
-    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-    pending = sum(int(line.split()[1], 16) for line in lines if line.startswith(("ShdPnd", "SigPnd")))
-    return not pending >> (number - 1) & 1
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,10 @@ def test_the_program_makes_and_restores_backups(sqlite_url: str, tmp_path: Path)
     again = invoke("backup", "-d", log, "--to", path, "--json")
     assert again.json["error"]["code"] == "file_exists"
     assert sorted(each.name for each in tmp_path.iterdir() if "partial" in each.name) == []
+    path.write_text("no database at all" * 100)
+    wrong = invoke("restore", path, "-d", tmp_path / "other.db", "--json").json["error"]
+    assert (wrong["code"], wrong["reason"]) == ("foreign_database", f"{path} is not a database")
+    assert not (tmp_path / "other.db").exists()
 
 
 FORM: dict[str, Any] = {
@@ -221,7 +225,16 @@ def test_a_log_with_a_hosts_own_events_is_good_with_its_module(tmp_path: Path, m
     assert invoke("verify", "-d", "log.db", RELATIONS_WITH="restaurant").code == 0
     status = invoke("--with", "restaurant", "run", "-d", "log.db", "--once")
     assert status.code == 0
-    assert "table.reserved" in invoke("--with", "restaurant", "schema", "events").json
+    own = ("--with", "restaurant")
+    assert "table.reserved" in invoke(*own, "schema", "events").json
+    assert "guests" in invoke(*own, "schema", "commands", "ReserveTable").json["properties"]
+    assert "ReserveTable" in invoke(*own, "record", "--list", "--json").json
+    assert "guests" in invoke(*own, "record", "ReserveTable", "--fields", "--json").json
+    reserved = ("record", "ReserveTable", "table=t2", "customer=c1", "guests=4", "-d", "log.db", "--json")
+    assert invoke(*own, *reserved).json["recorded"] is True
+    Path("commands.jsonl").write_text('{"command": "ReleaseTable", "table": "t2", "occurred_at": "2025-01-01T00:00Z"}')
+    assert invoke(*own, "import", "commands.jsonl", "-d", "log.db", "--json").json["recorded"] == 1
+    assert invoke(*reserved).json["error"]["code"] == "unknown_command"
     wrong = invoke("--with", "no.such.module", "verify", "-d", "log.db", "--json")
     assert wrong.json["error"]["code"] == "invalid_extension"
     assert invoke("--with", "json", "verify", "-d", "log.db", "--json").json["error"]["code"] == "invalid_extension"

@@ -105,7 +105,9 @@ def problem_response(error: RelationsError | HTTPException) -> Response:
     if isinstance(error, HTTPException):
         headers = dict(error.headers or {})
         code = HTTPStatus(error.status_code).name.lower()
-        error = HttpProblem(error.status_code, str(error.detail), code=code)
+        allowed = next((value for name, value in headers.items() if name.lower() == "allow"), None)
+        hint = "GET openapi.json lists the paths" if allowed is None else f"Use one of the methods {allowed}"
+        error = HttpProblem(error.status_code, str(error.detail), code=code, hint=hint)
     body = problem(error)
     if body["status"] >= 500:
         logger.warning("request failed", code=error.code, reason=error.reason, status=body["status"])

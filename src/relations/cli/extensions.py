@@ -10,11 +10,17 @@ import sys
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relations.errors import InvalidInput
 
-__all__ = ["ENTRY_POINTS", "extension_options", "use_extensions"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from relations.decider import Aggregate
+    from relations.messages import Command
+
+__all__ = ["ENTRY_POINTS", "extended_aggregates", "extended_commands", "extension_options", "use_extensions"]
 
 ENTRY_POINTS = "relations.extensions"
 """The group of entry points whose values are modules with extensions."""
@@ -52,6 +58,19 @@ def extension_options() -> dict[str, Any]:
         views += getattr(module, "VIEWS", ())
         reactions |= getattr(module, "REACTIONS", {})
     return {"aggregates": aggregates, "projections": projections, "views": views, "reactions": reactions}
+
+
+def extended_aggregates() -> Sequence[Aggregate[Any]]:
+    """Return the aggregates that are included, and those of the modules."""
+    from relations.aggregates import AGGREGATES
+
+    aggregates: Sequence[Aggregate[Any]] = extension_options().get("aggregates", AGGREGATES)
+    return aggregates
+
+
+def extended_commands() -> dict[str, type[Command]]:
+    """Return the commands of all these aggregates by name."""
+    return {command.__name__: command for aggregate in extended_aggregates() for command in aggregate.commands}
 
 
 def _imported(name: str) -> Any:

@@ -233,11 +233,11 @@ def import_commands(
                 with open_text(path) as (first, _, _):
                     run.check_continues(
                         (row, [decided])
-                        for row, _, decided in _commands(json_objects(first, exact=False), name)
+                        for row, _, decided in _commands(engine, json_objects(first, exact=False), name)
                         if isinstance(decided, Command)
                     )
         stack.enter_context(run.rejects)
-        for row, raw, decided in _commands(rows, name):
+        for row, raw, decided in _commands(engine, rows, name):
             if isinstance(decided, RelationsError):
                 run.reject([(row, raw)], decided)
             else:
@@ -247,7 +247,7 @@ def import_commands(
 
 
 def _commands(
-    rows: Iterable[tuple[int, dict[str, Any] | str]], name: str
+    engine: Relations, rows: Iterable[tuple[int, dict[str, Any] | str]], name: str
 ) -> Iterator[tuple[int, dict[str, Any], Command | RelationsError]]:
     """Yield the rows of a native file with their command, or the reason why there is none."""
     for row, found in rows:
@@ -255,7 +255,7 @@ def _commands(
             yield row, {}, InvalidInput(found, code="malformed_row")
             continue
         try:
-            command = command_from_json(found)
+            command = command_from_json(found, engine.commands)
         except RelationsError as error:
             yield row, found, error
             continue

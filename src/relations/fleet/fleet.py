@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -14,6 +14,7 @@ import msgspec
 
 from relations.engine import Relations
 from relations.errors import InvalidInput, RelationsError
+from relations.execution.refitting import DailyRefits
 from relations.fleet.places import places_of, tenant_name
 from relations.past.questions import Status
 from relations.verification import Verification
@@ -80,6 +81,7 @@ class Fleet:
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._opening: set[str] = set()
         self._changed = threading.Condition()
+        self._refits: defaultdict[str, DailyRefits] = defaultdict(DailyRefits)
 
     def tenants(self) -> list[str]:
         """Return the names of all tenants that have a log."""
@@ -204,16 +206,20 @@ class Fleet:
         """Fold new events into the views of every tenant.
 
         Args:
-            advance_time: Also execute the commands that are due by now.
+            advance_time: Also execute the commands that are due by now, and once a day fit the models again whose
+                newest fit is too old.
             on_progress: Called with the number of tenants that are done, and of all.
-            stop: Once it is set, no other tenant is begun, and those that were begun are finished.
+            stop: Once it is set, no other tenant and no other fit is begun, and what was begun is finished.
 
         Returns:
             For each tenant, the number of due commands that were executed.
         """
 
-        def work(_tenant: str, engine: Relations) -> int:
-            executed = engine.advance_time(engine.clock()).accepted if advance_time else 0
+        def work(tenant: str, engine: Relations) -> int:
+            executed = 0
+            if advance_time:
+                executed = engine.advance_time(engine.clock()).accepted
+                self._refits[tenant].refit(engine, lambda: stop is not None and stop.is_set())
             engine.catch_up()
             return executed
 

@@ -55,8 +55,13 @@ _LOST = (
 )
 
 
-def translated(error: Exception) -> Exception:
-    """Return a driver's error as one of ours, or unchanged if it is about a statement's values."""
+def translated(error: Exception, *, file: str = "") -> Exception:
+    """Return a driver's error as one of ours, or unchanged if it is about a statement's values.
+
+    Args:
+        error: The error.
+        file: The file of the database, for messages, if it is one.
+    """
     original: Any = _original(error)
     if isinstance(original, UnicodeDecodeError):
         # SQLite's own message may quote a damaged text, which Python's driver then cannot read.
@@ -65,7 +70,7 @@ def translated(error: Exception) -> Exception:
         return error
     said = (str(original).strip().splitlines() or [type(original).__name__])[0]
     if isinstance(original, sqlite3.Error):
-        return _of_sqlite(original, said) or error
+        return _of_sqlite(original, said, file) or error
     return _of_postgresql(original, said) or error
 
 
@@ -77,8 +82,10 @@ def _is_named(error: Any, names: tuple[str, ...]) -> bool:
 # --- SQLite ---------------------------------------------------------------------------------------------------------
 
 
-def _of_sqlite(error: sqlite3.Error, said: str) -> RelationsError | None:
+def _of_sqlite(error: sqlite3.Error, said: str, file: str) -> RelationsError | None:
     code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & _PRIMARY_CODE in _OF_FILES:
+        return _OF_FILES[code & _PRIMARY_CODE](file or "the file of the database")
     if code is not None and code & _PRIMARY_CODE in _SQLITE:
         return _SQLITE[code & _PRIMARY_CODE](said)
     text = said.lower()
@@ -195,15 +202,19 @@ def _other(said: str) -> RelationsError:
     return StoreError(f"the database failed: {said}", code="store_failed", hint="Check the database, then try again")
 
 
-_SQLITE: dict[int, Callable[[str], RelationsError]] = {
-    sqlite3.SQLITE_NOTADB: lambda said: ForeignDatabase(
-        f"this is not a database: {said}", hint="Use the file of a relations database"
+_OF_FILES: dict[int, Callable[[str], RelationsError]] = {
+    sqlite3.SQLITE_NOTADB: lambda file: ForeignDatabase(
+        f"{file} is not a database", hint="Use the file of a relations database"
     ),
-    sqlite3.SQLITE_CANTOPEN: lambda _said: ForeignDatabase(
-        "the database file cannot be opened",
+    sqlite3.SQLITE_CANTOPEN: lambda file: ForeignDatabase(
+        f"{file} cannot be opened",
         code="cannot_open",
         hint="Check that its folder exists, and that the file and the folder are writable",
     ),
+}
+"""By SQLite's primary result code; the file is named."""
+
+_SQLITE: dict[int, Callable[[str], RelationsError]] = {
     sqlite3.SQLITE_READONLY: lambda _said: _read_only(),
     sqlite3.SQLITE_BUSY: _busy,
     sqlite3.SQLITE_LOCKED: _busy,

@@ -182,6 +182,29 @@ def test_a_consumer_that_has_stopped_can_be_moved(database_url: str) -> None:
             engine.move_consumer("printer", 1)
 
 
+def test_following_begins_within_the_log(database_url: str) -> None:
+    """After a position that the log does not have yet, events would be left out without a word."""
+    with Relations.open(database_url) as engine:
+        head = fill(engine)
+        with engine.consume("mailer", after=head, wait=False) as consumer:
+            assert list(consumer) == []
+
+        def consume(after: int) -> None:
+            with engine.consume("printer", after=after, wait=False) as consumer:
+                next(consumer)
+
+        for ask in (
+            lambda: consume(head + 1),
+            lambda: consume(-1),
+            lambda: engine.move_consumer("mailer", head + 1),
+            lambda: engine.subscribe(after=head + 1),
+        ):
+            with pytest.raises(InvalidInput, match="the log has no position") as refused:
+                ask()
+            assert f"up to {head}" in str(refused.value.hint)
+        assert [each.name for each in engine.status().consumers] == ["mailer"]
+
+
 def test_personal_words_can_stay_sealed(database_url: str) -> None:
     with Relations.open(database_url) as engine:
         fill(engine)

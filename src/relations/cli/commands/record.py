@@ -65,12 +65,13 @@ def record(
     unless it is given. With a `command_id` the same command can be sent again safely.
     """
     with running(json=json, verbose=verbose) as screen:
+        from relations.cli.extensions import extended_commands
         from relations.cli.pages import recording as page
-        from relations.exchange.jsonlines.commands import command_class, known_commands
+        from relations.exchange.jsonlines.commands import command_class
         from relations.exchange.jsonlines.pairs import command_fields
 
+        by_name = extended_commands()
         if list_:
-            by_name = known_commands()
             screen.result(
                 {name: page.summary(each) for name, each in by_name.items()},
                 lambda to: to.print(page.show_commands(by_name)),
@@ -81,13 +82,13 @@ def record(
                 "COMMAND is missing", code="missing_argument", hint="`relations record --list` shows every command"
             )
         if fields:
-            wanted = command_class(command)
+            wanted = command_class(command, by_name)
             found = command_fields(wanted)
             screen.result(found, lambda to: to.print(page.show_fields(wanted, found)))
             return
         if database is None:
             raise InvalidInput("--database is missing", code="missing_argument", hint="See relations record --help")
-        wish = _read(command, pairs or [], actor)
+        wish = _read(command, pairs or [], actor, by_name)
         if dry_run:
             with open_engine(database, master_key_file) as engine:
                 receipt, zone = _tried(engine, wish), engine.policy.zone
@@ -105,7 +106,7 @@ def record(
         _show(screen, wish, receipt, zone, dry_run=dry_run)
 
 
-def _read(command: str, pairs: list[str], actor: str | None) -> Command:
+def _read(command: str, pairs: list[str], actor: str | None, commands: dict[str, type[Command]]) -> Command:
     from datetime import UTC, datetime
 
     from relations.exchange.jsonlines.commands import command_from_json
@@ -113,7 +114,7 @@ def _read(command: str, pairs: list[str], actor: str | None) -> Command:
 
     defaults = {"occurred_at": datetime.now(UTC).isoformat()} | ({} if actor is None else {"actor": actor})
     if command != "-":
-        return command_from_pairs(command, pairs, **defaults)
+        return command_from_pairs(command, pairs, commands, **defaults)
     if pairs:
         raise InvalidInput("a command from stdin takes no fields here", code="malformed_pair", field="KEY=VALUE")
     import json
@@ -123,7 +124,7 @@ def _read(command: str, pairs: list[str], actor: str | None) -> Command:
         found = json.loads(line)
     except (ValueError, RecursionError):
         found = line
-    return command_from_json({**defaults, **found} if isinstance(found, dict) else line)
+    return command_from_json({**defaults, **found} if isinstance(found, dict) else line, commands)
 
 
 def _tried(engine: Relations, command: Command) -> Receipt:

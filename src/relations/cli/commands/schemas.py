@@ -19,12 +19,9 @@ __all__ = ["commands_schema", "events_schema", "schema"]
 
 def commands_schema() -> dict[str, Any]:
     """Return the JSON Schema of every command, by the command's name."""
-    from relations.aggregates import AGGREGATES
+    from relations.cli.extensions import extended_commands
 
-    commands = sorted(
-        (command for aggregate in AGGREGATES for command in aggregate.commands), key=lambda command: command.__name__
-    )
-    return {command.__name__: command.model_json_schema() for command in commands}
+    return {name: command.model_json_schema() for name, command in sorted(extended_commands().items())}
 
 
 def events_schema() -> dict[str, Any]:
@@ -45,11 +42,9 @@ def events_schema() -> dict[str, Any]:
 
 
 def _events() -> list[type[Event]]:
-    from relations.aggregates import AGGREGATES
-    from relations.cli.extensions import extension_options
+    from relations.cli.extensions import extended_aggregates
 
-    aggregates = extension_options().get("aggregates", AGGREGATES)
-    return [event for aggregate in aggregates for event in aggregate.events]
+    return [event for aggregate in extended_aggregates() for event in aggregate.events]
 
 
 def schema(

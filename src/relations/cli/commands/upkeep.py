@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -153,6 +152,8 @@ class _Follower:
     """
 
     def __init__(self, engine: Relations, screen: Screen) -> None:
+        from relations.execution.refitting import DailyRefits
+
         self.engine = engine
         self.screen = screen
         self.folded = 0
@@ -160,7 +161,7 @@ class _Follower:
         self._position = -1
         self._failure: ProjectionFailed | None = None
         self._is_lost = False
-        self._fitted_on: date | None = None
+        self._refits = DailyRefits()
 
     def follow(self, heads: Iterable[int]) -> None:
         """Catch up with the log now, and whenever it grows."""
@@ -219,36 +220,23 @@ class _Follower:
         self.folded += head - (before if self._position < 0 else self._position)
         self._position = head
 
-    def advance(self) -> None:
-        """Execute the commands that are due by now, and purge destroyed keys."""
+    def advance(self, stopped: Callable[[], bool] = lambda: False) -> None:
+        """Execute the commands that are due by now, purge destroyed keys, and fit models again.
+
+        Args:
+            stopped: Asked before each fit of a model; if it returns True, no other one begins.
+        """
         try:
             self.engine.log.database.purge()
             report = self.engine.advance_time(self.engine.clock())
-            self._refit()
+            self.executed += report.accepted
+            for rejection in report.rejections:
+                self.screen.say(f"A due command was refused: {rejection.error}", "red")
+            for name in self._refits.refit(self.engine, stopped):
+                self.screen.say(f"The {name} were fitted again.")
         except (ProjectionFailed, ConcurrencyConflict, StoreError) as error:
             if not (isinstance(error, StoreError) and error.retry and self._is_lost):
                 self.screen.say(f"Due commands are postponed: {error}", "red")
-            return
-        self.executed += report.accepted
-        for rejection in report.rejections:
-            self.screen.say(f"A due command was refused: {rejection.error}", "red")
-
-    def _refit(self) -> None:
-        """Fit the value models and forecasts, and find the rules and clusters, if the newest fit is too old.
-
-        A fit that is not possible is tried once a day.
-        """
-        now = self.engine.clock()
-        if self._fitted_on != now.date():
-            if self.engine.refit_models(now) is not None:
-                self.screen.say("The value models were fitted again.")
-            if self.engine.refit_rules(now) is not None:
-                self.screen.say("The association rules were found again.")
-            if self.engine.refit_clusters(now) is not None:
-                self.screen.say("The clusters were found again.")
-            if self.engine.refit_forecasts(now) is not None:
-                self.screen.say("The forecasts were fitted again.")
-            self._fitted_on = now.date()
 
     def document(self) -> dict[str, Any]:
         """Return the result for programs."""
@@ -278,16 +266,19 @@ def _heads(engine: Relations) -> Subscription[int]:
 
 
 @contextmanager
-def _every(seconds: float, do: Callable[[], object], stop: Callable[[], object]) -> Iterator[None]:
-    """Call a function at once and after every interval while the body runs. If it fails, stop the body and raise."""
+def _every(seconds: float, do: Callable[[Callable[[], bool]], object], stop: Callable[[], object]) -> Iterator[None]:
+    """Call a function at once and after every interval while the body runs. If it fails, stop the body and raise.
+
+    The function gets a question to ask: is the body over?
+    """
     over = threading.Event()
     failed: list[Exception] = []
 
     def work() -> None:
         try:
-            do()
+            do(over.is_set)
             while not over.wait(seconds):
-                do()
+                do(over.is_set)
         except Exception as error:
             failed.append(error)
             stop()

@@ -127,7 +127,13 @@ def fleet_status(
 @fleet.command("run")
 def fleet_run(
     database: Tenants,
-    advance_time: Annotated[bool, typer.Option("--advance-time", help="Execute the commands that fall due.")] = False,
+    advance_time: Annotated[
+        bool,
+        typer.Option(
+            "--advance-time",
+            help="Execute the commands that fall due, and fit models again when the newest fit is too old.",
+        ),
+    ] = False,
     every: Annotated[float, typer.Option(min=0.1, help="Begin the next round after this many seconds.")] = 60,
     once: Annotated[bool, typer.Option("--once", help="Go through all tenants once and exit.")] = False,
     schema: Schema = _SCHEMA,

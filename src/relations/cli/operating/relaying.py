@@ -145,15 +145,22 @@ def read_secrets(file: Path | None) -> list[str]:
     """Return the secrets in a file, one per line.
 
     Raises:
-        SourceError: The file cannot be read.
+        SourceError: The file cannot be read, or is empty.
     """
     if file is None:
         return []
     try:
-        return [line for line in file.read_text("utf-8").split() if line]
+        secrets = file.read_text("utf-8").split()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SourceError(f"the secret file {str(file)!r} cannot be read: {reason}", code="unreadable_secret") from None
+    if not secrets:
+        raise SourceError(
+            f"the secret file {str(file)!r} is empty",
+            code="unreadable_secret",
+            hint="Write a secret into it, or leave --secret-file out to send without signatures",
+        )
+    return secrets
 
 
 def _events(engine: Relations, topics: list[str] | tuple[str, ...]) -> list[type[Event]]:

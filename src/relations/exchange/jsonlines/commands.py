@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -21,25 +21,30 @@ __all__ = ["command_class", "command_from_json", "command_to_json", "known_comma
 
 
 @cache
-def known_commands() -> dict[str, type[Command]]:
-    """Return every command by its name."""
+def known_commands() -> Mapping[str, type[Command]]:
+    """Return every command of the library by its name."""
     return {command.__name__: command for aggregate in AGGREGATES for command in aggregate.commands}
 
 
-def command_class(name: str) -> type[Command]:
+def command_class(name: str, commands: Mapping[str, type[Command]] | None = None) -> type[Command]:
     """Return the command of a name.
+
+    Args:
+        name: The name.
+        commands: The commands that there are, such as those of an engine; the library's by default.
 
     Raises:
         MappingError: There is no such command; the hint suggests one.
     """
-    found = known_commands().get(name)
+    known = known_commands() if commands is None else commands
+    found = known.get(name)
     if found is None:
-        close = difflib.get_close_matches(name, known_commands(), 1)
+        close = difflib.get_close_matches(name, known, 1)
         raise MappingError(
             f"there is no command {name!r}",
             code="unknown_command",
             field="command",
-            hint=f"Did you mean {close[0]}?" if close else f"There are: {', '.join(known_commands())}",
+            hint=f"Did you mean {close[0]}?" if close else f"There are: {', '.join(known)}",
         )
     return found
 
@@ -52,8 +57,14 @@ def command_to_json(command: Command) -> str:
     return json.dumps({"command": type(command).__name__, **fields}, ensure_ascii=False)
 
 
-def command_from_json(line: str | bytes | dict[str, Any]) -> Command:
+def command_from_json(
+    line: str | bytes | dict[str, Any], commands: Mapping[str, type[Command]] | None = None
+) -> Command:
     """Return the command in a line of JSON.
+
+    Args:
+        line: The line, or the object in it.
+        commands: The commands that there are by name, such as an engine's `commands`; the library's by default.
 
     Raises:
         InvalidInput: It is not JSON, names no command, or its fields are wrong.
@@ -69,7 +80,7 @@ def command_from_json(line: str | bytes | dict[str, Any]) -> Command:
     fields = {name: value for name, value in line.items() if name != "command"}
     name = line.get("command")
     try:
-        cls = command_class(name if isinstance(name, str) else "")
+        cls = command_class(name if isinstance(name, str) else "", commands)
     except MappingError as error:
         raise InvalidInput(error.reason, code=error.code, field="command", hint=error.hint) from None
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Any, Literal
@@ -88,19 +88,22 @@ def _form(kind: dict[str, Any]) -> FieldForm:
     return "JSON"
 
 
-def command_from_pairs(name: str, pairs: Sequence[str], **defaults: Any) -> Command:
+def command_from_pairs(
+    name: str, pairs: Sequence[str], commands: Mapping[str, type[Command]] | None = None, /, **defaults: Any
+) -> Command:
     """Return the command that somebody typed.
 
     Args:
         name: The command's name, such as `RecordPurchase`.
         pairs: Its fields as `key=value`, or as `key:=JSON`.
+        commands: The commands that there are by name; the library's by default.
         **defaults: The values of fields that may be left out, in their JSON form.
 
     Raises:
         InvalidInput: There is no such field, a value does not fit its field, or a field is missing or given twice.
         MappingError: There is no such command.
     """
-    command = command_class(name)
+    command = command_class(name, commands)
     fields = command_fields(command)
     given: dict[str, Any] = {}
     for pair in pairs:
@@ -125,7 +128,7 @@ def command_from_pairs(name: str, pairs: Sequence[str], **defaults: Any) -> Comm
             hint=f"`relations record {name} --fields` shows every field and its form",
         )
     plain = {key: value.value if isinstance(value, _Json) else value for key, value in given.items()}
-    return command_from_json({"command": name, **defaults, **plain})
+    return command_from_json({"command": name, **defaults, **plain}, commands)
 
 
 class _Json(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 
 from relations.log.consuming.consumer import Consumer
-from relations.log.consuming.positions import move_consumer
+from relations.log.consuming.positions import move_consumer, must_be_in_log
 from relations.log.log import Log
 from relations.log.subscription import Subscription
 from relations.messages import Event, RecordedEvent
@@ -43,10 +43,14 @@ class Following(ABC):
 
         Args:
             after: Begin after this position; None is the present head, so only new events follow.
+
+        Raises:
+            InvalidInput: The log has no such position yet.
         """
-        if after is None:
-            with self.log.database.reading() as connection:
+        with self.log.database.reading() as connection:
+            if after is None:
                 after = self.log.head(connection).position
+            must_be_in_log(connection, after, field="after")
 
         return Subscription(self.log.database, self.page, after=after)
 
@@ -103,7 +107,7 @@ class Following(ABC):
         """Move a durable consumer that does not run: it goes on with the events after this position.
 
         Raises:
-            InvalidInput: There is no such consumer.
+            InvalidInput: There is no such consumer, or the log has no such position yet.
             ConcurrencyConflict: It is running.
         """
         move_consumer(self.log.database, name, position)

@@ -23,7 +23,15 @@ from relations.log.database import Database, create_tables, tables_of
 from relations.log.tables import log
 from relations.messages import ID_PATTERN, from_micros
 
-__all__ = ["ConsumerStatus", "Positions", "consumer_statuses", "consumers", "move_consumer", "writing_positions"]
+__all__ = [
+    "ConsumerStatus",
+    "Positions",
+    "consumer_statuses",
+    "consumers",
+    "move_consumer",
+    "must_be_in_log",
+    "writing_positions",
+]
 
 consumers = Table(
     "relations_consumers",
@@ -98,8 +106,13 @@ class Positions:
         self._mine = (consumers.c.name == name) & (consumers.c.holder == holder)
 
     def prepare(self, after: int) -> None:
-        """Create the table and the row if they are missing; a new consumer begins after this position."""
+        """Create the table and the row if they are missing; a new consumer begins after this position.
+
+        Raises:
+            InvalidInput: The log has no such position yet.
+        """
         with self._database.reading() as connection:
+            must_be_in_log(connection, after, field="after")
             if tables_of(connection, [consumers.name]) and self._found(connection) is not None:
                 return
         with writing_positions(self._database) as connection:
@@ -153,12 +166,34 @@ class Positions:
             connection.execute(consumers.update().where(self._mine).values(holder=None, held_until=None))
 
 
+def _head(connection: Connection) -> int:
+    return connection.execute(select(func.max(log.c.position))).scalar() or 0
+
+
+def must_be_in_log(connection: Connection, position: int, *, field: str) -> None:
+    """Refuse to begin after a position that the log does not have yet: the events up to there would be left out.
+
+    Raises:
+        InvalidInput: The position is below 0, or beyond the head.
+    """
+    if position == 0:
+        return
+    head = _head(connection)
+    if not 0 < position <= head:
+        raise InvalidInput(
+            f"the log has no position {position}",
+            code="out_of_range",
+            field=field,
+            hint=f"Give 0 for the whole log, up to {head} for what comes from now on",
+        )
+
+
 def consumer_statuses(database: Database) -> list[ConsumerStatus]:
     """Return the state of every durable consumer by name. Nothing is written."""
     with database.reading() as connection:
         if not tables_of(connection, [consumers.name]):
             return []
-        head = connection.execute(select(func.max(log.c.position))).scalar() or 0
+        head = _head(connection)
         is_held = func.coalesce(consumers.c.held_until >= _now(database), False)
         oldest = select(log.c.recorded_at).where(log.c.position == consumers.c.position + 1).scalar_subquery()
         found = connection.execute(select(consumers, is_held.label("is_held"), oldest.label("oldest_at")))
@@ -179,7 +214,7 @@ def move_consumer(database: Database, name: str, position: int) -> None:
     """Move a consumer that does not run to another position, to send events again or to leave some out.
 
     Raises:
-        InvalidInput: There is no such consumer.
+        InvalidInput: There is no such consumer, or the log has no such position yet.
         ConcurrencyConflict: It is running.
     """
     known = [each.name for each in consumer_statuses(database)]
@@ -192,6 +227,7 @@ def move_consumer(database: Database, name: str, position: int) -> None:
         )
     now = _now(database)
     with writing_positions(database) as connection:
+        must_be_in_log(connection, position, field="position")
         moved = connection.execute(
             consumers.update()
             .where(consumers.c.name == name, or_(consumers.c.holder.is_(None), consumers.c.held_until < now))

@@ -128,7 +128,7 @@ class Database(Purging):
         except ModuleNotFoundError as error:
             raise MissingExtra(error.name or "psycopg", extra="postgres", purpose="PostgreSQL") from None
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise translated(error) from error
+            raise translated(error, file=self.file) from error
         self.observers = Observers()
         self._turn = self._new_turn()
         self._joined = local()

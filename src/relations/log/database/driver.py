@@ -174,7 +174,12 @@ class DriverAccess:
         driver = (dialect or self.engine.dialect).loaded_dbapi
         # The driver's own errors too: the hot paths use its cursor without SQLAlchemy in between.
         if isinstance(error, (DBAPIError, driver.Error, UnicodeDecodeError)):
-            raise translated(error) from error
+            raise translated(error, file=self.file if dialect is None else "") from error
+
+    @property
+    def file(self) -> str:
+        """The file of the database, for messages; empty on PostgreSQL."""
+        return (self.url.database or "") if self.is_sqlite else ""
 
     @cached_property
     def name(self) -> str:

@@ -58,7 +58,9 @@ class KafkaTarget:
         timeout_seconds: float = 15.0,
         settings: dict[str, Any] | None = None,
     ) -> None:
-        parts = checked_address(url, of="Kafka", schemes=("kafka",), example="kafka://host:9092", several=True)
+        parts = checked_address(
+            url, of="Kafka", schemes=("kafka",), example="kafka://host:9092", several=True, path="/?"
+        )
         self._kafka = needed("confluent_kafka", extra="relay", purpose="A relay to Kafka")
         self.name = f"the topic {topic} of {parts.netloc}"
         self._topic = topic

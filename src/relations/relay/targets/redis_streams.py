@@ -37,7 +37,8 @@ class RedisTarget:
     def __init__(
         self, url: str, *, stream: str = "relations", mode: Mode = "structured", timeout_seconds: float = 15.0
     ) -> None:
-        checked_address(url, of="Redis", schemes=("redis", "rediss", "unix"), example="redis://host:6379/0")
+        example = "redis://host:6379/0"  # with the number of a database
+        checked_address(url, of="Redis", schemes=("redis", "rediss", "unix"), example=example, path="/?[0-9]*")
         redis = needed("redis", extra="relay", purpose="A relay to Redis")
         self.name = f"the stream {stream} of {url.rpartition('@')[2] if '@' in url else url}"
         self._errors = redis.exceptions
