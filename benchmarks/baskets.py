@@ -115,6 +115,27 @@ def compared(engine: Relations, purchases: Sequence[RecordPurchase], limit: int)
     return by_rules, by_sales
 
 
+def longer_compared(engine: Relations, purchases: Sequence[RecordPurchase], limit: int) -> tuple[Hits, Hits]:
+    """Return the hits of products whose reason is one product, and of those whose reason is several.
+
+    Args:
+        engine: An engine with the purchases before the month and a fit.
+        purchases: All purchases.
+        limit: The number of products for each customer.
+    """
+    later: defaultdict[str, set[str]] = defaultdict(set)
+    for each in purchases:
+        if CUT <= each.occurred_at < _END:
+            later[each.customer].update(line.product for line in each.lines)
+    known = {each.customer for each in purchases if each.occurred_at < CUT}
+    single, longer = Hits(), Hits()
+    for customer in sorted(known & later.keys()):
+        found = engine.views.recommendations.recommend(customer, as_of=CUT, limit=limit).products
+        single = single.plus([each.product for each in found if not each.because_also], later[customer])
+        longer = longer.plus([each.product for each in found if each.because_also], later[customer])
+    return single, longer
+
+
 def main(file: Path) -> None:
     """Print the tables."""
     purchases = list(purchases_of(file))
@@ -141,6 +162,10 @@ def _print_table(engine: Relations, purchases: Sequence[RecordPurchase]) -> None
             f"| {sales.bought / sales.given:.1%} | {rules.reached / rules.customers:.1%} "
             f"| {sales.reached / sales.customers:.1%} |"
         )
+    single, longer = longer_compared(engine, purchases, _LIMITS[-1])
+    for name, hits in (("one product", single), ("several products", longer)):
+        if hits.given:
+            print(f"reason of {name}: {hits.bought} of {hits.given} bought, {hits.bought / hits.given:.1%}")
 
 
 if __name__ == "__main__":
