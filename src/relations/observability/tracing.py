@@ -78,8 +78,8 @@ class Tracing(Observer):
         self.works = WORKS if store else WORKS - _STORE.keys()
         trace = needed("opentelemetry.trace", extra="otel", purpose="Tracing")
         context = needed("opentelemetry.context", extra="otel", purpose="Tracing")
-        self._attach, self._detach = context.attach, context.detach
-        self._in_context, self._current = trace.set_span_in_context, trace.get_current_span
+        self._attach, self._detach, self._around = context.attach, context.detach, context.get_current
+        self._in_context, self._span_of = trace.set_span_in_context, trace.get_current_span
         self._tracer: Any = trace.get_tracer("relations", VERSION, tracer_provider)
         self._client, self._error = trace.SpanKind.CLIENT, trace.StatusCode.ERROR
         self._outside = trace.INVALID_SPAN
@@ -90,18 +90,25 @@ class Tracing(Observer):
         self._left_out = trace.NonRecordingSpan(
             trace.SpanContext(random.getrandbits(128) | 1, random.getrandbits(64) | 1, is_remote=False)
         )
+        # Made once: where nothing else is in the context, which is usual, it stands for it as a whole.
+        self._left_out_alone = self._in_context(self._left_out, context.Context())
         of_store = _attributes(database)
         self._of_store = {operation: {**of_store, "db.operation.name": operation} for operation in _STORE.values()}
 
     def begin(self, work: str, name: str) -> _Begun | None:
         """Start a span within the current one, unless it is left out."""
-        around = self._current()
+        current = self._around()
+        if current is self._left_out_alone:
+            return None
+        around = self._span_of(current) if current else self._outside
         if around is self._left_out:
             return None
         if around is self._outside:
             if self._ratio < 1 and self._draw() >= self._ratio:
-                token = None if work in _STORE else self._attach(self._in_context(self._left_out))
-                return None, token, work, name, time_ns()
+                if work in _STORE:
+                    return None, None, work, name, time_ns()
+                left_out = self._in_context(self._left_out, current) if current else self._left_out_alone
+                return None, self._attach(left_out), work, name, time_ns()
         elif not around.is_recording():
             # This process has left out the work around, so its parts need no spans. A span that has ended is not
             # recording either, but has the flag. What another process has left out is for the sampler to decide.
