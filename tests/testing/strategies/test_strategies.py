@@ -138,7 +138,7 @@ def test_histories_leave_nothing_undone_that_fell_due_before_a_command(history: 
 def test_histories_are_of_one_stream(aggregate: Any) -> None:
     several = []
 
-    @part(25)
+    @part(100)
     @given(histories(aggregate, commands_min=2))
     def hold(history: Any) -> None:
         assert len({command.stream for command in history.commands}) == 1
