@@ -480,7 +480,7 @@ class Relations(Doors, Commanding, Following):
     def refit_clusters(self, moment: datetime) -> Receipt | None:
         """Find clusters again if the newest fit is as old as the policy allows, with its facts, number and seed.
 
-        Unlike the other models, clusters are only found again if somebody has asked for them once.
+        Unlike value models and rules, clusters are only found again if somebody has asked for them once.
 
         Args:
             moment: The present in business time.

@@ -82,11 +82,15 @@ def origin_of(row: _FitRow, today: int) -> FitInUse:
     )
 
 
-def origin_now(today: int, version: int) -> FitInUse:
+def origin_now(today: int, version: int, *, through: int | None = None) -> FitInUse:
     """Return where a fit comes from that is made for one question and not recorded.
 
     Args:
-        today: The ordinal of the last day observed.
+        today: The ordinal of the day of the question.
         version: The version of the method of fitting.
+        through: The ordinal of the last day observed; by default that day.
     """
-    return FitInUse(fitted_at=None, through=date.fromordinal(today), position=None, version=version, age_days=0)
+    last = today if through is None else through
+    return FitInUse(
+        fitted_at=None, through=date.fromordinal(last), position=None, version=version, age_days=today - last
+    )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import NamedTuple, TypeAlias
+
+from msgspec.structs import asdict
 
 from relations.aggregates.model import FittedPlace, FittedSeries, ForecastParameters, ForecastTest
 from relations.analytics import fit_series, held_out
 from relations.analytics.forecasting.smoothing import MONTHS_MIN
 from relations.errors import NoFit
-from relations.months import last_day, month_number, month_of, months_after, months_between
+from relations.months import month_number, month_of, months_after, months_between
 from relations.policies.calendars import LocalTime
 from relations.projections.forecasts.rows import SalesMonth
 
@@ -70,7 +71,7 @@ def sales_of(rows: Iterable[SalesMonth], currency: str) -> Sales:
     return found
 
 
-def forecasts_of(sales: Sales, *, currency: str, last: str, most: int) -> tuple[ForecastParameters, date]:
+def forecasts_of(sales: Sales, *, currency: str, last: str, most: int) -> ForecastParameters:
     """Fit the forecasts of the business and of its touchpoints.
 
     Args:
@@ -78,9 +79,6 @@ def forecasts_of(sales: Sales, *, currency: str, last: str, most: int) -> tuple[
         currency: The currency.
         last: The last month that counts.
         most: The most touchpoints.
-
-    Returns:
-        The forecasts, and the last day of the last month that counts.
 
     Raises:
         NoFit: The business has too few months, or sold nothing in the last year.
@@ -93,13 +91,12 @@ def forecasts_of(sales: Sales, *, currency: str, last: str, most: int) -> tuple[
     ranked = sorted(recent, key=lambda place: (-recent[place].bought, -recent[place].purchases, place))
     fitted = {place: _fitted(place, sales[place], last) for place in ranked[:most]}
     known = tuple(each for each in fitted.values() if each is not None)
-    parameters = ForecastParameters(
+    return ForecastParameters(
         most=most,
         whole=whole,
         touchpoints=known,
         left_out=tuple(sorted(recent.keys() - {each.touchpoint for each in known})),
     )
-    return parameters, date.fromordinal(last_day(last))
 
 
 def _no_forecast(months: int, currency: str, last: str) -> NoFit:
@@ -148,6 +145,4 @@ def _fitted(place: str | None, sold: Mapping[str, PlaceSales], last: str) -> Fit
 
 def _fitted_series(values: list[float], first: int) -> FittedSeries:
     model, test = fit_series(values, first), held_out(values, first)
-    known = {name: getattr(model, name) for name in model.__struct_fields__}
-    seen = None if test is None else {name: getattr(test, name) for name in test.__struct_fields__}
-    return FittedSeries(**known, test=None if seen is None else ForecastTest(**seen))
+    return FittedSeries(**asdict(model), test=None if test is None else ForecastTest(**asdict(test)))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 
 from relations.aggregates.model import ForecastParameters, RecordForecasts
 from relations.analytics.forecasting.models import HORIZON_MAX
 from relations.errors import InvalidInput
 from relations.messages import minor_digits, to_micros
-from relations.months import month_of, months_after
+from relations.months import last_day, month_of, months_after
 from relations.projections.arguments import checked_choice
-from relations.projections.fits import FitInUse, newest_row, origin_now, origin_of
+from relations.projections.fits import newest_row, origin_now, origin_of
 from relations.projections.forecasts.figures import ForecastReport, ForecastsInUse, place_forecast
 from relations.projections.forecasts.rows import PROJECTION, RecordedForecasts, SalesMonth
 from relations.projections.forecasts.series import (
@@ -76,12 +76,10 @@ class ForecastsView(View):
         sales = sales_of(self.rows(SalesMonth), code)
         checked_choice(touchpoint, sorted(filter(None, sales)), "touchpoint")
         over = month_before(today) if as_of is None else last_month_over(to_micros(as_of), self.local)
-        origin: FitInUse
         if refit:
             _check(most, 0, TOUCHPOINTS_MAX, "most")
-            found, through = forecasts_of(sales, currency=code, last=over, most=most)
-            origin = origin_now(through.toordinal(), FORECASTS_VERSION)
-            origin = origin.model_copy(update={"age_days": today - through.toordinal()})
+            found = forecasts_of(sales, currency=code, last=over, most=most)
+            origin = origin_now(today, FORECASTS_VERSION, through=last_day(over))
         else:
             fits = (row for row in self.rows(RecordedForecasts) if row.currency == code)
             row = newest_row(fits, today, self.local)
@@ -110,11 +108,11 @@ def forecasts_command(view: ForecastsView, moment: datetime, *, currency: str | 
     with view.answering():
         sales = sales_of(view.rows(SalesMonth), code)
         last = last_month_over(to_micros(moment), view.local)
-        found, through = forecasts_of(sales, currency=code, last=last, most=most)
+        found = forecasts_of(sales, currency=code, last=last, most=most)
         position = view.position or 0
     return RecordForecasts(
         currency=code,
-        through=through,
+        through=date.fromordinal(last_day(last)),
         position=position,
         version=FORECASTS_VERSION,
         forecasts=found,

@@ -13,9 +13,10 @@ from math import copysign, dist, sqrt
 from statistics import fmean
 from zoneinfo import ZoneInfo
 
-from relations.aggregates.customer import CustomerMerged, CustomerUnmerged, PurchaseRecorded, PurchaseRefunded
+from relations.aggregates.customer import PurchaseRecorded, PurchaseRefunded
 from relations.aggregates.model import ClusterParameters
 from relations.messages import RecordedEvent, from_micros
+from relations.testing.oracle.people import surviving_id
 
 __all__ = ["SlowClusters"]
 
@@ -87,15 +88,7 @@ class SlowClusters:
         return [(known[each.fact] - each.mean) / each.deviation for each in self.found.features]
 
     def _person(self, customer: str) -> str:
-        into: dict[str, str] = {}
-        for each in self.history:
-            if isinstance(each.event, CustomerMerged):
-                into[each.customer] = each.event.into
-            elif isinstance(each.event, CustomerUnmerged):
-                into.pop(each.customer, None)
-        while customer in into:
-            customer = into[customer]
-        return customer
+        return surviving_id(self.history, customer)
 
 
 def _root(value: float) -> float:
