@@ -71,6 +71,25 @@ def test_behaviour_and_attitude_make_four_kinds(row: Patronage, expected: str) -
     assert kind(row, 3).kind == expected
 
 
+@pytest.mark.parametrize(("least", "expected"), [(0.2, "true"), (0.2001, "spurious")])
+def test_just_the_smallest_share_at_full_price_is_a_sign(least: float, expected: str) -> None:
+    # 1 - 4 / 5 is 0.19999999999999996, less than a fifth.
+    policy = POLICY.model_copy(update={"full_price_share_min": least, "signs_min": 1})
+    start = datetime(2024, 1, 5, tzinfo=UTC)
+    with Relations.open("sqlite://", clock=lambda: start + timedelta(days=130), durability="off") as relations:
+        relations.adopt(Policy(lifecycle=Lifecycle(loyalty=policy)), from_beginning=True)
+        relations.execute_many(
+            RecordPurchase(
+                customer="c1", purchase=f"p{number}", amount=Money(1_000, "EUR"), discounted=number > 0,
+                occurred_at=start + timedelta(days=31 * number),
+            )
+            for number in range(5)
+        )  # fmt: skip
+        (listed,) = relations.views.retention.kinds().listed
+        assert (listed.kind, listed.signs.full_price_share) == (expected, 0.2)
+        assert relations.views.retention.kind_of("c1") == listed
+
+
 def test_a_day_of_which_all_the_money_went_back_is_no_coming_back() -> None:
     row = customer(OFTEN, csat={1: 5})
     assert kind(row, 3).kind == "true"

@@ -184,7 +184,7 @@ def _signs(months: dict[str, _Month], window: list[str], first_purchase: str | N
     active_share = active / len(since) if since else 0.0
     satisfied_share = total.satisfied / total.answers if total.answers else None
     recommends = None if total.promoters == total.detractors else total.promoters > total.detractors
-    full_price_share = 1 - total.discounted / total.purchases if total.purchases else None
+    full_price_share = (total.purchases - total.discounted) / total.purchases if total.purchases else None
     content = None if satisfied_share is None else satisfied_share >= policy.satisfied_share_min
     pays = full_price_share is not None and full_price_share >= policy.full_price_share_min
     signs = (content is True) + (recommends is True) + pays

@@ -162,7 +162,8 @@ def _block(sums: dict[str, Ints], policy: LoyaltyKinds, purchased: Ints, months:
     with np.errstate(divide="ignore", invalid="ignore"):
         active_share = np.where(since > 0, total["active"] / since, 0.0)
         satisfied_share = np.where(total["answers"] > 0, total["satisfied"] / total["answers"], np.nan)
-        full_price_share = np.where(total["purchases"] > 0, 1 - total["discounted"] / total["purchases"], np.nan)
+        full_price = total["purchases"] - total["discounted"]
+        full_price_share = np.where(total["purchases"] > 0, full_price / total["purchases"], np.nan)
     promoters, detractors = total["promoters"], total["detractors"]
     content, asked = satisfied_share >= policy.satisfied_share_min, total["answers"] > 0
     pays = full_price_share >= policy.full_price_share_min
