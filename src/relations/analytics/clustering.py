@@ -55,7 +55,7 @@ def fit_centres(values: Floats, clusters: int, *, seed: int) -> Floats | None:
     """
     if clusters < 2:
         raise InvalidInput(
-            f"customers cannot be divided into {clusters} clusters",
+            f"the number of clusters cannot be {clusters}",
             code="invalid_clusters",
             field="clusters",
             hint="Give 2 or more",

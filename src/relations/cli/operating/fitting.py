@@ -51,7 +51,14 @@ def _reject_options_of_another_fit(context: typer.Context, fit: str) -> None:
 def fit(
     context: typer.Context,
     database: Database,
-    as_of: AsOf = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Fit to what occurred up to a day such as 2025-12-31 (its end), or up to a time with its zone."
+            " Default: now.",
+        ),
+    ] = None,
     currency: Annotated[
         str | None, typer.Option(metavar="CODE", help="Fit to purchases in this currency. Default: the policy's.")
     ] = None,
@@ -71,19 +78,28 @@ def fit(
         bool, typer.Option("--forecast", help="Fit forecasts of purchases and revenue by touchpoint instead.")
     ] = False,
     touchpoints: Annotated[
-        int, typer.Option(min=0, max=100, help="Forecast at most this many touchpoints, those with most revenue.")
+        int,
+        typer.Option(
+            min=0,
+            max=100,
+            help="Forecast at most this many touchpoints, those with the highest revenue, with --forecast.",
+        ),
     ] = 20,
     k: Annotated[
         int | None,
-        typer.Option("--k", metavar="N", help="The number of clusters. Default: from 2 to 8, the best silhouette."),
+        typer.Option(
+            "--k",
+            metavar="N",
+            help="The number of clusters, with --clusters. Default: from 2 to 8, the best silhouette.",
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The seed of the search for clusters.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the search, with --clusters.")] = 1,
     by: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FACT",
-            help="A fact by which to compare customers; repeat it for more. Default: recency, frequency, money,"
-            " discounts and how long they are known.",
+            help="A fact by which to compare customers, with --clusters; repeat it for more. Default: recency,"
+            " frequency, money, discounts and how long they are known.",
         ),
     ] = None,
     master_key_file: MasterKeyFile = None,

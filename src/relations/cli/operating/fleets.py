@@ -145,8 +145,8 @@ def fleet_run(
 ) -> None:
     """Keep the views of all tenants up to date, in rounds, until interrupted.
 
-    An interrupt lets the tenants be finished that are being worked on, and the table shows those of the last round. A
-    tenant's failure is reported when it begins, and the others continue.
+    When interrupted, it finishes the tenants that it is working on, and shows those of the last round. A tenant's
+    failure is reported when it begins, and the others continue.
     """
     with (
         running(json=json, verbose=verbose, safe=_SAFE) as screen,

@@ -92,7 +92,7 @@ def clusters_now(
     for name, asked in (("clusters", clusters), ("most", most)):
         if asked is not None and not 2 <= asked <= CLUSTERS_MAX:
             raise InvalidInput(
-                f"customers cannot be divided into {asked} clusters",
+                f"the number of clusters cannot be {asked}",
                 code="invalid_clusters",
                 field=name,
                 hint=f"Give 2 to {CLUSTERS_MAX}",
