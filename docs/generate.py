@@ -604,7 +604,8 @@ def _command(name: str, call: Callable[..., Any]) -> list[str]:
         kind, info = _annotated(hints[parameter.name])
         required = parameter.default is inspect.Parameter.empty
         if isinstance(info, ArgumentInfo):
-            shown = info.metavar or (parameter.name.upper() if required else f"[{parameter.name.upper()}]")
+            shown = info.metavar or parameter.name.upper()
+            shown = (shown if required else f"[{shown}]") + ("..." if _is_list(kind) else "")
             usage.append(shown)
             arguments.append((f"`{shown}`", _kind(kind, info), info.help or ""))
         else:
@@ -633,6 +634,10 @@ def _annotated(hint: Any) -> tuple[Any, ArgumentInfo | OptionInfo]:
     kind, *rest = get_args(hint)
     info = next(each for each in rest if isinstance(each, ArgumentInfo | OptionInfo))
     return kind, info
+
+
+def _is_list(kind: Any) -> bool:
+    return any(get_origin(each) is list for each in (kind, *get_args(kind)))
 
 
 def _spellings(name: str, info: OptionInfo) -> list[str]:

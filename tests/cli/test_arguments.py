@@ -121,11 +121,17 @@ def test_very_many_arguments_are_understood_or_refused_in_words(hotel: Path, lin
     said(invoke(*line, "-d", hotel))
 
 
-def refused_values() -> Iterator[tuple[str, ...]]:
-    """Yield the command lines with a value that an option or argument of a command does not take."""
+def every_command() -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the program and each group and command of it, with the words that call it."""
     groups: list[tuple[tuple[str, ...], Any]] = [((), typer.main.get_command(app))]
     for path, command in groups:
         groups += [((*path, name), each) for name, each in getattr(command, "commands", {}).items()]
+        yield path, command
+
+
+def refused_values() -> Iterator[tuple[str, ...]]:
+    """Yield the command lines with a value that an option or argument of a command does not take."""
+    for path, command in every_command():
         own = [] if hasattr(command, "commands") else command.params
         options = {each.opts[0] for each in own if each.opts[0].startswith("-") and not each.is_flag}
         for line in [*((option,) for option in sorted(options)), ("--",)]:
@@ -149,6 +155,15 @@ def test_every_wrong_choice_and_number_is_refused_in_plain_words() -> None:
         assert not any(words in ran.err for words in ("Value error", "Input should", "unable to parse")), line
         refused.add(line[:-1])
     assert {("care", "--"), ("complaints", "--kind"), ("care", "--limit"), ("demo", "--guests")} <= refused
+
+
+def test_a_usage_has_one_pair_of_brackets_for_each_argument() -> None:
+    """Typer puts the brackets and the dots around the name of an argument."""
+    usages = [
+        command.make_context("relations", [], resilient_parsing=True).get_usage() for _, command in every_command()
+    ]
+    assert "Usage: relations [OPTIONS] [COMMAND] [KEY=VALUE]..." in usages
+    assert not [usage for usage in usages if "[[" in usage or "...]" in usage or "...}" in usage]
 
 
 def test_a_position_beyond_every_database_is_refused(hotel: Path) -> None:

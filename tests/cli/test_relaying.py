@@ -66,8 +66,10 @@ def test_dead_letters_are_shown_sent_again_and_discarded(run: Run, tmp_path: Pat
         assert letters["total"] == len(letters["letters"]) == head
         last = letters["letters"][-1]["id"]
         assert run("dead-letters", "-d", log, "--discard").code == 2
-        assert run("dead-letters", "-d", log, "--discard", "--id", last, "--json").json == {"changed": 1}
-        assert "Some of the ids have no dead letter" in run("dead-letters", "-d", log, "--discard", "--id", last).err
+        assert "1 dead letter discarded" in run("dead-letters", "-d", log, "--discard", "--id", last).err
+        again = run("dead-letters", "-d", log, "--discard", "--id", last, "--json")
+        assert again.json == {"changed": 0}
+        assert "Some of the ids have no dead letter" in again.err
         assert run("dead-letters", "-d", log, "--send-again", "--json").json == {"changed": head - 1}
         assert "to be sent again" in run("dead-letters", "-d", log, COLUMNS="140").out
         receiver.answer = lambda _: 204
@@ -90,6 +92,7 @@ def test_options_that_do_not_go_together_are_refused(run: Run, tmp_path: Path) -
         (("--to", "redis", "--url", "redis://host/zero"), "invalid_url"),
         (("--to", "amqp", "--url", "http://host"), "invalid_url"),
         (("--to", "kafka", "--url", "kafka://"), "invalid_url"),
+        (("--to", "kafka://host:9092"), "invalid_url"),
         (("--to", "kafka", "--url", "kafka://host/topic"), "invalid_url"),
         (("--to", "webhook", "--url", "https://host:99999/"), "invalid_url"),
         (("--to", "webhook", "--url", "https://ho st/"), "invalid_url"),

@@ -23,7 +23,7 @@ __all__ = ["agreed_preset", "presets_command"]
 def presets_command(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", autocompletion=complete_preset, help="Show this preset in full."),
+        typer.Argument(metavar="NAME", autocompletion=complete_preset, help="Show this preset in full."),
     ] = None,
     json: Json = False,
     verbose: Verbose = False,

@@ -200,7 +200,7 @@ class HeatTable:
         digits = max(2, *(len(f"{100 * share:.0f}") for share in known or [0.0]), 2) + 1
         months = max(len(shares) for _, _, shares in self.rows)
         shown = max(1, min(months, (options.max_width - first - second - 2) // digits))
-        title = self.title if shown == months else f"{self.title}: the first {shown} months"
+        title = self.title if shown == months else f"{self.title}: the first {counted(shown, 'month')}"
         yield Text(title, style="bold")
         yield Text(
             f"{self.corner:<{first}} {'Size':>{second}} "

@@ -90,7 +90,7 @@ def access_command(
 @audit.command("erase-certificate")
 def certificate_command(
     customer: Annotated[
-        str | None, typer.Argument(metavar="[CUSTOMER]", help="Any id of the erased customer.", show_default=False)
+        str | None, typer.Argument(metavar="CUSTOMER", help="Any id of the erased customer.", show_default=False)
     ] = None,
     *,
     database: Database,

@@ -193,7 +193,7 @@ def repair_command(
     database: Database,
     customer: Annotated[
         str | None,
-        typer.Argument(metavar="[CUSTOMER]", help="Show this customer's relation and emotional account instead."),
+        typer.Argument(metavar="CUSTOMER", help="Show this customer's relation and emotional account instead."),
     ] = None,
     as_of: AsOf = None,
     known: Known = None,

@@ -32,7 +32,7 @@ def find_command(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="WORDS...",
+            metavar="WORDS",
             help="Parts of a name, a telephone number or its last four digits, an address, or an id.",
         ),
     ],
@@ -271,7 +271,7 @@ def duplicates_command(
 def clusters_command(
     database: Database,
     customer: Annotated[
-        str | None, typer.Argument(metavar="[CUSTOMER]", help="Show the cluster of this customer only.")
+        str | None, typer.Argument(metavar="CUSTOMER", help="Show the cluster of this customer only.")
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="List at most this many customers of each cluster.")] = 3,
     as_of: AsOf = None,

@@ -37,8 +37,8 @@ _View = Annotated[
 
 def explain(
     database: Database,
-    view: Annotated[str | None, typer.Argument(metavar="[VIEW]", help="The view, such as loyalty.")] = None,
-    customer: Annotated[str | None, typer.Argument(metavar="[CUSTOMER]", help="Any id of the customer.")] = None,
+    view: Annotated[str | None, typer.Argument(metavar="VIEW", help="The view, such as loyalty.")] = None,
+    customer: Annotated[str | None, typer.Argument(metavar="CUSTOMER", help="Any id of the customer.")] = None,
     event: Annotated[
         int | None, typer.Option("--event", min=1, metavar="POSITION", help="Explain why this event was recorded.")
     ] = None,

@@ -32,7 +32,7 @@ def record(
     pairs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE]...",
+            metavar="KEY=VALUE",
             autocompletion=complete_pair,
             help="The command's fields. Money is written as '12.30 EUR', lists with commas, JSON as KEY:=JSON.",
         ),

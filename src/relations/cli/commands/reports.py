@@ -129,7 +129,7 @@ def report(
     context: typer.Context,
     database: Database,
     view: Annotated[
-        ViewChoice | None, typer.Argument(metavar="[VIEW]", help="Show this view only. Default: all views.")
+        ViewChoice | None, typer.Argument(metavar="VIEW", help="Show this view only. Default: all views.")
     ] = None,
     as_of: AsOf = None,
     known: Known = None,

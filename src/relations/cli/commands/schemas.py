@@ -49,11 +49,11 @@ def _events() -> list[type[Event]]:
 
 def schema(
     of: Annotated[
-        SchemaChoice | None, typer.Argument(metavar="[OF]", help="Show this kind only. Default: all kinds.")
+        SchemaChoice | None, typer.Argument(metavar="OF", help="Show this kind only. Default: all kinds.")
     ] = None,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Show the schema of this command (its name) or event (its topic)."),
+        typer.Argument(metavar="NAME", help="Show the schema of this command (its name) or event (its topic)."),
     ] = None,
     json: Json = False,
     verbose: Verbose = False,

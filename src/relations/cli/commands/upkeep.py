@@ -112,7 +112,7 @@ def rebuild(
     views: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[VIEW]...", autocompletion=complete_view, help="Rebuild only these views. Default: all views."
+            metavar="VIEW", autocompletion=complete_view, help="Rebuild only these views. Default: all views."
         ),
     ] = None,
     processes: Annotated[int, typer.Option(min=1, max=64, help="Rebuild in this many processes.")] = 1,

@@ -166,7 +166,7 @@ def _fitted_forecasts(
 def forecast_command(
     database: Database,
     touchpoint: Annotated[
-        str | None, typer.Argument(metavar="[TOUCHPOINT]", help="Show the forecast of this touchpoint only.")
+        str | None, typer.Argument(metavar="TOUCHPOINT", help="Show the forecast of this touchpoint only.")
     ] = None,
     months: Annotated[int, typer.Option(min=1, max=12, help="The number of months to show.")] = 6,
     currency: Annotated[

@@ -206,7 +206,7 @@ class _Rounds:
 @fleet.command("rebuild")
 def fleet_rebuild(
     database: Tenants,
-    views: Annotated[list[str] | None, typer.Argument(metavar="[VIEW]...", help="Rebuild only these views.")] = None,
+    views: Annotated[list[str] | None, typer.Argument(metavar="VIEW", help="Rebuild only these views.")] = None,
     tenants: Annotated[
         list[str] | None, typer.Option("--tenant", metavar="NAME", help="Only this tenant; repeat it for more.")
     ] = None,

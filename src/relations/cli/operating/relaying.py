@@ -208,13 +208,15 @@ def dead_letters_command(
         opened = open_engine(database) if changes else open_to_read(database, views=False)
         with opened as engine:
             from relations.cli.operating.letters_page import show_dead_letters
+            from relations.cli.show import counted
             from relations.relay import DeadLetters
 
             letters = DeadLetters(engine.log.database, name)
             if changes:
                 changed = letters.send_again(ids or ()) if send_again else letters.remove(ids=ids or ())
                 what = "marked to be sent again" if send_again else "discarded"
-                screen.result({"changed": changed}, lambda screen: screen.say(f"{changed} dead letters {what}."))
+                said = f"{counted(changed, 'dead letter')} {what}."
+                screen.result({"changed": changed}, lambda screen: screen.say(said))
                 if changed < len(set(ids or ())):
                     screen.say(
                         "Some of the ids have no dead letter. `relations dead-letters` shows those that do.", "red"

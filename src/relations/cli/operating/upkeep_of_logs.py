@@ -146,7 +146,7 @@ class RequireChoice(StrEnum):
 def schema_diff_command(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="Compare this file of `relations schema events`.")],
     new: Annotated[
-        Path | None, typer.Argument(metavar="[NEW]", help="Compare it with this one. Default: this version's events.")
+        Path | None, typer.Argument(metavar="NEW", help="Compare it with this one. Default: this version's events.")
     ] = None,
     require: Annotated[
         RequireChoice, typer.Option("--require", help="End with 1 unless the change is compatible in this way.")

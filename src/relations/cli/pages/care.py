@@ -26,7 +26,7 @@ def show_due(found: list[DueContact], zone: str) -> RenderableType:
     for each in found:
         made.add_row(
             each.customer + (f"\n{each.name}" if each.name else ""),
-            each.what.replace("_", " ") + (f"\n{each.minutes} minutes" if each.minutes else ""),
+            each.what.replace("_", " ") + (f"\n{counted(each.minutes, 'minute')}" if each.minutes else ""),
             each.channel.replace("_", " ") + (f"\n{each.address}" if each.address else ""),
             local_minute(each.until, zone),
             f"{each.round} {each.step}",

@@ -240,7 +240,8 @@ def _answers(file: CustomerFile, zone: str) -> RenderableType | None:
         if loop is not None:
             owed = "to be answered " if loop.due_at is None else f"to be answered by {_day(loop.due_at, zone)} "
             said = Text.assemble((owed, "red" if loop.overdue else "yellow"), said)
-        score = number(answer.score) if answer.score is not None else f"{answer.items} items" if answer.items else ""
+        items = counted(answer.items, "item") if answer.items else ""
+        score = items if answer.score is None else number(answer.score)
         made.add_row(_day(answer.given_at, zone), answer.instrument, score, answer.touchpoint or "", said)
     return _cut(made, len(file.answers))
 

@@ -51,6 +51,13 @@ def open_target(
         SourceError: The file cannot be written.
     """
     if to not in REMOTE:
+        if "://" in to:
+            raise InvalidInput(
+                f"{to} is an address, and not a kind of target",
+                code="invalid_url",
+                field="to",
+                hint=f"Give the address as the URL of one of {', '.join(REMOTE)}",
+            )
         if url is not None or channel is not None or mode != "structured" or secrets:
             raise InvalidInput(
                 f"an address, a channel, a mode or a secret does not apply to {to}",
