@@ -1,4 +1,4 @@
-"""Checks of the arguments that several views share: months, pages, and names out of a list."""
+"""Checks of the arguments that several views share: months, numbers, pages, and names out of a list."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from warnings import warn
 
 from relations.errors import InvalidInput
 
-__all__ = ["Page", "checked_choice", "checked_month", "formerly_by_offset", "renamed_arguments"]
+__all__ = ["Page", "checked_choice", "checked_month", "checked_number", "formerly_by_offset", "renamed_arguments"]
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -65,6 +65,25 @@ def checked_choice(
             code=f"unknown_{field}",
             field=field,
             hint=f"Give one of {', '.join(known)}" if known else None,
+        )
+
+
+def checked_number(value: int, field: str, *, least: int, most: int | None = None) -> None:
+    """Check that a whole number is within its limits, both included.
+
+    Args:
+        value: The value given.
+        field: The argument's name.
+        least: The smallest value.
+        most: The largest value; None sets no limit.
+
+    Raises:
+        InvalidInput: The value is outside of them.
+    """
+    if value < least or (most is not None and value > most):
+        allowed = f"{least} or more" if most is None else f"{least} to {most}"
+        raise InvalidInput(
+            f"{field} must be {allowed}, not {value}", code="invalid_limit", field=field, hint=f"Give {allowed}"
         )
 
 

@@ -28,7 +28,7 @@ from sqlalchemy import Connection, func, select
 from relations.errors import InvalidInput, StoreError
 from relations.log.database import CompiledStatement, Database, tables_of
 from relations.log.tables import log
-from relations.messages import LATEST, to_micros
+from relations.messages import LATEST, minor_digits, to_micros
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime, local_time
 from relations.policies.in_force import InForce
@@ -194,6 +194,16 @@ class View(TableReader):
             InvalidInput: The moment has no time zone.
         """
         return self.now if as_of is None else to_micros(as_of)
+
+    def currency(self, currency: str | None) -> str:
+        """Return the code of a currency; None is the policy's.
+
+        Raises:
+            InvalidInput: The currency is unknown.
+        """
+        code = currency or self.policy.currency
+        minor_digits(code)
+        return code
 
     @property
     def position(self) -> int | None:

@@ -55,6 +55,7 @@ from relations.projections.agenda.rows import (
     Member,
     OtherCase,
 )
+from relations.projections.arguments import checked_number
 from relations.projections.projection import Folds, Projection
 from relations.projections.view import View
 
@@ -113,10 +114,8 @@ class AgendaView(View):
                 field="kind",
                 hint=f"Use one of: {', '.join(KINDS)}",
             )
-        if limit is not None and limit < 1:
-            raise InvalidInput(
-                f"limit must be 1 or more, not {limit}", code="invalid_limit", field="limit", hint="Give 1 or more"
-            )
+        if limit is not None:
+            checked_number(limit, "limit", least=1)
         return self._due(KINDS if kind is None else (kind,), to_micros(until), limit, after, as_of)
 
     def automatic(self, *, until: datetime) -> list[AgendaItem]:

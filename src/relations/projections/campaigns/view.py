@@ -13,7 +13,7 @@ from relations.aggregates.campaign import wins_customers
 from relations.aggregates.customer import OFFER_ANSWERS
 from relations.analytics.intervals import share_difference
 from relations.errors import InvalidInput
-from relations.messages import minor_digits, to_micros
+from relations.messages import to_micros
 from relations.months import month_of
 from relations.projections.arguments import Page, checked_choice
 from relations.projections.campaigns.partners import PartnerResult, partner_result
@@ -112,8 +112,7 @@ class CampaignsView(View):
         Raises:
             InvalidInput: There is no such campaign or currency.
         """
-        plan, code = self._planned(campaign), currency or self.policy.currency
-        minor_digits(code)
+        plan, code = self._planned(campaign), self.currency(currency)
         moment, today = None if as_of is None else to_micros(as_of), self.day(as_of)
         purchases = self._purchases(code, self.table(AttributedPurchase).c.campaign == campaign, until=moment)
         standing = self._standing(campaign, moment)
@@ -180,8 +179,7 @@ class CampaignsView(View):
         Raises:
             InvalidInput: The currency is unknown.
         """
-        code, moment = currency or self.policy.currency, None if as_of is None else to_micros(as_of)
-        minor_digits(code)
+        code, moment = self.currency(currency), None if as_of is None else to_micros(as_of)
         purchases: defaultdict[str, list[Sold]] = defaultdict(list)
         for purchase in self._purchases(code, self.table(AttributedPurchase).c.partner != "", until=moment):
             purchases[purchase.partner].append(purchase)
@@ -229,8 +227,7 @@ class CampaignsView(View):
         Raises:
             InvalidInput: The currency is unknown, or `limit` is negative.
         """
-        code, moment = currency or self.policy.currency, None if as_of is None else to_micros(as_of)
-        minor_digits(code)
+        code, moment = self.currency(currency), None if as_of is None else to_micros(as_of)
         columns, page = self.table(AttributedPurchase).c, Page(limit, after)
         given = ((columns.partner, partner), (columns.campaign, campaign))
         named = [or_(columns.partner != "", columns.campaign != "")]
@@ -260,8 +257,7 @@ class CampaignsView(View):
         Raises:
             InvalidInput: The currency is unknown.
         """
-        code, until = currency or self.policy.currency, self.moment(as_of)
-        minor_digits(code)
+        code, until = self.currency(currency), self.moment(as_of)
         today = date.fromordinal(self.local.day(until))
         sums: dict[str, list[int]] = {}
         months: dict[str, str] = {}

@@ -7,10 +7,9 @@ from typing import ClassVar
 
 from relations.aggregates.model import ForecastParameters, RecordForecasts
 from relations.analytics.forecasting.models import HORIZON_MAX
-from relations.errors import InvalidInput
-from relations.messages import minor_digits, to_micros
+from relations.messages import to_micros
 from relations.months import last_day, month_of, months_after
-from relations.projections.arguments import checked_choice
+from relations.projections.arguments import checked_choice, checked_number
 from relations.projections.fits import newest_row, origin_now, origin_of
 from relations.projections.forecasts.figures import ForecastReport, ForecastsInUse, place_forecast
 from relations.projections.forecasts.rows import PROJECTION, RecordedForecasts, SalesMonth
@@ -69,15 +68,14 @@ class ForecastsView(View):
             NoFit: The forecasts are to be fitted, and there are too few months.
             MissingExtra: The forecasts are to be fitted, and the extra `analytics` is not installed.
         """
-        _check(months, 1, HORIZON_MAX, "months")
-        _check(history, 0, None, "history")
-        today, code = self.day(as_of), currency or self.policy.currency
-        minor_digits(code)
+        checked_number(months, "months", least=1, most=HORIZON_MAX)
+        checked_number(history, "history", least=0)
+        today, code = self.day(as_of), self.currency(currency)
         sales = sales_of(self.rows(SalesMonth), code)
         checked_choice(touchpoint, sorted(filter(None, sales)), "touchpoint")
         over = month_before(today) if as_of is None else last_month_over(to_micros(as_of), self.local)
         if refit:
-            _check(most, 0, TOUCHPOINTS_MAX, "most")
+            checked_number(most, "most", least=0, most=TOUCHPOINTS_MAX)
             found = forecasts_of(sales, currency=code, last=over, most=most)
             origin = origin_now(today, FORECASTS_VERSION, through=last_day(over))
         else:
@@ -102,9 +100,8 @@ class ForecastsView(View):
 
 def forecasts_command(view: ForecastsView, moment: datetime, *, currency: str | None, most: int) -> RecordForecasts:
     """Fit the forecasts as of a moment, and return the command that records them; see `Relations.fit_forecasts`."""
-    _check(most, 0, TOUCHPOINTS_MAX, "most")
-    code = currency or view.policy.currency
-    minor_digits(code)
+    checked_number(most, "most", least=0, most=TOUCHPOINTS_MAX)
+    code = view.currency(currency)
     with view.answering():
         sales = sales_of(view.rows(SalesMonth), code)
         last = last_month_over(to_micros(moment), view.local)
@@ -118,13 +115,3 @@ def forecasts_command(view: ForecastsView, moment: datetime, *, currency: str | 
         forecasts=found,
         occurred_at=moment,
     )
-
-
-def _check(value: int, least: int, most: int | None, field: str) -> None:
-    if value < least or (most is not None and value > most):
-        raise InvalidInput(
-            f"{field} cannot be {value}",
-            code="invalid_limit",
-            field=field,
-            hint=f"Give {least} or more" if most is None else f"Give {least} to {most}",
-        )

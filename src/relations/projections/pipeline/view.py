@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from relations.analytics.intervals import wilson
 from relations.errors import InvalidInput
-from relations.messages import Money, from_micros, minor_digits
+from relations.messages import Money, from_micros
 from relations.months import months_after
 from relations.policies.sales.pipeline import Pipeline
 from relations.projections.arguments import Page, checked_choice, checked_month
@@ -81,7 +81,7 @@ class PipelineView(View):
         Raises:
             InvalidInput: There is no such currency.
         """
-        code, moment = self._currency(currency), self.moment(as_of)
+        code, moment = self.currency(currency), self.moment(as_of)
         today = date.fromordinal(self.local.day(moment)).isoformat()
         chances = {stage.name: stage.chance_percent / 100 for stage in self.policy.pipeline.stages}
         found: dict[str, list[OpportunityStanding]] = {name: [] for name in chances}
@@ -189,7 +189,7 @@ class PipelineView(View):
             InvalidInput: `by` or the currency is unknown, or a bound is not a month.
         """
         checked_choice(by, get_args(ResultsBy), "by", called="grouping of results called")
-        code, moment = self._currency(currency), self.moment(as_of)
+        code, moment = self.currency(currency), self.moment(as_of)
         groups: defaultdict[str | None, list[OpportunityStanding]] = defaultdict(list)
         if by is None:
             groups[None] = []
@@ -222,7 +222,7 @@ class PipelineView(View):
             InvalidInput: `by` or the currency is unknown, or a bound is not a month.
         """
         checked_choice(by, get_args(LossesBy), "by", called="grouping of losses called", needed=True)
-        code, moment = self._currency(currency), self.moment(as_of)
+        code, moment = self.currency(currency), self.moment(as_of)
         lost = [each for each in self._decided(moment, since, until) if each.status == "lost"]
         groups: defaultdict[str | None, list[OpportunityStanding]] = defaultdict(list)
         for each in lost:
@@ -279,7 +279,7 @@ class PipelineView(View):
             raise InvalidInput(
                 f"months must be from 1 to {_PRICE_MONTHS_MAX}, but is {months}", code="invalid_range", field="months"
             )
-        code, moment = self._currency(currency), self.moment(as_of)
+        code, moment = self.currency(currency), self.moment(as_of)
         own = self._own_prices(moment, months)
         lost: defaultdict[str, list[OpportunityStanding]] = defaultdict(list)
         for each in self._decided(moment, None, None):
@@ -329,11 +329,6 @@ class PipelineView(View):
         )
         query = query.where(columns.month <= last, columns.month > months_after(last, -months))
         return {(product, code): int(amount) / int(pieces) for product, code, pieces, amount in self.execute(query)}
-
-    def _currency(self, currency: str | None) -> str:
-        code = currency or self.policy.currency
-        minor_digits(code)
-        return code
 
 
 def contracts_of(view: PipelineView, customer: str | None, moment: int) -> list[ContractProfile]:

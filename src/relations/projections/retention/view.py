@@ -22,7 +22,7 @@ from relations.analytics import SurvivalCurve, survival_curve
 from relations.analytics.buying import BuyingModelName
 from relations.errors import InvalidInput
 from relations.extras import np
-from relations.messages import from_micros, minor_digits
+from relations.messages import from_micros
 from relations.months import first_day, last_day, month_of
 from relations.policies import Policy
 from relations.policies.facts import CLUSTER_FACTS, DEFAULT_CLUSTER_FACTS, NUMBER_FACTS, ClusterFact
@@ -483,7 +483,7 @@ class RetentionView(View):
         Raises:
             InvalidInput: The currency or segment is unknown, or `limit` is negative.
         """
-        page, code, moment = Page(limit, after), self._currency(currency), self.moment(as_of)
+        page, code, moment = Page(limit, after), self.currency(currency), self.moment(as_of)
         policy = self.policy.lifecycle.rfm
         checked_choice(segment, sorted({known.name for known in policy.segments}), "segment")
         today = self.local.day(moment)
@@ -508,7 +508,7 @@ class RetentionView(View):
         Raises:
             InvalidInput: The currency is unknown.
         """
-        code, today = self._currency(currency), self.day(as_of)
+        code, today = self.currency(currency), self.day(as_of)
         policy, name = self.policy.lifecycle.rfm, self.aliases.survivor(customer)
         return rfm_score(self._columns("amounts", "returned"), policy, self._numbered(code), name, today=today)
 
@@ -549,7 +549,7 @@ class RetentionView(View):
         Raises:
             InvalidInput: An argument makes no sense, or `after` is not a customer of the list.
         """
-        page, code = Page(limit, after), self._currency(currency)
+        page, code = Page(limit, after), self.currency(currency)
         through = self.day(as_of)
         columns = self._columns("amounts", "returned", "costed")
         return valued(
@@ -592,7 +592,7 @@ class RetentionView(View):
         Raises:
             InvalidInput: An argument makes no sense.
         """
-        code, through = self._currency(currency), self.day(as_of)
+        code, through = self.currency(currency), self.day(as_of)
         rows = self.rows(Patronage, customer=customer)
         if not rows:
             return None
@@ -630,7 +630,7 @@ class RetentionView(View):
         Raises:
             InvalidInput: The currency or segment is unknown, `cohort` is not a month, or `months` is below 1.
         """
-        code, today = self._currency(currency), self.day(as_of)
+        code, today = self.currency(currency), self.day(as_of)
         if months < 1:
             raise InvalidInput(
                 f"a span cannot have {months} months", code="invalid_months", field="months", hint="Give 1 or more"
@@ -646,7 +646,7 @@ class RetentionView(View):
         Raises:
             InvalidInput: The currency or segment is unknown.
         """
-        return cohort_revenue(self.cohorts(as_of=as_of, segment=segment), currency=self._currency(currency))
+        return cohort_revenue(self.cohorts(as_of=as_of, segment=segment), currency=self.currency(currency))
 
     def value_grades(
         self,
@@ -670,7 +670,7 @@ class RetentionView(View):
             InvalidInput: The currency or grade is unknown, or `limit` is negative.
         """
         checked_choice(grade, get_args(ValueGrade), "grade", called="value grade")
-        page, code, month = Page(limit, after), self._currency(currency), month_of(self.day(as_of))
+        page, code, month = Page(limit, after), self.currency(currency), month_of(self.day(as_of))
         policy = self.policy.lifecycle.grades
         return listed_grades(self._columns(), policy, self._numbered(code), month=month, grade=grade, page=page)
 
@@ -694,7 +694,7 @@ class RetentionView(View):
         Raises:
             InvalidInput: The currency is unknown.
         """
-        code, month = self._currency(currency), month_of(self.day(as_of))
+        code, month = self.currency(currency), month_of(self.day(as_of))
         rows = self.rows(Patronage, customer=customer)
         return customer_grade(rows[0], self.policy.lifecycle.grades, currency=code, month=month) if rows else None
 
@@ -885,7 +885,7 @@ class RetentionView(View):
         Raises:
             InvalidInput: The currency is unknown.
         """
-        code, until = self._currency(currency), self.day(as_of)
+        code, until = self.currency(currency), self.day(as_of)
         once, counted = list[tuple[Way, Won]](), None
         if expected is None:
             numbers, besides = self._codes().texts, self._winning_nobody()
@@ -935,11 +935,6 @@ class RetentionView(View):
         return newest_fit(rows, through, self.local)
 
     # --- reading ----------------------------------------------------------------------------------------------------
-
-    def _currency(self, currency: str | None) -> str:
-        code = currency or self.policy.currency
-        minor_digits(code)
-        return code
 
     def _columns(self, *parts: str) -> Columns:
         """Return the columns, with the parts that a question needs read in one pass over the table."""

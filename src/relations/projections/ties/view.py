@@ -15,7 +15,7 @@ from relations.months import last_day, months_after
 from relations.projections.agenda.items import AgendaItem
 from relations.projections.agenda.rows import Item
 from relations.projections.agenda.view import AgendaView
-from relations.projections.arguments import Page, checked_choice
+from relations.projections.arguments import Page, checked_choice, checked_number
 from relations.projections.customers.portraits import PortraitRow
 from relations.projections.customers.rows import Consent
 from relations.projections.customers.view import CustomersView
@@ -130,10 +130,7 @@ class TiesView(View):
         Raises:
             InvalidInput: `months` is below 1.
         """
-        if months < 1:
-            raise InvalidInput(
-                f"months must be 1 or more, not {months}", code="invalid_limit", field="months", hint="Give 1 or more"
-            )
+        checked_number(months, "months", least=1)
         present, name = self.local.month(self.now), self.aliases.survivor(customer)
         listed = [months_after(present, number) for number in range(1 - months, 1)]
         standings = self._standings([self._evening(month) for month in listed], [name])
