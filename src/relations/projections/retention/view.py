@@ -552,8 +552,9 @@ class RetentionView(View):
         page, code = Page(limit, after), self.currency(currency)
         through = self.day(as_of)
         columns = self._columns("amounts", "returned", "costed")
+        found, numbers = observed(columns, self._numbered(code)[1], through=through)
         return valued(
-            observed(columns, self._numbered(code)[1], through=through),
+            found,
             currency=code,
             through=through,
             days=ahead / timedelta(days=1),
@@ -561,7 +562,7 @@ class RetentionView(View):
             model=model,
             page=page,
             recorded=None if refit else self._recorded_fit(model, code, through),
-            objects=columns.objects,
+            listing=lambda key, places, *listed: columns.listed(key, numbers[places], *listed),
         )
 
     def value_of(
