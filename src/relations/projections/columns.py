@@ -417,7 +417,7 @@ class _Cut(NamedTuple):
     """A place among former customers at which one goes, comes, or is replaced.
 
     Attributes:
-        place: The place: the number of the former customer, or of the one before whom another comes.
+        place: The place: the number of the former customer, or of the one that another comes before.
         goes: 1 if a former customer goes there; else 0.
         comes: 1 if a customer who was read again comes there; else 0.
     """
