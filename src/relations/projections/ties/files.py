@@ -71,7 +71,7 @@ def known_parts(columns: Columns, agreed: Container[str]) -> Ints:
 
     Args:
         columns: The customers.
-        agreed: The customers of whom any consent is recorded.
+        agreed: The customers with a recorded consent or withdrawal.
     """
     files, names = columns.part("files"), columns.names
     has_consent = np.fromiter((name in agreed for name in names), np.bool_, len(names))

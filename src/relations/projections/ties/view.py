@@ -300,7 +300,7 @@ class TiesView(View):
         return listed_files(columns, known, now=now, stale_days=stale_days, page=page)
 
     def _agreed(self, names: Sequence[str] | None) -> dict[str, bool]:
-        """Return the customers of whom any consent is recorded; None stands for all customers."""
+        """Return those of some customers with a recorded consent or withdrawal; None stands for all customers."""
         customers = self._others[1]
         found = customers.customers(Consent) if names is None else customers.rows_of_some(Consent, names)
         return {each if isinstance(each, str) else each.customer: True for each in found}
