@@ -153,7 +153,7 @@ class Codes:
 
 
 class _Derived(NamedTuple):
-    """What was computed from columns.
+    """A value that was computed from columns.
 
     Attributes:
         value: The value.
@@ -167,7 +167,7 @@ class _Derived(NamedTuple):
 
 
 class _Former(NamedTuple):
-    """What was computed of each customer alone in an earlier state.
+    """A value that was computed of each customer alone in an earlier state.
 
     Attributes:
         derived: The value.
