@@ -107,8 +107,7 @@ class View(TableReader):
     one about a customer without any trouble.
 
     Answers are kept for as long as they hold, if the class says so with `keeps_answers`. Its questions may then depend
-    on nothing but their arguments, the view's tables, the policies, what `View` reads for them, and the views that it
-    `reads`.
+    only on their arguments, the view's tables, the policies, what `View` reads for them, and the views in `reads`.
 
     Args:
         context: Everything that the engine gives to a view.
