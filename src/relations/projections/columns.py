@@ -184,8 +184,8 @@ class _Former(NamedTuple):
 class Columns:
     """The columns of one class of rows, in one state of the tables.
 
-    What is computed from them is kept with them. What is computed of each customer alone outlasts new events. It is then
-    computed again only of the customers who have changed, and takes its place among the others.
+    What is computed from them is kept with them. What is computed of each customer alone outlasts new events. It is
+    then computed again only of the customers who have changed, and takes its place among the others.
 
     Attributes:
         source: Reads the rows.
