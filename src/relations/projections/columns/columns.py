@@ -12,7 +12,8 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "CHANGED_MAX",
+    "Array",
     "Codes",
     "ColumnGroups",
     "ColumnPart",
@@ -38,7 +41,9 @@ __all__ = [
     "FieldGroup",
     "Ints",
     "ListedObjects",
+    "Parts",
     "RowSource",
+    "StoredParts",
     "distinct",
     "grouped_sums",
     "ints",
@@ -48,6 +53,8 @@ __all__ = [
 
 T = TypeVar("T")
 _LISTS_MAX, _LISTED_MAX = 8, 100_000
+CHANGED_MAX = 20_000
+"""Events since columns were read from which on all rows are read again, not only those of changed customers."""
 _STATES_KEPT = 2
 """Two, because a question may still be answered from the state before."""
 Ints: TypeAlias = "NDArray[np.int64]"
@@ -92,10 +99,21 @@ class FieldGroup:
     Attributes:
         fields: The fields of the row, without `customer`.
         parts: Returns the parts by name, given each field's values in the order of customers.
+        coded: The arrays of numbers of `Codes` by name, and the type of what they stand for.
+        objects: The arrays of objects by name, and the type of these.
+        version: Raised when the same rows lead to other parts, so that parts stored before are not read.
     """
 
     fields: tuple[str, ...]
     parts: Callable[..., Parts]
+    coded: Mapping[str, Any] = field(default_factory=dict)
+    objects: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 1
+
+    @property
+    def name(self) -> str:
+        """The name under which its parts are stored."""
+        return " ".join(self.fields)
 
 
 ColumnGroups: TypeAlias = "Callable[[Codes, LocalTime], Iterable[tuple[tuple[str, ...], FieldGroup]]]"
@@ -115,6 +133,21 @@ class RowSource:
 
     everybody: Callable[[tuple[str, ...]], Fetched]
     of: Callable[[Sequence[str], tuple[str, ...]], Fetched]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredParts:
+    """Parts that were stored in an earlier state of the tables.
+
+    Attributes:
+        names: The surviving ids of that state, in order.
+        changed: The surviving ids, of then and of now, of the customers who changed since.
+        read: Returns the parts of some groups in that state; None if they are not stored, or not any more.
+    """
+
+    names: list[str]
+    changed: frozenset[str]
+    read: Callable[[Sequence[FieldGroup]], Parts | None]
 
 
 class Codes:
@@ -188,6 +221,7 @@ class Columns:
         parts: The parts read so far.
         derived: What was computed from them.
         objects: The objects of long lists.
+        stored: The parts that were stored earlier; None if everything is read from the rows.
     """
 
     source: RowSource
@@ -195,17 +229,22 @@ class Columns:
     parts: Parts = field(default_factory=dict)
     derived: dict[Hashable, Any] = field(default_factory=dict)
     objects: ListedObjects = field(default_factory=ListedObjects)
+    stored: StoredParts | None = None
     _names: list[str] | None = None
     _lock: RLock = field(default_factory=RLock)
 
     @classmethod
     def of(
-        cls, row: type[CustomerRow], source: RowSource, groups: Iterable[tuple[tuple[str, ...], FieldGroup]]
+        cls,
+        row: type[CustomerRow],
+        source: RowSource,
+        groups: Iterable[tuple[tuple[str, ...], FieldGroup]],
+        stored: StoredParts | None = None,
     ) -> Columns:
         """Return the columns of all customers; their parts are read when they are needed."""
         assert row.key == CustomerRow.key  # noqa: S101 - one row a customer
         by_part = {name: group for names, group in groups for name in names}
-        return cls(source, by_part)
+        return cls(source, by_part, stored=stored)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -228,13 +267,15 @@ class Columns:
     def read(self, names: Iterable[str]) -> None:
         """Read several parts at once, as far as they were not read yet: what they have in common is decoded once."""
         with self._lock, collector_paused():  # each of many new objects would count towards a search for garbage
-            groups = {id(group): group for name in names if name not in self.parts for group in (self.groups[name],)}
-            if groups:
-                fields = tuple(dict.fromkeys(each for group in groups.values() for each in group.fields))
-                self._names, columns = self.source.everybody(fields)
-                by_field = dict(zip(fields, columns, strict=True))
-                for group in groups.values():
-                    self.parts |= group.parts(*(by_field[each] for each in group.fields))
+            groups = _distinct_groups(self.groups[name] for name in names if name not in self.parts)
+            if not groups:
+                return
+            stored = None if self.stored is None else self.stored.read(groups)
+            if self.stored is None or stored is None:
+                self._names, found = _read(groups, self.source.everybody)
+            else:
+                self._names, found = self._replaced(groups, self.stored.names, stored, self.stored.changed)
+            self.parts |= found
 
     def derive(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return what was computed from the columns under a key, or compute it. Nobody may change it."""
@@ -251,22 +292,44 @@ class Columns:
             changed: The surviving ids, of before and of now.
         """
         with self._lock:
-            parts = dict(self.parts)
-        groups = list({id(self.groups[name]): self.groups[name] for name in parts}.values())
-        fields = tuple(dict.fromkeys(each for group in groups for each in group.fields))
-        names, columns = self.source.of(sorted(changed), fields)
-        by_field = dict(zip(fields, columns, strict=True))
-        moved = _moved(self.names, changed, names)
-        fresh: Parts = {}
-        for group in groups:
-            fresh |= group.parts(*(by_field[each] for each in group.fields))
-        merged = {name: moved.merged(part, fresh[name]) for name, part in parts.items()}
-        return Columns(self.source, self.groups, merged, objects=self.objects, _names=moved.names)
+            parts, stored = dict(self.parts), self.stored
+        names, merged = self._replaced(
+            _distinct_groups(self.groups[name] for name in parts), self.names, parts, changed
+        )
+        if stored is not None:
+            both = stored.changed | frozenset(changed)
+            stored = replace(stored, changed=both) if len(both) <= CHANGED_MAX else None
+        return Columns(self.source, self.groups, merged, objects=self.objects, stored=stored, _names=names)
+
+    def _replaced(
+        self, groups: Sequence[FieldGroup], names: Sequence[str], parts: Parts, changed: Collection[str]
+    ) -> tuple[list[str], Parts]:
+        """Return the names and parts with some customers read again."""
+        if not changed:
+            return list(names), parts
+        found, fresh = _read(groups, partial(self.source.of, sorted(changed)))
+        moved = _moved(names, changed, found)
+        return moved.names, {name: moved.merged(part, fresh[name]) for name, part in parts.items()}
 
     @property
     def nbytes(self) -> int:
         """The size of the arrays, without what was derived from them."""
         return sum(values.nbytes for part in self.parts.values() for values in (part.owner, *part.values.values()))
+
+
+def _distinct_groups(groups: Iterable[FieldGroup]) -> list[FieldGroup]:
+    return list({id(group): group for group in groups}.values())
+
+
+def _read(groups: Sequence[FieldGroup], fetch: Callable[[tuple[str, ...]], Fetched]) -> tuple[list[str], Parts]:
+    """Return the names and parts of groups; the fields that they have in common are decoded once."""
+    fields = tuple(dict.fromkeys(each for group in groups for each in group.fields))
+    names, columns = fetch(fields)
+    by_field = dict(zip(fields, columns, strict=True))
+    parts: Parts = {}
+    for group in groups:
+        parts |= group.parts(*(by_field[each] for each in group.fields))
+    return names, parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +394,7 @@ def distinct(values: Ints) -> Ints:
     return found[np.concatenate(([True], found[1:] != found[:-1]))] if len(found) else found
 
 
-def numbered(counts: Sequence[int]) -> Ints:
+def numbered(counts: Sequence[int] | Ints) -> Ints:
     """Return the owner of each entry, given how many entries each customer has."""
     return np.repeat(np.arange(len(counts), dtype=np.int64), np.array(counts, np.int64))
 
