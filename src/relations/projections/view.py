@@ -389,7 +389,7 @@ class View(TableReader):
             self._store(name, state, contents)
 
     def _is_due(self, name: str, least: int) -> bool:
-        """Return whether there are so many events since the columns of a class of rows were stored."""
+        """Return whether enough events are new since the columns of a class of rows were stored."""
         with self._database.snapshot() as connection:
             self._asking.begin()
             state = self._state()

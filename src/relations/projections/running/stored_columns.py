@@ -2,7 +2,7 @@
 
 A question over all customers needs a few fields of each. Reading them from the rows takes most of its time, in every
 process again. So they are also stored as what the question needs: a few long arrays. They have the position of the log
-that they were read at. Whoever reads them reads the rows of customers with later events in addition, so stored columns
+that they were read at. A question that reads them also reads the rows of customers with later events. So stored columns
 are never wrong, only older.
 
 They are deleted in the transaction in which the tables that they were read from are replaced.
