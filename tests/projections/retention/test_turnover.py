@@ -1,4 +1,4 @@
-"""What is counted of everybody's purchases is what each customer's own row says, and grades one customer like all."""
+"""Counts of all purchases are those of the customers' own rows, and grade one customer like all."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _Entry = tuple[range, Callable[[bytes], Event], tuple[_Step, ...]]
 
 
 class _Entries(dict[str, _Entry | None]):
-    """What is to be done with an event, by its topic. Found for its first event, since decoders take time to make."""
+    """The work on the events of each topic. It is looked up for the first one, since decoders take time to make."""
 
     def __init__(self, folding: Folding) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What each customer bought in each currency, as plain numbers that a database can count.
+"""Purchases of each customer in each currency, as plain numbers that a database can count.
 
 The grade of one customer depends on how many others have the same or a lower value. Counting the values takes a few
 milliseconds. Reading everybody's purchase days takes a hundred times as long.
@@ -49,7 +49,7 @@ class Turnover(CustomerRow, gc=False):
 
 
 class Purchases(Protocol):
-    """What the rows are derived from: a row of `Patronage`."""
+    """The part of a row of `Patronage` that turnovers are derived from."""
 
     customer: str
     activity: dict[str, Activity]
