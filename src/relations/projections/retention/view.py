@@ -32,11 +32,11 @@ from relations.policies import Policy
 from relations.policies.facts import CLUSTER_FACTS, DEFAULT_CLUSTER_FACTS, NUMBER_FACTS, ClusterFact, Fact
 from relations.policies.value import Segment, ValueGrade
 from relations.projections.arguments import Page, checked_choice, checked_month
-from relations.projections.columns import Array, Codes, Columns, Ints, distinct
+from relations.projections.columns import Array, Codes, ColumnGroups, Columns, Ints, distinct
 from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.loyalty.standings import member_standings
 from relations.projections.loyalty.view import LoyaltyView
-from relations.projections.projection import Projection
+from relations.projections.projection import CustomerRow, Projection
 from relations.projections.repair.view import RepairView, relation_states
 from relations.projections.retention.acquisition import (
     Acquired,
@@ -174,6 +174,7 @@ class RetentionView(View):
         "acquisition": "figure board.acquisition_cost",
     }
     keeps_answers: ClassVar[bool] = True
+    columned: ClassVar[tuple[tuple[type[CustomerRow], ColumnGroups], ...]] = ((Patronage, patronage_groups),)
     reads: ClassVar[tuple[type[View], ...]] = (LoyaltyView, RepairView)
 
     def __init__(self, context: ViewContext, loyalty: LoyaltyView, repair: RepairView) -> None:
