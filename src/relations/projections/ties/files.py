@@ -25,7 +25,7 @@ _KNOWN_BY = {
 """The subjects of a portrait that make a part of a file known."""
 _PARTS = (*_KNOWN_BY, "consent", "preferences")
 _BITS = {part: 1 << place for place, part in enumerate(_PARTS)}
-_SIZES = np.array([number.bit_count() for number in range(1 << len(_PARTS))])
+_SIZES = [number.bit_count() for number in range(1 << len(_PARTS))]
 
 
 class _BitsOfSubjects(dict[str, int]):
@@ -93,7 +93,7 @@ def listed_files(
     files, names = columns.part("files"), columns.names
     touched, was_touched = files["touched"], files["was_touched"]
     days = np.where(was_touched, (now - touched) // _DAY, 0)
-    count = _SIZES[known]
+    count = np.array(_SIZES)[known]
     ranks = np.lexsort((-days, count))  # those of the same rank stay in the order of their ids
     if stale_days is not None:
         ranks = ranks[(~was_touched | (days >= stale_days))[ranks]]
