@@ -165,7 +165,7 @@ class View(TableReader):
             {event.topic for each in (type(self), *_read_by(type(self))) for event in each.projection.folds}
         )
         self._settled: tuple[ViewState, int] | None = None
-        self._field_queries: dict[tuple[type[CustomerRow], tuple[str, ...]], CompiledStatement] = {}
+        self._field_queries: dict[tuple[type[CustomerRow], tuple[str, ...], bool], CompiledStatement] = {}
         self._fold_customer = self._kept_at_head(context.fold_customer)
         self._customers_between = self._kept_at_head(context.customers_between)
         self._open_words = self._unkept(context.open_words)
@@ -467,7 +467,7 @@ class View(TableReader):
                 several = aliases.survivors.keys() | aliases.groups.keys()
                 found = [each for each in found if each[0] not in several]
                 ids = [name for group in aliases.groups.values() for name in group]
-                merged = combined(self._rows_of(connection, row, ids), aliases)
+                merged = combined(self.parts_as_recorded(row, fields, ids), aliases)
             return self._fetched(row, fields, found, merged)
 
     def _fetch(self, row: type[CustomerRow], customers: Sequence[str], fields: tuple[str, ...]) -> Fetched:
@@ -492,12 +492,34 @@ class View(TableReader):
             names, decoded = [names[n] for n in order], [[column[n] for n in order] for column in decoded]
         return list(names), decoded
 
-    def _field_query(self, row: type[CustomerRow], fields: tuple[str, ...]) -> CompiledStatement:
-        found = self._field_queries.get((row, fields))
+    def parts_as_recorded(self, row: type[C], fields: tuple[str, ...], customers: Sequence[str]) -> list[C]:
+        """Return the rows of these ids without regard to merges, each with some of its fields and defaults otherwise.
+
+        Args:
+            row: A class with one row a customer.
+            fields: The fields that are read, without `customer`.
+            customers: The ids.
+        """
+        with self.answering() as connection:
+            statement = self._field_query(row, fields, of_some=True)
+            found = self._database.fetch_many(connection, statement, customers=customers)
+            decode = self._tables[row].decode_column
+            names, *columns = zip(*sorted(found), strict=True) if found else [()] * (len(fields) + 1)
+            decoded = (decode(name, column) for name, column in zip(fields, columns, strict=True))
+            values = zip(names, *decoded, strict=True)
+            return [row(customer, **dict(zip(fields, each, strict=True))) for customer, *each in values]
+
+    def _field_query(
+        self, row: type[CustomerRow], fields: tuple[str, ...], *, of_some: bool = False
+    ) -> CompiledStatement:
+        key = row, fields, of_some
+        found = self._field_queries.get(key)
         if found is None:
             columns = self.table(row).c
-            found = self._database.compile(select(columns.customer, *(columns[name] for name in fields)))
-            self._field_queries[row, fields] = found
+            wanted = select(columns.customer, *(columns[name] for name in fields))
+            if of_some:
+                wanted = wanted.where(self._database.among(columns.customer, "customers"))
+            found = self._field_queries[key] = self._database.compile(wanted)
         return found
 
     def _changed(self, after: int, *, until: int) -> set[str] | None:
