@@ -216,8 +216,6 @@ class States:
 
     def snapshot(self, writer: Writer, states: Mapping[str, State], rows: Sequence[Sequence[Any]]) -> None:
         """Write states as snapshots, within the writer's transaction; `rows` are the events that led to them."""
-        if not states:
-            return
         chain = {(row[_STREAM], row[_VERSION]): row[_DIGEST] for row in rows if row[_STREAM] in states}
         for stream, (version, state) in states.items():
             topic = _snapshot_topic(self.aggregate(stream))
