@@ -40,7 +40,7 @@ _entry: Callable[..., Entry] = tuple.__new__
 
 
 class _Rules(NamedTuple):
-    """What is known of a class of commands, put together once.
+    """The rules for a class of commands, put together once.
 
     Attributes:
         aggregate: Its aggregate.

@@ -34,7 +34,7 @@ _CUSTOMER, _HASH, _TOPIC, _SCHEMA, _BODY = (
 
 
 class _Form(NamedTuple):
-    """What the fingerprint of a class of commands is made of.
+    """The parts of the fingerprint of a class of commands.
 
     Attributes:
         name: The name of the class.
