@@ -9,13 +9,13 @@ Customers are numbered by the order of their surviving ids. A part has any numbe
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from threading import RLock
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from relations.extras import np
 from relations.policies.calendars import LocalTime
@@ -37,7 +37,6 @@ __all__ = [
     "Fetched",
     "FieldGroup",
     "Ints",
-    "ListedObjects",
     "RowSource",
     "distinct",
     "grouped_sums",
@@ -47,7 +46,15 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-_LISTS_MAX, _LISTED_MAX = 8, 100_000
+_DERIVED_MAX, _DERIVED_BYTES_MAX = 64, 256 * 1024 * 1024
+_LISTED_MAX = 100_000
+"""The most objects of a list that are kept."""
+_LISTED_SHARE = 20
+"""A page with less than this part of all customers is made again sooner than it is compared with what was made."""
+_FORMER_CHANGES_MAX = 5_000
+"""Customers who changed from which on all are computed again, not only those."""
+_OBJECT_BYTES = 1_024
+"""The size of an object in an array of objects, about; the objects of a long list have a few fields each."""
 _STATES_KEPT = 2
 """Two, because a question may still be answered from the state before."""
 Ints: TypeAlias = "NDArray[np.int64]"
@@ -145,57 +152,54 @@ class Codes:
         return np.array([found if (found := numbers.get(text)) is not None else of(text) for text in texts], np.int64)
 
 
-class ListedObjects:
-    """The objects of long lists, so that a list asked for again makes only those that are not the same any more.
+class _Derived(NamedTuple):
+    """A value that was computed from columns.
 
-    They are shared with the answers that a view keeps, and nobody may change them. Those of the lists that were not
-    asked for the longest time go first, and so do all of a list that is too long.
+    Attributes:
+        value: The value.
+        size: About how many bytes it takes.
+        is_of_each: True if it was computed of each customer alone.
     """
 
-    __slots__ = ("_lists", "_lock")
+    value: Any
+    size: int
+    is_of_each: bool
 
-    def __init__(self) -> None:
-        self._lists: OrderedDict[Hashable, dict[tuple[Any, ...], Any]] = OrderedDict()
-        self._lock = RLock()
 
-    def of(self, key: Hashable, rows: Iterable[tuple[Any, ...]], make: Callable[..., T]) -> list[T]:
-        """Return an object for each row.
+class _Former(NamedTuple):
+    """A value that was computed of each customer alone in an earlier state.
 
-        Args:
-            key: Everything that the objects depend on besides their rows.
-            rows: The values of each object. Equal values have to be of the same type.
-            make: Makes the object of a row's values.
-        """
-        with self._lock:
-            before = self._lists.get(key, {})
-        found = {row: before.get(row) or make(*row) for row in rows}
-        with self._lock:
-            self._lists.pop(key, None)
-            if len(found) <= _LISTED_MAX:
-                self._lists[key] = found
-            while len(self._lists) > _LISTS_MAX:
-                self._lists.popitem(last=False)
-        return list(found.values())
+    Attributes:
+        derived: The value.
+        names: The surviving ids of that state, in order.
+        changed: The surviving ids, of then and since, of the customers who have changed.
+    """
+
+    derived: _Derived
+    names: Sequence[str]
+    changed: frozenset[str]
 
 
 @dataclass
 class Columns:
     """The columns of one class of rows, in one state of the tables.
 
+    What is computed from them is kept with them. What is computed of each customer alone outlasts new events. It is
+    then computed again only of the customers who have changed, and takes its place among the others.
+
     Attributes:
         source: Reads the rows.
         groups: Every group of fields, by the name of each of its parts.
         parts: The parts read so far.
-        derived: What was computed from them.
-        objects: The objects of long lists.
     """
 
     source: RowSource
     groups: Mapping[str, FieldGroup]
     parts: Parts = field(default_factory=dict)
-    derived: dict[Hashable, Any] = field(default_factory=dict)
-    objects: ListedObjects = field(default_factory=ListedObjects)
     _names: list[str] | None = None
+    _derived: OrderedDict[Hashable, _Derived] = field(default_factory=OrderedDict)
+    _former: dict[Hashable, _Former] = field(default_factory=dict)
+    _some: dict[frozenset[str], _SomeColumns] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
 
     @classmethod
@@ -236,13 +240,91 @@ class Columns:
                 for group in groups.values():
                     self.parts |= group.parts(*(by_field[each] for each in group.fields))
 
+    # --- what is computed from them ---------------------------------------------------------------------------------
+
     def derive(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return what was computed from the columns under a key, or compute it. Nobody may change it."""
         with self._lock:
-            if key not in self.derived:
-                self.derived[key] = compute()
-            found: T = self.derived[key]
+            found = self._known(key)
+            if found is None:
+                found = self._keep(key, compute(), is_of_each=False)
+            value: T = found.value
+            return value
+
+    def derive_each(self, key: Hashable, compute: Callable[[Columns], T]) -> T:
+        """Return what was computed of each customer alone under a key, or compute it. Nobody may change it.
+
+        Args:
+            key: Everything that it depends on besides the columns.
+            compute: Computes it from the columns of all customers, or of some. It returns arrays with one value a
+                customer, parts, or a tuple or mapping of these.
+        """
+        with self._lock:
+            found = self._known(key)
+            if found is None:
+                former = self._former.pop(key, None)
+                value = compute(self) if former is None else self._renewed(former, compute)
+                found = self._keep(key, value, is_of_each=True)
+            answer: T = found.value
+            return answer
+
+    def listed(
+        self, key: Hashable, places: Ints, values: Sequence[Array], make: Callable[[Ints], Iterable[T]]
+    ) -> list[T]:
+        """Return one object for each of some customers. Only those are made that are not the same as before.
+
+        They are shared with the answers that a view keeps, and nobody may change them.
+
+        Args:
+            key: Everything that an object depends on besides its customer's columns and its values.
+            places: The numbers of the customers.
+            values: The values of each object, in the order of `places`.
+            make: Makes the objects of the customers at some places within `places`.
+        """
+        if len(places) * _LISTED_SHARE < len(self) or len(places) > _LISTED_MAX:
+            return list(make(np.arange(len(places))))
+        full_key = "listed", key, len(values)
+        with self._lock:
+            objects, is_made, *before = self.derive_each(full_key, lambda some: _nothing_listed(len(some), values))
+            same = is_made[places]
+            for known, now in zip(before, values, strict=True):
+                same &= known[places] == now
+            rest = np.flatnonzero(~same)
+            if len(rest):
+                chosen = places[rest]
+                changes = np.fromiter(make(rest), object, len(rest)), True, *(now[rest] for now in values)
+                kept = tuple(map(np.copy, (objects, is_made, *before)))  # an earlier state may still have these
+                for array, change in zip(kept, changes, strict=True):
+                    array[chosen] = change
+                objects = self._keep(full_key, kept, is_of_each=True).value[0]
+            found: list[T] = objects[places].tolist()
             return found
+
+    def _known(self, key: Hashable) -> _Derived | None:
+        found = self._derived.get(key)
+        if found is not None:
+            self._derived.move_to_end(key)
+        return found
+
+    def _keep(self, key: Hashable, value: Any, *, is_of_each: bool) -> _Derived:
+        found = self._derived[key] = _Derived(value, _nbytes(value), is_of_each)
+        size = sum(each.size for each in self._derived.values())
+        while len(self._derived) > 1 and (len(self._derived) > _DERIVED_MAX or size > _DERIVED_BYTES_MAX):
+            size -= self._derived.popitem(last=False)[1].size
+        return found
+
+    def _renewed(self, former: _Former, compute: Callable[[Columns], Any]) -> Any:
+        some = self._of(former.changed)
+        return _moved(former.names, former.changed, some.names).renewed(former.derived.value, compute(some))
+
+    def _of(self, customers: frozenset[str]) -> _SomeColumns:
+        """Return the columns of some customers, as far as they have a row."""
+        found = self._some.get(customers)
+        if found is None:
+            found = self._some[customers] = _SomeColumns.among(self, customers)
+        return found
+
+    # --- new events -------------------------------------------------------------------------------------------------
 
     def with_changes(self, changed: Collection[str]) -> Columns:
         """Return the columns with some customers read again, who may be new, changed or gone.
@@ -251,7 +333,7 @@ class Columns:
             changed: The surviving ids, of before and of now.
         """
         with self._lock:
-            parts = dict(self.parts)
+            parts, former = dict(self.parts), self._outlasting(frozenset(changed))
         groups = list({id(self.groups[name]): self.groups[name] for name in parts}.values())
         fields = tuple(dict.fromkeys(each for group in groups for each in group.fields))
         names, columns = self.source.of(sorted(changed), fields)
@@ -261,7 +343,20 @@ class Columns:
         for group in groups:
             fresh |= group.parts(*(by_field[each] for each in group.fields))
         merged = {name: moved.merged(part, fresh[name]) for name, part in parts.items()}
-        return Columns(self.source, self.groups, merged, objects=self.objects, _names=moved.names)
+        return Columns(self.source, self.groups, merged, _names=moved.names, _former=former)
+
+    def _outlasting(self, changed: frozenset[str]) -> dict[Hashable, _Former]:
+        """Return what was computed of each customer alone, as it is known after a change: the last asked for last."""
+        found = {
+            key: each._replace(changed=each.changed | changed)
+            for key, each in self._former.items()
+            if len(each.changed) + len(changed) <= _FORMER_CHANGES_MAX
+        }
+        found |= {key: _Former(each, self.names, changed) for key, each in self._derived.items() if each.is_of_each}
+        size = sum(each.derived.size for each in found.values())
+        while found and (len(found) > _DERIVED_MAX or size > _DERIVED_BYTES_MAX):
+            size -= found.pop(next(iter(found))).derived.size
+        return found
 
     @property
     def nbytes(self) -> int:
@@ -269,46 +364,157 @@ class Columns:
         return sum(values.nbytes for part in self.parts.values() for values in (part.owner, *part.values.values()))
 
 
+@dataclass
+class _SomeColumns(Columns):
+    """The columns of some customers of others, numbered from 0. Their parts are taken from those of everybody.
+
+    Attributes:
+        whole: The columns of everybody.
+        places: The numbers that these customers have there, in order.
+    """
+
+    whole: Columns = field(kw_only=True)
+    places: Ints = field(kw_only=True)
+
+    @classmethod
+    def among(cls, whole: Columns, customers: Collection[str]) -> _SomeColumns:
+        """Return the columns of some customers, as far as they have a row."""
+        places = [place for name in sorted(customers) if (place := _place_of(whole.names, name)) is not None]
+        names = [whole.names[place] for place in places]
+        return cls(whole.source, whole.groups, _names=names, whole=whole, places=np.array(places, np.int64))
+
+    def read(self, names: Iterable[str]) -> None:
+        """Take several parts from those of everybody."""
+        for name in names:
+            part = self.whole.part(name)
+            begin = np.searchsorted(part.owner, self.places, side="left")
+            count = np.searchsorted(part.owner, self.places, side="right") - begin
+            chosen = np.repeat(begin - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
+            values = {each: array[chosen] for each, array in part.values.items()}
+            self.parts[name] = ColumnPart(numbered(count), values)
+
+
+def _nothing_listed(count: int, values: Sequence[Array]) -> tuple[Array, ...]:
+    return np.empty(count, object), np.zeros(count, np.bool_), *(np.zeros(count, each.dtype) for each in values)
+
+
+def _place_of(names: Sequence[str], name: str) -> int | None:
+    place = bisect_left(names, name)
+    return place if place < len(names) and names[place] == name else None
+
+
+def _nbytes(value: Any) -> int:
+    """Return about how many bytes the arrays of a derived value take."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes + (len(value) * _OBJECT_BYTES if value.dtype == object else 0)
+    if isinstance(value, ColumnPart):
+        return _nbytes(value.owner) + _nbytes(value.values)
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else ()
+    return sum(map(_nbytes, inner))
+
+
+class _Cut(NamedTuple):
+    """A place among former customers at which one goes, comes, or is replaced.
+
+    Attributes:
+        place: The place: the number of the former customer, or of the one that another comes before.
+        goes: 1 if a former customer goes there; else 0.
+        comes: 1 if a customer who was read again comes there; else 0.
+    """
+
+    place: int
+    goes: int
+    comes: int
+
+
 @dataclass(frozen=True, slots=True)
 class _Moved:
     """The numbers of customers after some were replaced.
 
+    Everybody between two cuts stays in order, so arrays are put together from a few stretches of the former ones.
+
     Attributes:
         names: The new names in order.
-        stays: True for each former customer who is not read again.
-        now: The new number of each former customer who stays.
+        cuts: The places at which customers go and come, ascending.
+        now: The new number of each former customer who stays; None if no number has changed.
         fresh: The number of each customer who was read again.
     """
 
     names: list[str]
-    stays: NDArray[np.bool_]
-    now: Ints
+    cuts: list[_Cut]
+    now: Ints | None
     fresh: Ints
 
     def merged(self, before: ColumnPart, read: ColumnPart) -> ColumnPart:
-        stays = self.stays[before.owner]
-        owner = np.concatenate((self.now[before.owner[stays]], self.fresh[read.owner]))
-        order = np.argsort(owner, kind="stable")
-        values = {name: np.concatenate((kept[stays], read[name]))[order] for name, kept in before.values.items()}
-        return ColumnPart(owner[order], values)
+        """Return the entries of everybody: those of customers who stay, and of those who were read again."""
+        places = np.array([cut.place for cut in self.cuts], np.int64)
+        goes = np.array([cut.goes for cut in self.cuts], np.int64)
+        comes = np.array([cut.comes for cut in self.cuts], np.int64)
+        ends, numbers = np.searchsorted(before.owner, (places, places + goes)), np.cumsum(comes)
+        stretches = np.vstack((ends, np.searchsorted(read.owner, (numbers - comes, numbers)))).T.tolist()
+        owner = before.owner if self.now is None else self.now[before.owner]
+        return ColumnPart(
+            _spliced(owner, self.fresh[read.owner], stretches),
+            {name: _spliced(kept, read[name], stretches) for name, kept in before.values.items()},
+        )
+
+    def renewed(self, before: Any, read: Any) -> Any:
+        """Return a value derived of each customer alone: of those who stay, and of those who were read again."""
+        if isinstance(before, ColumnPart):
+            return self.merged(before, read)
+        if isinstance(before, Mapping):
+            return {key: self.renewed(value, read[key]) for key, value in before.items()}
+        if isinstance(before, tuple):
+            values = [self.renewed(*pair) for pair in zip(before, read, strict=True)]
+            return type(before)(*values) if hasattr(before, "_fields") else tuple(values)
+        numbers = accumulate((cut.comes for cut in self.cuts), initial=0)
+        return _spliced(
+            before,
+            read,
+            [(cut.place, cut.place + cut.goes, n, n + cut.comes) for cut, n in zip(self.cuts, numbers, strict=False)],
+        )
+
+
+def _spliced(before: Array, read: Array, stretches: Iterable[Sequence[int]]) -> Array:
+    """Return an array in which each stretch of the former one, from its begin to its end, is replaced by a read one."""
+    pieces, last = list[Array](), 0
+    for begin, end, first, after in stretches:
+        pieces += (before[last:begin], read[first:after])
+        last = end
+    return np.concatenate((*pieces, before[last:]))
 
 
 def _moved(names: Sequence[str], changed: Collection[str], read: Sequence[str]) -> _Moved:
-    stays = np.ones(len(names), np.bool_)
-    for name in changed:
+    """Return where customers go and come.
+
+    Args:
+        names: The former names in order.
+        changed: The names of the customers who were read again, of before and of now.
+        read: The names of those who have a row now, in order.
+    """
+    present, cuts = frozenset(read), []
+    for name in sorted({*changed, *read}):
         place = bisect_left(names, name)
-        if place < len(names) and names[place] == name:
-            stays[place] = False
-    kept = list(names)
-    for place in np.flatnonzero(~stays)[::-1].tolist():
-        del kept[place]
-    before = np.array([bisect_left(kept, name) for name in read], np.int64)
-    now = np.zeros(len(names), np.int64)
-    count = np.arange(len(kept), dtype=np.int64)
-    now[stays] = count + np.searchsorted(before, count, side="right")
-    for name in read:
-        insort(kept, name)
-    return _Moved(kept, stays, now, before + np.arange(len(read), dtype=np.int64))
+        goes = place < len(names) and names[place] == name
+        if goes or name in present:
+            cuts.append(_Cut(place, int(goes), int(name in present)))
+    if all(cut.goes and cut.comes for cut in cuts):
+        listed = names if isinstance(names, list) else list(names)
+        return _Moved(listed, cuts, None, np.array([cut.place for cut in cuts], np.int64))
+    shift = np.zeros(len(names) + 1, np.int64)
+    kept, fresh, last, shifted = list[str](), list[int](), 0, 0
+    coming = iter(read)
+    for cut in cuts:
+        kept += names[last : cut.place]
+        last = cut.place + cut.goes
+        shift[last] += cut.comes - cut.goes
+        if cut.comes:
+            kept.append(next(coming))
+            fresh.append(cut.place + shifted)
+        shifted += cut.comes - cut.goes
+    kept += names[last:]
+    now = np.arange(len(names), dtype=np.int64) + np.cumsum(shift[:-1])
+    return _Moved(kept, cuts, now, np.array(fresh, np.int64))
 
 
 # --- arrays ---------------------------------------------------------------------------------------------------------
@@ -331,7 +537,7 @@ def distinct(values: Ints) -> Ints:
     return found[np.concatenate(([True], found[1:] != found[:-1]))] if len(found) else found
 
 
-def numbered(counts: Sequence[int]) -> Ints:
+def numbered(counts: Sequence[int] | Ints) -> Ints:
     """Return the owner of each entry, given how many entries each customer has."""
     return np.repeat(np.arange(len(counts), dtype=np.int64), np.array(counts, np.int64))
 

@@ -107,7 +107,7 @@ class View(TableReader):
     one about a customer without any trouble.
 
     Answers are kept for as long as they hold, if the class says so with `keeps_answers`. Its questions may then depend
-    on nothing but their arguments, the view's tables, the policies, and what `View` reads for them.
+    only on their arguments, the view's tables, the policies, what `View` reads for them, and the views in `reads`.
 
     Args:
         context: Everything that the engine gives to a view.
@@ -496,19 +496,20 @@ class View(TableReader):
             asking.is_of_log = True
         if found is not None:
             return copied(found[0])
-        outer = asking.is_lasting, asking.days, asking.is_of_log
-        asking.is_lasting, asking.days, asking.is_of_log = True, set(), False
+        read = list(dict.fromkeys(view._asking for view in self._parts()))  # what it reads of others counts as well
+        outer = [each.begin_part() for each in read]
         begun = perf_counter()
         try:
             answer = method(self, *args, **kwargs)
             is_slow = perf_counter() - begun >= _WORTH_KEEPING
-            if asking.is_lasting and is_slow and not isinstance(answer, Iterator) and asking.days <= {today}:
-                kept_by = of_log if asking.is_of_log else (key, today) if asking.days else key
+            is_lasting, days = all(each.is_lasting for each in read), set().union(*(each.days for each in read))
+            if is_lasting and is_slow and not isinstance(answer, Iterator) and days <= {today}:
+                kept_by = of_log if any(each.is_of_log for each in read) else (key, today) if days else key
                 self._kept.put(kept_by, copied(answer), state, rules, policy)
             return answer
         finally:
-            asking.is_lasting, asking.days = outer[0] and asking.is_lasting, outer[1] | asking.days
-            asking.is_of_log = outer[2] or asking.is_of_log
+            for each, before in zip(read, outer, strict=True):
+                each.end_part(before)
 
     def _hold_tables(self, connection: Connection, views: Sequence[View]) -> None:
         """Keep a rebuild from switching the tables of views during a question.

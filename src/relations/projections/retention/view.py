@@ -12,6 +12,7 @@ lifetime value, which leave out whatever was refunded.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -25,10 +26,10 @@ from relations.extras import np
 from relations.messages import from_micros
 from relations.months import first_day, last_day, month_of
 from relations.policies import Policy
-from relations.policies.facts import CLUSTER_FACTS, DEFAULT_CLUSTER_FACTS, NUMBER_FACTS, ClusterFact
+from relations.policies.facts import CLUSTER_FACTS, DEFAULT_CLUSTER_FACTS, NUMBER_FACTS, ClusterFact, Fact
 from relations.policies.value import Segment, ValueGrade
 from relations.projections.arguments import Page, checked_choice, checked_month
-from relations.projections.columns import Array, Codes, Columns, distinct
+from relations.projections.columns import Array, Codes, Columns, Ints, distinct
 from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.loyalty.standings import member_standings
 from relations.projections.loyalty.view import LoyaltyView
@@ -61,7 +62,13 @@ from relations.projections.retention.clusters.fits import ClusterFit, measures_o
 from relations.projections.retention.clusters.rows import RecordedClusters
 from relations.projections.retention.cohorts import Cohort
 from relations.projections.retention.columns.clusters import cluster_numbers, clustered, clusters_now
-from relations.projections.retention.columns.facts import Members, listed_segments, rungs_of_all
+from relations.projections.retention.columns.facts import (
+    Members,
+    listed_members,
+    listed_segments,
+    parts_of,
+    rungs_of_all,
+)
 from relations.projections.retention.columns.joined import JOINED_FACTS, JoinedFacts
 from relations.projections.retention.columns.kinds import listed_kinds
 from relations.projections.retention.columns.lives import (
@@ -127,11 +134,7 @@ from relations.projections.retention.worth.lifetime_value import CustomerWorth, 
 from relations.projections.running.aliases import combined
 from relations.projections.view import View, ViewContext
 
-__all__ = ["RetentionView", "buyers_on", "found_clusters", "joined_facts", "joined_views", "rungs_of"]
-
-
-_SEGMENTED = ("amounts", "returned", "contact", "departures", "opinions", "profile", "traits")
-"""The parts of the columns that the conditions of segments ask for."""
+__all__ = ["RetentionView", "buyers_on", "found_clusters", "joined_facts", "joined_views", "rung_counts", "rungs_of"]
 
 
 class RetentionView(View):
@@ -552,8 +555,9 @@ class RetentionView(View):
         page, code = Page(limit, after), self.currency(currency)
         through = self.day(as_of)
         columns = self._columns("amounts", "returned", "costed")
+        found, numbers = observed(columns, self._numbered(code)[1], through=through)
         return valued(
-            observed(columns, self._numbered(code)[1], through=through),
+            found,
             currency=code,
             through=through,
             days=ahead / timedelta(days=1),
@@ -561,7 +565,7 @@ class RetentionView(View):
             model=model,
             page=page,
             recorded=None if refit else self._recorded_fit(model, code, through),
-            objects=columns.objects,
+            listing=lambda key, places, *listed: columns.listed(key, numbers[places], *listed),
         )
 
     def value_of(
@@ -712,15 +716,11 @@ class RetentionView(View):
             InvalidInput: `limit` is negative.
         """
         page = Page(limit, after)
-        return listed_segments(self._members(self.day(as_of), *_SEGMENTED), page)
+        return listed_segments(self._members_of_segments(self.day(as_of), "net_amount"), page)
 
     def members(self, *, as_of: datetime | None = None) -> dict[str, tuple[str, ...]]:
         """Return the names of the policy's segments by customer, for every customer who belongs to any."""
-        members, found = self._members(self.day(as_of), *_SEGMENTED), dict[str, tuple[str, ...]]()
-        for segment in members.policy.lifecycle.segments:
-            for customer in members.names(segment):
-                found[customer] = (*found.get(customer, ()), segment.name)
-        return found
+        return listed_members(self._members_of_segments(self.day(as_of)))
 
     def in_segment(self, segment: str, customers: Sequence[str], *, as_of: datetime | None = None) -> tuple[str, ...]:
         """Return those of some customers who belong to a segment of the policy.
@@ -942,8 +942,14 @@ class RetentionView(View):
         columns.read(parts)
         return columns
 
-    def _members(self, today: int, *parts: str) -> Members:
-        return Members(self._columns(*parts), self._codes(), self.policy, today, self.local, self._joined)
+    def _members(self, today: int, *facts: Fact) -> Members:
+        """Return the customers on the evening of a day, with what some facts need read in one pass over the table."""
+        columns = self._columns(*parts_of(facts))
+        return Members(columns, self._codes(), self.policy, today, self.local, self._joined)
+
+    def _members_of_segments(self, today: int, *facts: Fact) -> Members:
+        lifecycle = self.policy.lifecycle
+        return self._members(today, *facts, *sorted(asked_facts(lifecycle.segments, lifecycle.ladder)))
 
     def _facts(
         self, rows: Sequence[Patronage], segments: Iterable[Segment], today: int
@@ -976,9 +982,15 @@ class RetentionView(View):
             every.append(found)
         return every
 
+    def _rungs_at(self, moment: int) -> tuple[Members, Ints, dict[int, RungLine]]:
+        """Return the customers at a moment, the places of their rungs, and the statements that decided some."""
+        ladder = self.policy.lifecycle.ladder
+        members = self._members(self.local.day(moment), "rung", *sorted(asked_facts(ladder, ladder)))
+        return members, *rungs_of_all(members, moment)
+
     def _rungs_of_all(self, wanted: frozenset[str] | None, moment: int) -> dict[str, tuple[str, RungLine | None]]:
-        ladder, members = self.policy.lifecycle.ladder, self._members(self.local.day(moment))
-        places, stated = rungs_of_all(members, moment)
+        ladder = self.policy.lifecycle.ladder
+        members, places, stated = self._rungs_at(moment)
         names = members.columns.names
         return {
             names[owner]: (ladder[place].name, stated.get(owner))
@@ -1083,6 +1095,20 @@ def rungs_of(
         moments: The moments, UTC microseconds. Conditions are asked for as of the evening of each local day.
     """
     return view._rungs(customers, moments)
+
+
+def rung_counts(view: RetentionView, moment: int) -> list[tuple[str, int, int]]:
+    """Return each rung of the ladder with the number of customers on it, and of those whose owner says so.
+
+    Args:
+        view: The view.
+        moment: The moment, UTC microseconds.
+    """
+    ladder = view.policy.lifecycle.ladder
+    _, places, stated = view._rungs_at(moment)
+    counts = np.bincount(places[places >= 0], minlength=len(ladder)).tolist()
+    said = Counter(int(places[owner]) for owner in stated)
+    return [(rung.name, count, said[place]) for place, (rung, count) in enumerate(zip(ladder, counts, strict=True))]
 
 
 def joined_views(view: RetentionView) -> tuple[LoyaltyView, RepairView]:
