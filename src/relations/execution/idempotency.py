@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from hashlib import blake2b, sha256
 from typing import Any, NamedTuple, TypeAlias
 
@@ -73,10 +73,17 @@ class Repeats:
         self._keys = keys
         self._codec = codec
         self._is_same = {kind: same for aggregate in aggregates for kind, same in aggregate.repeats.items()}
-        personal = _fields_of_commands(codec, aggregates, lambda topic: topic.personal)
+        self._aggregates = tuple(aggregates)
+
+    @cached_property
+    def _forms(self) -> dict[type[Command], _Form]:
+        """The form of each command, found for the first one: annotations of all events take a tenth of a second."""
+        personal = _fields_of_commands(self._codec, self._aggregates, lambda topic: topic.personal)
         # Only fields that are sealed in no other event: those were always hashed with the key.
-        always = _fields_of_commands(codec, aggregates, lambda topic: set(topic.personal) - set(topic.once_clear))
-        self._forms = {
+        always = _fields_of_commands(
+            self._codec, self._aggregates, lambda topic: set(topic.personal) - set(topic.once_clear)
+        )
+        return {
             kind: _Form(
                 kind.__name__.encode(),
                 tuple((name, kind.model_fields[name].get_default()) for name in sorted(kind.added)),

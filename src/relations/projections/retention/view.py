@@ -16,7 +16,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
+from operator import pos
 from typing import ClassVar, get_args
+
+from sqlalchemy import func, select
 
 from relations.aggregates.campaign import wins_customers
 from relations.analytics import SurvivalCurve, survival_curve
@@ -29,11 +32,11 @@ from relations.policies import Policy
 from relations.policies.facts import CLUSTER_FACTS, DEFAULT_CLUSTER_FACTS, NUMBER_FACTS, ClusterFact, Fact
 from relations.policies.value import Segment, ValueGrade
 from relations.projections.arguments import Page, checked_choice, checked_month
-from relations.projections.columns import Array, Codes, Columns, Ints, distinct
+from relations.projections.columns import Array, Codes, ColumnGroups, Columns, Ints, distinct
 from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.loyalty.standings import member_standings
 from relations.projections.loyalty.view import LoyaltyView
-from relations.projections.projection import Projection
+from relations.projections.projection import CustomerRow, Projection
 from relations.projections.repair.view import RepairView, relation_states
 from relations.projections.retention.acquisition import (
     Acquired,
@@ -105,7 +108,7 @@ from relations.projections.retention.loyalty_kinds import (
 from relations.projections.retention.patronage import PROJECTION, Cost, Patronage, SealedWord
 from relations.projections.retention.purchases import CustomerProfile, customer_profile
 from relations.projections.retention.revenue import CohortRevenue, RevenueRetention, cohort_revenue
-from relations.projections.retention.rfm import RfmReport, RfmScore
+from relations.projections.retention.rfm import Buyer, BuyerCounts, RfmReport, RfmScore, rfm_buyers, score_among
 from relations.projections.retention.segments import (
     Facts,
     SegmentFigure,
@@ -131,10 +134,15 @@ from relations.projections.retention.stages import (
 from relations.projections.retention.value_grades import CustomerGrade, GradesReport, customer_grade
 from relations.projections.retention.worth.fits import ModelFits, RecordedFit, newest_fit
 from relations.projections.retention.worth.lifetime_value import CustomerWorth, WorthReport, valued, worth_of_one
+from relations.projections.retention.worth.turnover import Turnover
 from relations.projections.running.aliases import combined
 from relations.projections.view import View, ViewContext
 
 __all__ = ["RetentionView", "buyers_on", "found_clusters", "joined_facts", "joined_views", "rung_counts", "rungs_of"]
+
+
+_CHANGED_MAX = 1_000
+"""Customers with a purchase or refund after the day asked about from which on the columns of all are read."""
 
 
 class RetentionView(View):
@@ -166,6 +174,7 @@ class RetentionView(View):
         "acquisition": "figure board.acquisition_cost",
     }
     keeps_answers: ClassVar[bool] = True
+    columned: ClassVar[tuple[tuple[type[CustomerRow], ColumnGroups], ...]] = ((Patronage, patronage_groups),)
     reads: ClassVar[tuple[type[View], ...]] = (LoyaltyView, RepairView)
 
     def __init__(self, context: ViewContext, loyalty: LoyaltyView, repair: RepairView) -> None:
@@ -513,7 +522,50 @@ class RetentionView(View):
         """
         code, today = self.currency(currency), self.day(as_of)
         policy, name = self.policy.lifecycle.rfm, self.aliases.survivor(customer)
-        return rfm_score(self._columns("amounts", "returned"), policy, self._numbered(code), name, today=today)
+        by_bins: BuyerCounts = {}, {}, {}
+        counts = (
+            by_bins
+            if policy.bins
+            else self.keep(("buyer counts", code, today), lambda: self._buyer_counts(code, today))
+        )
+        if counts is None:
+            return rfm_score(self._columns("amounts", "returned"), policy, self._numbered(code), name, today=today)
+        for buyer in self._buyers_of(self.aliases.ids(name), code, today):
+            return score_among(counts, buyer, policy, code)
+        return None
+
+    def _buyer_counts(self, currency: str, today: int) -> BuyerCounts | None:
+        """Return how many buyers have each value that is graded; None if too many have bought something since.
+
+        The database counts the values of `Turnover`. Those of merged customers, and of customers with a purchase or
+        refund after today, are taken out and computed from `Patronage`.
+        """
+        table, aliases = self.table(Turnover).c, self.aliases
+        of_currency = table.currency == currency
+        changed = select(table.customer).where(of_currency, table.until > today).limit(_CHANGED_MAX + 1)
+        since = [customer for (customer,) in self.execute(changed)]
+        if len(since) > _CHANGED_MAX:
+            return None
+        apart = sorted({*since, *aliases.survivors, *aliases.groups})
+        values = (today - table.last_day).label("recency"), table.visits, table.net
+        found = tuple(
+            Counter(dict(map(tuple, self.execute(select(value, func.count()).where(of_currency).group_by(value)))))
+            for value in values
+        )
+        for row in self.rows_as_recorded(Turnover, apart):
+            if row.currency == currency:
+                for counted, value in zip(found, (today - row.last_day, row.visits, row.net), strict=True):
+                    counted[value] -= 1
+        for _, *its_values in self._buyers_of(apart, currency, today):
+            for counted, value in zip(found, its_values, strict=True):
+                counted[value] += 1
+        recency, frequency, monetary = map(pos, found)  # without the values that nobody has
+        return recency, frequency, monetary
+
+    def _buyers_of(self, ids: Sequence[str], currency: str, today: int) -> list[Buyer]:
+        """Return the customers with some ids who have bought in a currency by the evening of a day."""
+        rows = self.parts_as_recorded(Patronage, ("activity", "returned"), ids)
+        return rfm_buyers(combined(rows, self.aliases), currency, today=today)[0]
 
     def lifetime_values(
         self,

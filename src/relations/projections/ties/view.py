@@ -15,6 +15,7 @@ from relations.projections.agenda.items import AgendaItem
 from relations.projections.agenda.rows import Item
 from relations.projections.agenda.view import AgendaView
 from relations.projections.arguments import Page, checked_choice, checked_number
+from relations.projections.columns import ColumnGroups
 from relations.projections.customers.portraits import PortraitRow
 from relations.projections.customers.rows import Consent
 from relations.projections.customers.view import CustomersView
@@ -22,7 +23,7 @@ from relations.projections.desk.tickets import Ticket
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.pipeline.view import PipelineView, contracts_of
-from relations.projections.projection import Projection
+from relations.projections.projection import CustomerRow, Projection
 from relations.projections.retention.patronage import WISHES, Patronage
 from relations.projections.retention.view import RetentionView, joined_views, rung_counts, rungs_of
 from relations.projections.ties.files import file_groups, known_parts, listed_files
@@ -52,6 +53,7 @@ class TiesView(View):
     projection: ClassVar[Projection] = PROJECTION
     leads: ClassVar[Mapping[str, str]] = {"ladder": "on_rung"}
     keeps_answers: ClassVar[bool] = True
+    columned: ClassVar[tuple[tuple[type[CustomerRow], ColumnGroups], ...]] = ((TieRow, owner_groups),)
     reads: ClassVar[tuple[type[View], ...]] = (
         AgendaView,
         CustomersView,

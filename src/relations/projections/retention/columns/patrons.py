@@ -57,6 +57,8 @@ __all__ = [
 ]
 
 _MONTH, _DAY = 7, 10
+_CURRENCY, _KNOWN = {"currency": str}, {"name": str, "value": str}
+_AMOUNTS = {"entry": tuple[str, int]}
 KINDS_OF_SCORE = {"csat": 0, "nps": 1}
 _COUNTS = ("days", "purchases", "bought", "refunds", "refunded", "discounted")
 
@@ -76,21 +78,24 @@ def month_numbers(days: Ints) -> Ints:
 def patronage_groups(codes: Codes, local: LocalTime) -> Iterable[tuple[tuple[str, ...], FieldGroup]]:
     """Return the parts of the columns, and how they are read."""
     return (
-        (("activity", "amounts"), FieldGroup(("activity",), partial(_activity, codes))),
-        (("returned",), FieldGroup(("returned",), partial(_returned, codes))),
+        (("activity", "amounts"), FieldGroup(("activity",), partial(_activity, codes), coded=_CURRENCY)),
+        (("returned",), FieldGroup(("returned",), partial(_returned, codes), coded=_CURRENCY)),
         (("contact",), FieldGroup(("contact_at",), partial(_contact, local))),
-        (("departures",), FieldGroup(("departures",), _departures)),
+        (("departures",), FieldGroup(("departures",), _departures, objects={"entry": Departure})),
         (("opinions",), FieldGroup(("opinions",), _opinions)),
-        (("profile",), FieldGroup(("profile",), partial(_known, codes, "profile"))),
-        (("traits",), FieldGroup(("traits",), partial(_known, codes, "traits"))),
-        (("channels",), FieldGroup(("channels",), partial(_firsts, codes, "channels"))),
-        (("categories",), FieldGroup(("categories",), partial(_firsts, codes, "categories"))),
-        (("acquisition", "costs"), FieldGroup(("acquisition",), partial(_acquisition, codes))),
-        (("named",), FieldGroup(("named",), _named)),
+        (("profile",), FieldGroup(("profile",), partial(_known, codes, "profile"), coded=_KNOWN)),
+        (("traits",), FieldGroup(("traits",), partial(_known, codes, "traits"), coded=_KNOWN)),
+        (("channels",), FieldGroup(("channels",), partial(_firsts, codes, "channels"), coded=_KNOWN)),
+        (("categories",), FieldGroup(("categories",), partial(_firsts, codes, "categories"), coded=_KNOWN)),
+        (
+            ("acquisition", "costs"),
+            FieldGroup(("acquisition",), partial(_acquisition, codes), coded={"way": str}, objects=_AMOUNTS),
+        ),
+        (("named",), FieldGroup(("named",), _named, objects=_AMOUNTS)),
         (("complaints",), FieldGroup(("complaints",), _complaints)),
         (("reached",), FieldGroup(("reached",), _reached)),
-        (("costed",), FieldGroup(("costed",), partial(_costed, codes))),
-        (("rungs",), FieldGroup(("rungs",), _rungs)),
+        (("costed",), FieldGroup(("costed",), partial(_costed, codes), coded=_CURRENCY)),
+        (("rungs",), FieldGroup(("rungs",), _rungs, objects={"entry": RungLine})),
     )
 
 

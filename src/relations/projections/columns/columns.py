@@ -12,7 +12,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import accumulate, pairwise
 from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "CHANGED_MAX",
+    "Array",
     "Codes",
     "ColumnGroups",
     "ColumnPart",
@@ -37,7 +40,9 @@ __all__ = [
     "Fetched",
     "FieldGroup",
     "Ints",
+    "Parts",
     "RowSource",
+    "StoredParts",
     "distinct",
     "grouped_sums",
     "ints",
@@ -55,6 +60,8 @@ _FORMER_CHANGES_MAX = 5_000
 """Customers who changed from which on all are computed again, not only those."""
 _OBJECT_BYTES = 1_024
 """The size of an object in an array of objects, about; the objects of a long list have a few fields each."""
+CHANGED_MAX = 20_000
+"""Events since columns were read from which on all rows are read again, not only those of changed customers."""
 _STATES_KEPT = 2
 """Two, because a question may still be answered from the state before."""
 Ints: TypeAlias = "NDArray[np.int64]"
@@ -99,10 +106,21 @@ class FieldGroup:
     Attributes:
         fields: The fields of the row, without `customer`.
         parts: Returns the parts by name, given each field's values in the order of customers.
+        coded: The arrays of numbers of `Codes` by name, and the type of what they stand for.
+        objects: The arrays of objects by name, and the type of these.
+        version: Raised when the same rows lead to other parts, so that parts stored before are not read.
     """
 
     fields: tuple[str, ...]
     parts: Callable[..., Parts]
+    coded: Mapping[str, Any] = field(default_factory=dict)
+    objects: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 1
+
+    @property
+    def name(self) -> str:
+        """The name under which its parts are stored."""
+        return " ".join(self.fields)
 
 
 ColumnGroups: TypeAlias = "Callable[[Codes, LocalTime], Iterable[tuple[tuple[str, ...], FieldGroup]]]"
@@ -122,6 +140,21 @@ class RowSource:
 
     everybody: Callable[[tuple[str, ...]], Fetched]
     of: Callable[[Sequence[str], tuple[str, ...]], Fetched]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredParts:
+    """Parts that were stored in an earlier state of the tables.
+
+    Attributes:
+        names: The surviving ids of that state, in order.
+        changed: The surviving ids, of then and of now, of the customers who changed since.
+        read: Returns the parts of some groups in that state; None if they are not stored, or not any more.
+    """
+
+    names: list[str]
+    changed: frozenset[str]
+    read: Callable[[Sequence[FieldGroup]], Parts | None]
 
 
 class Codes:
@@ -191,11 +224,13 @@ class Columns:
         source: Reads the rows.
         groups: Every group of fields, by the name of each of its parts.
         parts: The parts read so far.
+        stored: The parts that were stored earlier; None if everything is read from the rows.
     """
 
     source: RowSource
     groups: Mapping[str, FieldGroup]
     parts: Parts = field(default_factory=dict)
+    stored: StoredParts | None = None
     _names: list[str] | None = None
     _derived: OrderedDict[Hashable, _Derived] = field(default_factory=OrderedDict)
     _former: dict[Hashable, _Former] = field(default_factory=dict)
@@ -204,12 +239,16 @@ class Columns:
 
     @classmethod
     def of(
-        cls, row: type[CustomerRow], source: RowSource, groups: Iterable[tuple[tuple[str, ...], FieldGroup]]
+        cls,
+        row: type[CustomerRow],
+        source: RowSource,
+        groups: Iterable[tuple[tuple[str, ...], FieldGroup]],
+        stored: StoredParts | None = None,
     ) -> Columns:
         """Return the columns of all customers; their parts are read when they are needed."""
         assert row.key == CustomerRow.key  # noqa: S101 - one row a customer
         by_part = {name: group for names, group in groups for name in names}
-        return cls(source, by_part)
+        return cls(source, by_part, stored=stored)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -232,13 +271,15 @@ class Columns:
     def read(self, names: Iterable[str]) -> None:
         """Read several parts at once, as far as they were not read yet: what they have in common is decoded once."""
         with self._lock, collector_paused():  # each of many new objects would count towards a search for garbage
-            groups = {id(group): group for name in names if name not in self.parts for group in (self.groups[name],)}
-            if groups:
-                fields = tuple(dict.fromkeys(each for group in groups.values() for each in group.fields))
-                self._names, columns = self.source.everybody(fields)
-                by_field = dict(zip(fields, columns, strict=True))
-                for group in groups.values():
-                    self.parts |= group.parts(*(by_field[each] for each in group.fields))
+            groups = _distinct_groups(self.groups[name] for name in names if name not in self.parts)
+            if not groups:
+                return
+            stored = None if self.stored is None else self.stored.read(groups)
+            if self.stored is None or stored is None:
+                self._names, found = _read(groups, self.source.everybody)
+            else:
+                self._names, found = self._replaced(groups, self.stored.names, stored, self.stored.changed)
+            self.parts |= found
 
     # --- what is computed from them ---------------------------------------------------------------------------------
 
@@ -333,17 +374,23 @@ class Columns:
             changed: The surviving ids, of before and of now.
         """
         with self._lock:
-            parts, former = dict(self.parts), self._outlasting(frozenset(changed))
-        groups = list({id(self.groups[name]): self.groups[name] for name in parts}.values())
-        fields = tuple(dict.fromkeys(each for group in groups for each in group.fields))
-        names, columns = self.source.of(sorted(changed), fields)
-        by_field = dict(zip(fields, columns, strict=True))
-        moved = _moved(self.names, changed, names)
-        fresh: Parts = {}
-        for group in groups:
-            fresh |= group.parts(*(by_field[each] for each in group.fields))
-        merged = {name: moved.merged(part, fresh[name]) for name, part in parts.items()}
-        return Columns(self.source, self.groups, merged, _names=moved.names, _former=former)
+            parts, former, stored = dict(self.parts), self._outlasting(frozenset(changed)), self.stored
+        groups = _distinct_groups(self.groups[name] for name in parts)
+        names, merged = self._replaced(groups, self.names, parts, changed)
+        if stored is not None:
+            both = stored.changed | frozenset(changed)
+            stored = replace(stored, changed=both) if len(both) <= CHANGED_MAX else None
+        return Columns(self.source, self.groups, merged, stored, _names=names, _former=former)
+
+    def _replaced(
+        self, groups: Sequence[FieldGroup], names: list[str], parts: Parts, changed: Collection[str]
+    ) -> tuple[list[str], Parts]:
+        """Return the names and parts with some customers read again."""
+        if not changed:
+            return names, parts
+        found, fresh = _read(groups, partial(self.source.of, sorted(changed)))
+        moved = _moved(names, changed, found)
+        return moved.names, {name: moved.merged(part, fresh[name]) for name, part in parts.items()}
 
     def _outlasting(self, changed: frozenset[str]) -> dict[Hashable, _Former]:
         """Return what was computed of each customer alone, as it is known after a change: the last asked for last."""
@@ -411,6 +458,21 @@ def _nbytes(value: Any) -> int:
         return _nbytes(value.owner) + _nbytes(value.values)
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else ()
     return sum(map(_nbytes, inner))
+
+
+def _distinct_groups(groups: Iterable[FieldGroup]) -> list[FieldGroup]:
+    return list({id(group): group for group in groups}.values())
+
+
+def _read(groups: Sequence[FieldGroup], fetch: Callable[[tuple[str, ...]], Fetched]) -> tuple[list[str], Parts]:
+    """Return the names and parts of groups; the fields that they have in common are decoded once."""
+    fields = tuple(dict.fromkeys(each for group in groups for each in group.fields))
+    names, columns = fetch(fields)
+    by_field = dict(zip(fields, columns, strict=True))
+    parts: Parts = {}
+    for group in groups:
+        parts |= group.parts(*(by_field[each] for each in group.fields))
+    return names, parts
 
 
 class _Cut(NamedTuple):
