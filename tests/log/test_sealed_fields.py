@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import pytest
@@ -139,8 +140,8 @@ def test_links_recorded_in_clear_are_found_with_those_recorded_since(sqlite_url:
     with Relations.open(sqlite_url) as engine:
         engine.execute_many([register("c1"), register("c2")])
         codec, executor = engine.codec, engine._executor._decider
-        topic = executor._topics[IdentityLinked]
-        executor._topics[IdentityLinked] = topic._replace(personal=(), once_clear=())
+        in_clear = executor._topics[IdentityLinked] = copy(executor._topics[IdentityLinked])
+        vars(in_clear).update(personal=(), once_clear=())
         forms, rules = executor._repeats._forms, executor._of
         forms[LinkIdentity] = forms[LinkIdentity]._replace(words=())
         rules[LinkIdentity] = rules[LinkIdentity]._replace(keyed=None)

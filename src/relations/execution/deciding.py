@@ -49,6 +49,7 @@ class _Rules(NamedTuple):
         informed: The fact that it takes from another aggregate.
         of_known: The field that names a customer that the log must know.
         is_adoption: True if it decides which policy is in force.
+        has_customer: True if it names a customer.
     """
 
     aggregate: Aggregate[Any]
@@ -57,6 +58,7 @@ class _Rules(NamedTuple):
     informed: Informed | None
     of_known: str | None
     is_adoption: bool
+    has_customer: bool
 
 
 class CommandDecider:
@@ -103,6 +105,7 @@ class CommandDecider:
         self._marks = marks
         self._reactions = reactions
         self._only_if = only_if
+        self._kinds_led_to = frozenset(only_if.values())
         self._by_name = {aggregate.name: aggregate for aggregate in aggregates}
         self._clock = clock
         self._topics: dict[type[Event], Topic] = {topic.event: topic for topic in codec.topics.values()}
@@ -116,6 +119,7 @@ class CommandDecider:
                 informed.get(command),
                 aggregate.of_known.get(command),
                 aggregate is self._policies,
+                "customer" in command.model_fields,
             )
             for aggregate in aggregates
             for command in aggregate.commands
@@ -123,9 +127,22 @@ class CommandDecider:
         self._rules: tuple[Any, InForce] = None, InForce()
         self._read_rules: tuple[Any, InForce] = None, InForce()
 
-    def knows(self, command: Command) -> bool:
-        """Return whether an aggregate decides commands of this class."""
-        return type(command) in self._of
+    def streams(self, commands: Sequence[Command]) -> set[str]:
+        """Return the streams of commands, and those of their customers in which most reactions are decided."""
+        streams: set[str] = set()
+        customers: set[str] = set()
+        for command in commands:
+            rules = self._of.get(type(command))
+            if rules is None:
+                continue
+            streams.add(command.stream)
+            if rules.has_customer:
+                name: str = command.customer  # type: ignore[attr-defined] # it has that field
+                customers.add(name)
+                if rules.informed is not None:
+                    streams.add(f"{rules.informed.kind}-{name}")
+        streams.update([f"{kind}-{name}" for kind in self._kinds_led_to for name in customers])
+        return streams
 
     def begun(self, unit: Unit) -> Unit:
         """Give a new unit the policies in force."""

@@ -98,8 +98,6 @@ class Executor:
         self.aggregates = tuple(aggregates)
         self._log = log
         self._database: Database = log.database
-        self._only_if = only_if
-        self._informed = informed
         self._clock = clock
         self._snapshot_every = snapshot_every
         self._attempts = attempts
@@ -294,7 +292,7 @@ class Executor:
         decided = 0
         while decided < len(commands) and not (decided and unit.is_full):
             part = commands[decided : decided + _PREFETCHED]
-            self._prefetch(unit, part)
+            unit.prefetch(self._decider.streams(part))
             self._decide_part(unit, part, known, outcome, offset + decided)
             decided += len(part)
         return decided
@@ -333,17 +331,6 @@ class Executor:
             first = decision.entries[decision.own[0]]
             known[command_id] = (first.customer, first.command_hash)
             outcome.accepted += 1
-
-    def _prefetch(self, unit: Unit, commands: Sequence[Command]) -> None:
-        """Load the streams of a batch, and those of their customers in which most reactions are decided."""
-        streams = {command.stream for command in commands if self._decider.knows(command)}
-        customers = {name for command in commands if (name := getattr(command, "customer", None))}
-        streams.update(f"{kind}-{name}" for kind in set(self._only_if.values()) for name in customers)
-        for command in commands:
-            informed = self._informed.get(type(command))
-            if informed is not None:
-                streams.add(f"{informed.kind}-{command.customer}")  # type: ignore[attr-defined] # it is of a customer
-        unit.prefetch(streams)
 
     def _in_unit(self, decide: Callable[..., _Decided], *given: Any, command_id: str = "") -> _Decided:
         """Decide within a unit on a transaction of our own, and commit it; again where another writer was faster.

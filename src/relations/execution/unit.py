@@ -146,7 +146,7 @@ class Unit:
         """Return the version and state of a stream as this unit sees them."""
         found = self.states.get(stream) or self._cached.get(stream)
         if found is None:
-            found = self._cached[stream] = self._states.load(self.writer.connection, stream)
+            found = self._cached[stream] = self._states.load_by(self.writer.reader, stream)
         return found
 
     def has_begun(self, stream: str) -> bool:
