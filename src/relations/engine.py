@@ -171,10 +171,10 @@ class Relations(Doors, Commanding, Following):
             last_events=partial(last_events, self.log.database, but_by="agenda"),
         )
 
-    def _refresh(self, projections: Sequence[Projection]) -> None:
+    def _refresh(self, projections: Sequence[Projection], until: int | None) -> None:
         if self._follow:
             names = ALIASES, *(each.name for each in projections)
-            self.runner.catch_up([name for name in names if name in self.runner.projections])
+            self.runner.catch_up([name for name in names if name in self.runner.projections], until=until)
 
     @classmethod
     def open(

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from relations.policies.in_force import InForce
 from relations.policies.policy import Policy
+from relations.projections.running.standing import Standing
 
 __all__ = ["Asking", "Holding", "KeptAnswers", "ViewState", "copied", "key_of_call", "size_of", "span_around"]
 
@@ -54,9 +55,10 @@ class Asking(local):
         is_lasting: False once it has read something that may change while the tables and the policies do not.
         is_of_log: True once it has read the log, which changes with every event.
         days: The present days that it depends on.
+        current: Where everything stands, with all events folded; None if that is not known.
+        standing: What the state was read from.
         state: The state of the tables; None if it is not known, or if there are no tables yet.
         position: The last position of the log that was folded into them.
-        is_state_known: True once the state was read.
     """
 
     def __init__(self) -> None:
@@ -67,9 +69,10 @@ class Asking(local):
         self.is_lasting = True
         self.is_of_log = False
         self.days: set[int] = set()
+        self.current: Standing | None = None
+        self.standing: Standing | None = None
         self.state: ViewState | None = None
         self.position: int | None = None
-        self.is_state_known = False
 
 
 class KeptAnswers:
