@@ -653,10 +653,14 @@ class Relations(Doors, Commanding, Following):
     def catch_up(self) -> None:
         """Fold new events into every view.
 
+        If thousands are new, what questions read of all customers is also stored in the form that they need it in.
+
         Raises:
             ProjectionFailed: One met a poison event; the others have gone on.
         """
         self.runner.catch_up()
+        for view in vars(self.views).values():
+            view.store_columns()
 
     def rebuild(
         self,

@@ -6,11 +6,10 @@ import datetime as dt
 import re
 import shutil
 import subprocess
-import threading
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from relations.errors import InvalidInput, LogError, SourceError
 from relations.testing import simulate
 from tests.cli.conftest import invoke
 from tests.conftest import absent
+from tests.support.receiver import served
 
 KEY = SealingKey.generate("hotel.example/customers")
 WITNESS = "witness.example/w1"
@@ -54,15 +54,8 @@ def serving(answer: Callable[[bytes], Answer]) -> Iterator[str]:
         def log_message(self, *_arguments: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with served(Handler) as address:
+        yield address
 
 
 class Witness:

@@ -71,8 +71,8 @@ def environment(**more: str) -> dict[str, str]:
 
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["relations.engine", "tests.cli.conftest"])
-"""A process that has imported the program once, and is forked for each run: it starts in milliseconds."""
+_FORKS.set_forkserver_preload(["tests.support.program_ready"])
+"""A process that has loaded the program once, and is forked for each run: it starts in milliseconds."""
 
 
 def _become(arguments: list[str], cwd: str, variables: dict[str, str], out: str, err: str) -> None:

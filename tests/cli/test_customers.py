@@ -229,4 +229,5 @@ def test_care_lists_whom_to_contact_and_what_was_kept(run: Run, tmp_path: Path) 
     assert "short call" in run("care", "kept", "-d", database).out
     months = run("care", "kept", "-d", database, "--plan", "support", "--json").json["months"]
     assert sum(each["lapsed"] for each in months) == 1
-    assert run("care", "kept", "-d", database, "--plan", "611", "--json").json == {"kept": [], "months": []}
+    mistyped = run("care", "kept", "-d", database, "--plan", "suport")
+    assert (mistyped.code, "no care plan 'suport'" in mistyped.err, "support" in mistyped.err) == (2, True, True)

@@ -13,7 +13,7 @@ from relations import Relations
 from relations.cli.exits import ExitCode
 from relations.relay import new_secret
 from tests.cli.conftest import Run, command_line, environment
-from tests.support.making import purchase, register
+from tests.support.making import expire, purchase, register
 from tests.support.receiver import receiving
 
 
@@ -170,7 +170,8 @@ def test_a_receiver_that_never_answers_does_not_hold_up_the_end(run: Run, tmp_pa
 
     with receiving(never) as receiver:
         with subprocess.Popen(
-            command_line("relay", "-d", log, "--to", "webhook", "--url", receiver.url), stderr=subprocess.PIPE,
+            command_line("relay", "-d", log, "--to", "webhook", "--url", receiver.url, "--grace", 0.1),
+            stderr=subprocess.PIPE,
             env=environment(),
         ) as process:  # fmt: skip
             assert asked.wait(60)
@@ -180,6 +181,8 @@ def test_a_receiver_that_never_answers_does_not_hold_up_the_end(run: Run, tmp_pa
         assert process.returncode == ExitCode.INTERRUPTED
         assert b"Ended in the middle of its work" in stderr
         assert b"The relay goes on where it stopped." in stderr
+        with Relations.open(f"sqlite:///{log}") as engine:
+            expire(engine)
         receiver.answer = lambda _: 204
         assert run("relay", "-d", log, "--to", "webhook", "--url", receiver.url, "--once", "--json").json == {
             "delivered": head, "dead": 0, "retries": 0, "position": head

@@ -55,9 +55,27 @@ HEAVY = {"sqlalchemy", "pydantic", "polars", "rich", "phonenumbers", "hypothesis
 
 
 def test_help_loads_none_of_the_engine() -> None:
-    loaded = loaded_by("from relations.cli.app import app\nfrom typer.main import get_command\nget_command(app)")
+    code = "from relations.cli.app import app\nfrom typer.main import get_command"
+    loaded = loaded_by(f"{code}\nassert len(dict(get_command(app).commands)) > 40")
     assert "relations.cli.commands.upkeep" in loaded
     assert not HEAVY & loaded
+
+
+def test_only_the_command_that_is_run_is_made() -> None:
+    code = """
+import sys, typer.main
+from relations.cli.app import app
+made = []
+make = typer.main.get_command_from_info
+typer.main.get_command_from_info = lambda info, **options: made.append(info.name) or make(info, **options)
+try:
+    app(["status", "--help"], prog_name="relations")
+except SystemExit:
+    print(*made, file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "relations status" in done.stdout
+    assert done.stderr.split() == ["status"]
 
 
 LATER = {"numpy", "structlog", "rich", "phonenumbers", "iso4217", "scipy", "polars", "sqlalchemy.dialects.postgresql"}

@@ -202,7 +202,7 @@ def test_run_ends_in_the_middle_of_a_fold_that_takes_long_and_loses_nothing(
     with Relations.open(f"sqlite:///{log}", follow=False) as engine:
         engine.execute(RegisterCustomer(customer="c1", occurred_at=datetime(2025, 12, 31, tzinfo=UTC)))
     process = subprocess.Popen(
-        command_line("--with", "extension", "run", "-d", log),
+        command_line("--with", "extension", "run", "-d", log, "--grace", 0.1),
         env=environment(PYTHONPATH=str(ROOT)), stderr=subprocess.PIPE,
     )  # fmt: skip
     while not Path("hanging").exists():
@@ -310,8 +310,9 @@ def test_a_terminated_run_ends_soon_even_while_a_model_is_fitted(
         engine.execute(complaint())
         before = engine.status().position
     arguments = ("--with", "extension", "run", "-d", log, "--advance-time", "--json")
+    grace = 60 if ends == "in good order" else 0.1
     with subprocess.Popen(
-        command_line(*arguments),
+        command_line(*arguments, "--grace", grace),
         env=environment(PYTHONPATH=str(ROOT)), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
         while not Path("fitting").exists():

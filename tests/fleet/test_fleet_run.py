@@ -71,9 +71,11 @@ def test_a_terminated_run_of_a_busy_fleet_ends_soon_and_loses_nothing(
                 with fleet.engine(name) as engine:
                     recorded[name] += len(engine.execute(purchase(number, name)).events)
 
+        command = ("--with", "extension", "fleet", "run", "-d", url, "--threads", 2, "--json")
+        grace = 60 if ends == "in good order" else 0.1
         try:
             with subprocess.Popen(
-                command_line("--with", "extension", "fleet", "run", "-d", url, "--threads", 2, "--json"),
+                command_line(*command, "--grace", grace),
                 env=environment(PYTHONPATH=str(ROOT)), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             ) as process:  # fmt: skip
                 while len(list(tmp_path.glob("hanging-*"))) < 2:

@@ -148,7 +148,7 @@ def test_the_key_leaves_postgresqls_table_too(postgres_url: str, *, batched: boo
 def test_a_reader_in_the_way_delays_the_purge_and_never_the_erasure(
     database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Relations.open(database_url) as engine:
+    with Relations.open(database_url, busy_seconds=0.05) as engine:
         engine.execute_many(tell_all("c1"))
         key = stored_keys(database_url)["c1"]
         database = engine.log.database
@@ -360,7 +360,7 @@ def test_after_an_erasure_no_address_is_in_any_byte(database_url: str) -> None:
 
 def _erase_and_stop(url: str) -> None:
     """Erase with a reader in the way of the purge, and end without closing anything, as a killed process does."""
-    engine = Relations.open(url)
+    engine = Relations.open(url, busy_seconds=0.05)
     reader = engine.log.database.engine.connect()
     reader.begin()
     reader.execute(select(keys)).all()

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from relations import Relations
 from relations.aggregates.customer import AGGREGATE as CUSTOMER
@@ -27,6 +28,7 @@ from relations.aggregates.customer import (
 )
 from relations.aggregates.loyalty import EnrolMember
 from relations.analytics import survival_curve, time_to_loss
+from relations.log.database import tables_of
 from relations.messages import Command, Money, to_micros
 from relations.months import month_of
 from relations.policies import Lifecycle, Policy, Surveys
@@ -49,6 +51,7 @@ from relations.projections.retention.stages import Life, customer_stages, lifecy
 from relations.projections.retention.value_grades import grades_report
 from relations.projections.retention.worth.lifetime_value import worth_report
 from relations.projections.running.runner import Runner
+from relations.projections.running.stored_columns import stored_columns
 from relations.projections.view import View
 from relations.testing.strategies.catalogue import commands
 from tests.support.asking import IDS, LATER, START, answers
@@ -156,21 +159,32 @@ def forget(engine: Relations) -> None:
         view.__dict__.update(kind(engine.view_context, *(by_class[each] for each in kind.reads)).__dict__)
 
 
+def store(engine: Relations) -> None:
+    """Let the views store their columns, however few events are new."""
+    engine.catch_up()
+    for view in vars(engine.views).values():
+        view.store_columns(0)
+
+
 @part(2, suppress_health_check=_CHECKS)
-@given(steps=st.lists(st.lists(_steps, min_size=1, max_size=6), min_size=1, max_size=4))
+@given(steps=st.lists(st.tuples(st.lists(_steps, min_size=1, max_size=6), st.booleans()), min_size=1, max_size=4))
 def test_a_view_that_keeps_answers_like_one_that_has_kept_nothing(
-    opened: Callable[[], Relations], steps: list[list[Command | Policy]]
+    opened: Callable[[], Relations], steps: list[tuple[list[Command | Policy], bool]]
 ) -> None:
     engine = opened()
     answers(engine, but=[_SLOW])
-    for batch in steps:
+    for batch, stores in steps:
         for step in batch:
             take(engine, step)
         found = answers(engine, but=[_SLOW])
         assert answers(engine, but=[_SLOW]) == found  # asked again, from what was kept
         forget(engine)
-        assert answers(engine, but=[_SLOW]) == found
+        assert answers(engine, but=[_SLOW]) == found  # from the columns that were stored earlier, if any
         assert len(found) > 100
+        if stores:
+            store(engine)
+            forget(engine)
+            assert answers(engine, but=[_SLOW]) == found
 
 
 # --- columns --------------------------------------------------------------------------------------------------------
@@ -268,6 +282,101 @@ def test_sums_beyond_64_bits_stay_exact(opened: Callable[[], Relations]) -> None
     rfm, (cohort,) = view.rfm(), view.cohorts()
     assert sum(score.monetary.amount for score in rfm.customers) == 12 * most
     assert cohort.months[0].net[0].amount == 12 * most
+
+
+# --- stored columns -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The classes of which all rows are read."""
+    found: list[str] = []
+    fetch = View._fetch_all
+
+    def noting(self: View, row: type[Any], fields: tuple[str, ...]) -> Any:
+        found.append(row.__name__)
+        return fetch(self, row, fields)
+
+    monkeypatch.setattr(View, "_fetch_all", noting)
+    return found
+
+
+def stored_parts(engine: Relations) -> dict[tuple[str, str], int]:
+    with engine.log.database.reading() as connection:
+        if not tables_of(connection, [stored_columns.name]):
+            return {}
+        wanted = select(stored_columns.c.of, stored_columns.c.part, stored_columns.c.position)
+        return {(row.of, row.part): row.position for row in connection.execute(wanted)}
+
+
+def asked_of_all(engine: Relations) -> list[Any]:
+    views = engine.views
+    return [views.retention.segments(), views.retention.members(), views.satisfaction.report(), views.ties.ladder()]
+
+
+def test_a_first_question_reads_stored_columns_and_only_the_customers_who_changed(
+    opened: Callable[[], Relations], fetched: list[str]
+) -> None:
+    engine = opened()
+    store(engine)
+    fetched.clear()
+    forget(engine)
+    engine.execute_many(
+        [
+            RecordPurchase(customer="c2", purchase="p", amount=Money(10**15, "EUR"), channel="web", occurred_at=START),
+            RegisterCustomer(customer="a0", language="de", occurred_at=START),
+            GiveFeedback(customer="c1", feedback="f", instrument="nps", score=9, occurred_at=START),
+            MergeCustomer(customer="c3", into="c1", occurred_at=START),
+        ]
+    )
+    found = asked_of_all(engine)
+    assert fetched == []
+    store(engine)  # from what was stored, and the customers who changed
+    assert fetched == []
+    forget(engine)
+    assert asked_of_all(engine) == found
+    assert fetched == []
+    engine.rebuild()
+    assert asked_of_all(engine) == found
+    assert {"Patronage", "Respondent"} <= set(fetched)
+
+
+def test_columns_are_stored_after_many_events_and_not_after_few(opened: Callable[[], Relations]) -> None:
+    engine = opened()
+    engine.catch_up()
+    assert stored_parts(engine) == {}
+    view = engine.views.retention
+    view.store_columns(3)
+    first = stored_parts(engine)
+    assert {of for of, _ in first} == {"retention_customer"}
+    assert set(first.values()) == {view.position}
+    take(engine, RecordPurchase(customer="c1", purchase="p", amount=Money(1, "EUR"), occurred_at=START))
+    view.store_columns(3)
+    assert stored_parts(engine) == first
+    view.store_columns(1)
+    assert set(stored_parts(engine).values()) == {view.position}
+
+
+def test_damaged_columns_are_not_read(opened: Callable[[], Relations], fetched: list[str]) -> None:
+    engine = opened()
+    found = asked_of_all(engine)
+    store(engine)
+    with engine.log.database.writing() as connection:
+        connection.execute(stored_columns.update().values(content=b"x"))
+    fetched.clear()
+    forget(engine)
+    assert asked_of_all(engine) == found
+    assert {"Patronage", "Respondent"} <= set(fetched)
+
+
+def test_columns_of_replaced_tables_are_deleted(opened: Callable[[], Relations]) -> None:
+    engine = opened()
+    store(engine)
+    assert {of for of, _ in stored_parts(engine)} == {"retention_customer", "satisfaction_respondent", "ties_ties"}
+    engine.rebuild(["retention"])
+    assert {of for of, _ in stored_parts(engine)} == {"satisfaction_respondent", "ties_ties"}
+    engine.runner.reset("satisfaction")
+    assert {of for of, _ in stored_parts(engine)} == {"ties_ties"}
 
 
 # --- kept answers ---------------------------------------------------------------------------------------------------

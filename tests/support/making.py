@@ -101,6 +101,13 @@ def assert_sound(relations: Relations, expected: int | None = None) -> list[Reco
     return events
 
 
+def expire(engine: Relations) -> None:
+    """Let the lease of every consumer be over, as if its process had stood still."""
+    with engine.log.database.transaction() as connection:
+        changed = connection.execute(text("UPDATE relations_consumers SET held_until = 1"))
+    assert changed.rowcount
+
+
 def sqlite_file(url: str) -> Path:
     return Path(str(make_url(url).database))
 

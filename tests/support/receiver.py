@@ -9,6 +9,20 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Run a server of HTTP on a port of its own while the body runs, and give its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        # A shutdown waits for the next look whether one was asked for. The default is twice a second.
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @dataclass(frozen=True)
 class Request:
     headers: dict[str, str]
@@ -52,14 +66,8 @@ def receiving(answer: Answer | None = None) -> Iterator[Receiver]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        receiver = Receiver(f"http://127.0.0.1:{server.server_port}/events")
+    with served(Handler) as address:
+        receiver = Receiver(f"{address}/events")
         if answer is not None:
             receiver.answer = answer
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield receiver
-        finally:
-            server.shutdown()
-            thread.join()
+        yield receiver

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import UserDict
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
 
 from relations.cli.commands import audit_people as _people  # noqa: F401 - it adds its commands to `audit`
 from relations.cli.commands.audit import audit
@@ -63,8 +66,87 @@ from relations.version import VERSION
 __all__ = ["app", "run_app"]
 
 
+_COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
+    "demo": demo,
+    "record": record,
+    "import": import_command,
+    "presets": presets_command,
+    "export": export_command,
+    "frame": frame_command,
+    "score": score_command,
+    "report": report,
+    "find": find_command,
+    "audience": audience_command,
+    "care": care_command,
+    "contacts": contacts_command,
+    "customer": customer_command,
+    "duplicates": duplicates_command,
+    "history": history_command,
+    "recommend": recommend_command,
+    "clusters": clusters_command,
+    "forecast": forecast_command,
+    "loyalty": loyalty,
+    "liability": liability,
+    "campaigns": campaigns_command,
+    "complaints": complaints_command,
+    "team": team_command,
+    "pipeline": pipeline_command,
+    "ties": ties_command,
+    "complaint": complaint_command,
+    "repair": repair_command,
+    "status": status,
+    "verify": verify,
+    "rebuild": rebuild,
+    "fit": fit,
+    "run": run,
+    "relay": relay_command,
+    "dead-letters": dead_letters_command,
+    "outbox-view": outbox_view_command,
+    "index": index_command,
+    "migrate": migrate_command,
+    "backup": backup_command,
+    "restore": restore_command,
+    "schema-diff": schema_diff_command,
+    "schema": schema,
+    "board": board,
+    "policy": policy,
+    "programme": programme,
+    "audit": audit,
+    "fleet": fleet,
+}
+"""Every command by its name: a function, or a group of functions."""
+
+
+class _Commands(UserDict[str, Any]):
+    """The commands, each made of its function when it is first asked for.
+
+    Making one reads the signature and all texts of help. Making all takes as long as answering a question.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_COMMANDS)
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        command = self.data[name]
+        if name not in self._made:
+            alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+            if isinstance(command, typer.Typer):
+                alone.add_typer(command, name=name)
+                group: Any = get_command(alone)
+                self._made[name] = group.commands[name]
+            else:
+                alone.command(name)(command)
+                self._made[name] = get_command(alone)
+        return self._made[name]
+
+
 class _Program(TyperGroup):
     """The commands of the program. A wrong value on the command line is refused in plain words."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = _Commands()
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -85,56 +167,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-
-for _name, _command in (
-    ("demo", demo),
-    ("record", record),
-    ("import", import_command),
-    ("presets", presets_command),
-    ("export", export_command),
-    ("frame", frame_command),
-    ("score", score_command),
-    ("report", report),
-    ("find", find_command),
-    ("audience", audience_command),
-    ("care", care_command),
-    ("contacts", contacts_command),
-    ("customer", customer_command),
-    ("duplicates", duplicates_command),
-    ("history", history_command),
-    ("recommend", recommend_command),
-    ("clusters", clusters_command),
-    ("forecast", forecast_command),
-    ("loyalty", loyalty),
-    ("liability", liability),
-    ("campaigns", campaigns_command),
-    ("complaints", complaints_command),
-    ("team", team_command),
-    ("pipeline", pipeline_command),
-    ("ties", ties_command),
-    ("complaint", complaint_command),
-    ("repair", repair_command),
-    ("status", status),
-    ("verify", verify),
-    ("rebuild", rebuild),
-    ("fit", fit),
-    ("run", run),
-    ("relay", relay_command),
-    ("dead-letters", dead_letters_command),
-    ("outbox-view", outbox_view_command),
-    ("index", index_command),
-    ("migrate", migrate_command),
-    ("backup", backup_command),
-    ("restore", restore_command),
-    ("schema-diff", schema_diff_command),
-    ("schema", schema),
-):
-    app.command(_name)(_command)
-app.add_typer(board, name="board")
-app.add_typer(policy, name="policy")
-app.add_typer(programme, name="programme")
-app.add_typer(audit, name="audit")
-app.add_typer(fleet, name="fleet")
 
 
 def _show_version(asked: bool) -> None:

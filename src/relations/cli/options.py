@@ -21,6 +21,7 @@ __all__ = [
     "Ahead",
     "AsOf",
     "Database",
+    "Grace",
     "Json",
     "MasterKeyFile",
     "Verbose",
@@ -54,6 +55,16 @@ MasterKeyFile = Annotated[
         envvar="RELATIONS_MASTER_KEY_FILE",
         metavar="FILE",
         help="Read the master key from this file: 32 bytes, or 64 hexadecimal digits. It wraps the customers' keys.",
+    ),
+]
+Grace = Annotated[
+    float,
+    typer.Option(
+        "--grace",
+        min=0,
+        max=86_400,
+        metavar="SECONDS",
+        help="When asked to stop, wait at most this long for work under way, and then end in the middle of it.",
     ),
 ]
 Actor = Annotated[

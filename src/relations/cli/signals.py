@@ -11,31 +11,32 @@ from types import FrameType
 
 from relations.cli.exits import ExitCode
 
-__all__ = ["stopped_by_signals"]
+__all__ = ["GRACE_SECONDS", "stopped_by_signals"]
 
-_GRACE_SECONDS = 4.0
+GRACE_SECONDS = 4.0
 """Seconds in which a stopped command may end in good order. Supervisors of processes wait for five or more."""
 
 
 @contextmanager
-def stopped_by_signals(stop: Callable[[], object], *, safe: str = "Everything recorded is safe.") -> Iterator[None]:
+def stopped_by_signals(
+    stop: Callable[[], object], *, grace: float = GRACE_SECONDS, safe: str = "Everything recorded is safe."
+) -> Iterator[None]:
     """Call `stop` on SIGINT and SIGTERM while the body runs, instead of ending at once.
 
-    A body that has not ended four seconds later, because a receiver does not answer or a model is being fitted, is not
-    waited for. The process then ends as if it was killed, which loses nothing.
+    A receiver may not answer, or a model may be being fitted. If the body has not ended when the grace is over, the
+    process ends as if it was killed, which loses nothing.
 
     Args:
         stop: Asks the body to end.
+        grace: The seconds in which the body may end.
         safe: The sentence for people in that case.
     """
 
     def end() -> None:
-        os.write(
-            2, f"Ended in the middle of its work, {_GRACE_SECONDS:.0f} seconds after the signal. {safe}\n".encode()
-        )
+        os.write(2, f"Ended in the middle of its work, {grace:g} seconds after the signal. {safe}\n".encode())
         os._exit(ExitCode.INTERRUPTED)
 
-    ending = Timer(_GRACE_SECONDS, end)
+    ending = Timer(grace, end)
     ending.daemon = True
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:

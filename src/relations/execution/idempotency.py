@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from hashlib import blake2b, sha256
 from typing import Any
 
@@ -55,10 +55,23 @@ class Repeats:
         self._keys = keys
         self._codec = codec
         self._is_same = {kind: same for aggregate in aggregates for kind, same in aggregate.repeats.items()}
-        self._personal = _fields_of_commands(codec, aggregates, lambda topic: topic.personal)
+        self._aggregates = tuple(aggregates)
+
+    # Found for the first command: they depend on the annotations of all events, which takes a tenth of a second.
+
+    @cached_property
+    def _personal(self) -> dict[type[Command], tuple[str, ...]]:
+        """The fields of each command that are personal words."""
+        return _fields_of_commands(self._codec, self._aggregates, lambda topic: topic.personal)
+
+    @cached_property
+    def _once_clear(self) -> dict[type[Command], tuple[str, ...]]:
+        """Those of them that older versions stored unencrypted."""
         # Only fields that are sealed in no other event: those were always hashed with the key.
-        always = _fields_of_commands(codec, aggregates, lambda topic: set(topic.personal) - set(topic.once_clear))
-        self._once_clear = {kind: tuple(set(names) - set(always[kind])) for kind, names in self._personal.items()}
+        always = _fields_of_commands(
+            self._codec, self._aggregates, lambda topic: set(topic.personal) - set(topic.once_clear)
+        )
+        return {kind: tuple(set(names) - set(always[kind])) for kind, names in self._personal.items()}
 
     def rows(self, writer: Writer, command: Command) -> list[Any]:
         """Return the rows in the log with the command's id; none if it is new.

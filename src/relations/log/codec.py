@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
-from typing import Any, NamedTuple
+from functools import cache, cached_property
+from typing import Any
 
 import msgspec
 
@@ -15,24 +15,33 @@ from relations.messages import Event
 __all__ = ["Codec", "Topic", "decode_state", "encode_state", "marked_fields", "personal_fields", "upcasts_of"]
 
 
-class Topic(NamedTuple):
-    """The codec's entry for one topic.
+class Topic:
+    """The codec's entry for one topic. What reads the class's annotations is made when it is first needed.
 
-    Attributes:
+    Args:
         event: The class.
-        schema: Its newest schema.
-        decode: Decodes bytes of a readable schema into the class.
         readable: The newest schema, and older ones to which only fields with defaults were added.
-        personal: The names of its personal fields.
-        once_clear: Those of them that older versions stored unencrypted.
     """
 
-    event: type[Event]
-    schema: int
-    decode: Callable[[bytes], Event]
-    readable: range
-    personal: tuple[str, ...]
-    once_clear: tuple[str, ...] = ()
+    def __init__(self, event: type[Event], readable: range) -> None:
+        self.event = event
+        self.schema = event.schema
+        self.readable = readable
+
+    @cached_property
+    def decode(self) -> Callable[[bytes], Event]:
+        """The function that decodes bytes of a readable schema into the class."""
+        return _decoder(self.event)
+
+    @cached_property
+    def personal(self) -> tuple[str, ...]:
+        """The names of its personal fields."""
+        return personal_fields(self.event)
+
+    @cached_property
+    def once_clear(self) -> tuple[str, ...]:
+        """The names of those of them that older versions stored unencrypted."""
+        return marked_fields(self.event, "once_clear")
 
 
 def personal_fields(event: type[Event]) -> tuple[str, ...]:
@@ -99,14 +108,8 @@ class Codec:
             if missing:
                 msg = f"{event.topic}: no upcast from schema {missing[0]}"
                 raise ValueError(msg)
-            self.topics[event.topic] = Topic(
-                event,
-                event.schema,
-                _decoder(event),
-                range(_oldest_readable(event.schema, steps), event.schema + 1),
-                personal_fields(event),
-                marked_fields(event, "once_clear"),
-            )
+            readable = range(_oldest_readable(event.schema, steps), event.schema + 1)
+            self.topics[event.topic] = Topic(event, readable)
         self.encode = msgspec.json.Encoder().encode
 
     def decode(self, topic: str, schema: int, body: bytes) -> Event:

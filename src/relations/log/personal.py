@@ -508,17 +508,24 @@ def seal_event(event: Event, topic: Topic, customer: str, key: bytes) -> Event:
     return msgspec.structs.replace(event, **changes)
 
 
-def open_event(event: Event, topic: Topic, customer: str, key: bytes | None) -> Event:
+def open_event(event: Event, topic: Topic, customer: str, key: bytes | None, *, only: str | None = None) -> Event:
     """Return the event with its personal fields readable, or `ERASED` without a key.
 
     A field that an older version stored unencrypted stays unchanged.
+
+    Args:
+        event: The event as it is stored.
+        topic: Its entry of the codec.
+        customer: The customer whose key seals it.
+        key: The key; None once it is destroyed.
+        only: The one field to open; all by default.
 
     Raises:
         LogError: A sealed field was changed or moved, or the key is another customer's.
     """
     if key is None:
         return _marked(event, topic, ERASED)
-    sealed = _sealed_fields(event, topic)
+    sealed = _sealed_fields(event, topic) if only is None else [only]
     if not sealed:
         return event
     cipher = AESGCM(key)

@@ -74,6 +74,19 @@ class Asking(local):
         self.state: ViewState | None = None
         self.position: int | None = None
 
+    def begin_part(self) -> tuple[bool, set[int], bool]:
+        """Begin a question within a question. Return what the outer one depends on so far."""
+        outer = self.is_lasting, self.days, self.is_of_log
+        self.is_lasting, self.days, self.is_of_log = True, set(), False
+        return outer
+
+    def end_part(self, outer: tuple[bool, set[int], bool]) -> None:
+        """Go on with the outer question, which depends on the same as the inner one."""
+        is_lasting, days, is_of_log = outer
+        self.is_lasting = is_lasting and self.is_lasting
+        self.days = days | self.days
+        self.is_of_log = is_of_log or self.is_of_log
+
 
 class KeptAnswers:
     """Answers by question, arguments, policy and state of the tables. Threads may use it at the same time.

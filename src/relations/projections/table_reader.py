@@ -75,7 +75,7 @@ class TableReader(ABC):
             if customer is not None:
                 statement = statement.where(table.c.customer == customer)
             decode = self._tables[row].decode
-            return [decode(values) for values in connection.execute(statement)]
+            return [decode(values) for values in connection.execute(statement).all()]
 
     def rows_as_recorded(self, row: type[R], customers: Sequence[str]) -> list[R]:
         """Return all rows of these ids by key, without regard to merges."""
@@ -87,7 +87,7 @@ class TableReader(ABC):
         with self.answering() as connection:
             found = self._named(row, [self.table(row).c.customer], where, self._aliases.read(connection))
             names = found.distinct().order_by(found.selected_columns[0])
-            return [name for (name,) in connection.execute(names)]
+            return [name for (name,) in connection.execute(names).all()]
 
     def count(self, row: type[CustomerRow], *where: Any) -> int:
         """Return the number of customers with a row that meets all conditions."""
@@ -120,7 +120,7 @@ class TableReader(ABC):
     def execute(self, statement: Select[Any]) -> list[Any]:
         """Return the rows of any query over the tables, which hold customers as recorded."""
         with self.answering() as connection:
-            return list(connection.execute(statement))
+            return list(connection.execute(statement).all())
 
     def rows_of_some(self, row: type[C], customers: Sequence[str] | None) -> list[C]:
         """Return all rows of some customers by their surviving ids; None stands for all customers."""
@@ -153,8 +153,8 @@ class TableReader(ABC):
         if row.absorb is CustomerRow.absorb:  # no two rows have the same key
             limit = None if page.stop is None else page.stop - page.start
             statement = statement.limit(limit).offset(page.start)
-            return [decode(values) for values in connection.execute(statement)]
-        found = [decode(values) for values in connection.execute(statement)]
+            return [decode(values) for values in connection.execute(statement).all()]
+        found = [decode(values) for values in connection.execute(statement).all()]
         # All rows of a customer are combined, whichever of them met the conditions.
         groups = dict.fromkeys(each.customer for each in found if each.customer in aliases.groups)
         recorded = self._rows_of(connection, row, [name for group in groups for name in aliases.groups[group]])

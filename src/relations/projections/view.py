@@ -32,8 +32,21 @@ from relations.messages import LATEST, minor_digits, to_micros
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime, local_time
 from relations.policies.in_force import InForce
-from relations.projections.by_customer import KeptByCustomer
-from relations.projections.columns import Codes, ColumnGroups, Columns, ColumnStore, Fetched, RowSource
+from relations.projections.by_customer import KeptByCustomer, regrouped
+from relations.projections.columns import (
+    CHANGED_MAX,
+    Codes,
+    ColumnGroups,
+    Columns,
+    ColumnStore,
+    Fetched,
+    FieldGroup,
+    Parts,
+    RowSource,
+    StoredParts,
+    decoded_parts,
+    encoded_parts,
+)
 from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.gc_pause import collector_paused
 from relations.projections.keeping import Asking, Holding, KeptAnswers, ViewState, copied, key_of_call
@@ -41,6 +54,7 @@ from relations.projections.projection import CustomerRow, Projection, Row, Rows
 from relations.projections.running.aliases import Aliases, combined
 from relations.projections.running.resolving import AliasReader
 from relations.projections.running.standing import Standing
+from relations.projections.running.stored_columns import StoredAt, read_columns, store_columns, stored_at
 from relations.projections.running.tables import RowTable
 from relations.projections.table_reader import TableReader
 
@@ -54,8 +68,10 @@ H = TypeVar("H", bound=Holding)
 
 _ATTEMPTS = 10
 """The most times that a question starts again because the aliases are newer than the view's tables."""
-_CHANGES_MAX = 20_000
-"""Events since columns were read from which on all rows are read again, not only those of changed customers."""
+_NAMES, _GROUPED = "*names", "*groups"
+"""The names under which the ids of columns and their aliases are stored, next to those of groups of fields."""
+_STORED_AGAIN = CHANGED_MAX // 2
+"""Events since columns were stored from which on they are stored again."""
 _WORTH_KEEPING = 0.0005
 """Seconds from which on an answer is kept: a faster one is computed again sooner than its memory is worth."""
 
@@ -128,7 +144,7 @@ class View(TableReader):
     one about a customer without any trouble.
 
     Answers are kept for as long as they hold, if the class says so with `keeps_answers`. Its questions may then depend
-    on nothing but their arguments, the view's tables, the policies, and what `View` reads for them.
+    only on their arguments, the view's tables, the policies, what `View` reads for them, and the views in `reads`.
 
     Args:
         context: Everything that the engine gives to a view.
@@ -139,6 +155,8 @@ class View(TableReader):
     reads: ClassVar[tuple[type[View], ...]] = ()
     """The classes of the other views that this one is computed from. They answer from the same state."""
     keeps_answers: ClassVar[bool] = False
+    columned: ClassVar[tuple[tuple[type[CustomerRow], ColumnGroups], ...]] = ()
+    """The classes of rows that are read as columns, and how; `store_columns` stores these ahead of questions."""
     explainable: ClassVar[tuple[ExplainableFigure, ...]] = ()
     """The figures that are computed from several rows and can be explained; see `Relations.explain_figure`."""
     leads: ClassVar[Mapping[str, str]] = {}
@@ -167,7 +185,7 @@ class View(TableReader):
         self._topics = sorted({event.topic for projection in self._may_read for event in projection.folds})
         self._settled: tuple[ViewState, int] | None = None
         self._last: _Answered | None = None
-        self._field_queries: dict[tuple[type[CustomerRow], tuple[str, ...]], CompiledStatement] = {}
+        self._field_queries: dict[tuple[type[CustomerRow], tuple[str, ...], bool], CompiledStatement] = {}
         self._fold_customer = self._kept_at_head(context.fold_customer)
         self._customers_between = self._kept_at_head(context.customers_between)
         self._open_words = self._unkept(context.open_words)
@@ -402,7 +420,8 @@ class View(TableReader):
             source = RowSource(partial(self._fetch_all, row), partial(self._fetch, row))
 
             def read(codes: Codes) -> Columns:
-                return Columns.of(row, source, groups(codes, local))
+                stored = None if state is None else self._stored_parts(connection, row, state, aliases)
+                return Columns.of(row, source, groups(codes, local), stored)
 
             if state is None:
                 return read(self.codes(row))
@@ -414,6 +433,87 @@ class View(TableReader):
         """Return the numbers that stand for texts in the columns of a class of rows."""
         return self._stores[row].codes
 
+    def store_columns(self, least: int = _STORED_AGAIN) -> None:
+        """Store the columns, so that the first question in another process does not have to read all rows.
+
+        Args:
+            least: Only if there are at least this many events since they were stored.
+        """
+        for row, groups in self.columned:
+            name = self._tables[row].label
+            if not self._is_due(name, least):
+                continue
+            with self.answering() as connection:
+                state = self._state()
+                if state is None:
+                    return
+                contents = dict(self._encoded(row, groups, self._aliases.read(connection)))
+            self._store(name, state, contents)
+
+    def _is_due(self, name: str, least: int) -> bool:
+        """Return whether enough events are new since the columns of a class of rows were stored."""
+        with self._database.snapshot() as connection:
+            self._asking.begin()
+            state = self._state()
+            if state is None:
+                return False
+            at = stored_at(self._database, connection, self.projection, name)
+            is_old = at is None or at.zone != state.zone
+            return state.position - (0 if at is None or is_old else at.position) >= least
+
+    def _encoded(self, row: type[CustomerRow], groups: ColumnGroups, aliases: Aliases) -> Iterator[tuple[str, bytes]]:
+        """Yield the columns of a class of rows in parts, one group after the other."""
+        for (first, *_), group in groups(self.codes(row), self.local):
+            known = self.columns(row, groups)
+            columns = Columns(known.source, known.groups, stored=known.stored)  # what is read here is needed once
+            columns.read((first,))
+            yield group.name, encoded_parts(group, columns.parts, len(columns), self.codes(row))
+        yield _NAMES, msgspec.json.encode(columns.names)
+        yield _GROUPED, msgspec.json.encode(aliases)
+
+    def _store(self, name: str, state: ViewState, contents: Mapping[str, bytes]) -> None:
+        at = StoredAt(state.zone, state.position, state.aliases)
+
+        def is_current(connection: Connection) -> bool:
+            place = self._aliases.standings.read(connection, (self.projection,)).places[self.projection.name]
+            return place is not None and place.generation == state.generation
+
+        store_columns(self._database, self.projection, name, at, contents, is_current)
+
+    def _stored_parts(
+        self, connection: Connection, row: type[CustomerRow], state: ViewState, aliases: Aliases
+    ) -> StoredParts | None:
+        """Return what was stored of the columns in an earlier state, and who changed since."""
+        label, position = self._tables[row].label, self._asking.position or 0
+        at = stored_at(self._database, connection, self.projection, label)
+        if at is None or at.zone != state.zone or at.position > position or at.aliases > state.aliases:
+            return None
+        read = partial(read_columns, projection=self.projection, name=label, at=at)
+        changed = self._changed(at.position, until=position)
+        found = None if changed is None else read(connection, parts=(_NAMES, _GROUPED))
+        if changed is None or found is None:
+            return None
+        before = msgspec.json.decode(found[_GROUPED], type=Aliases)
+        names = {resolved.survivor(name) for name in changed for resolved in (before, aliases)}
+        if at.aliases != state.aliases:
+            names |= regrouped(before, aliases)
+        codes = self.codes(row)
+
+        def parts_of(groups: Sequence[FieldGroup]) -> Parts | None:
+            with self.answering() as inner:
+                contents = read(inner, parts=[group.name for group in groups])
+            if contents is None:
+                return None
+            found: Parts = {}
+            for group in groups:
+                parts = decoded_parts(group, contents[group.name], codes)
+                if parts is None:
+                    return None
+                found |= parts
+            return found
+
+        return StoredParts(msgspec.json.decode(found[_NAMES], type=list[str]), frozenset(names), parts_of)
+
     def _fetch_all(self, row: type[CustomerRow], fields: tuple[str, ...]) -> Fetched:
         with self.answering() as connection, collector_paused():
             statement, aliases = self._field_query(row, fields), self._aliases.read(connection)
@@ -423,7 +523,7 @@ class View(TableReader):
                 several = aliases.survivors.keys() | aliases.groups.keys()
                 found = [each for each in found if each[0] not in several]
                 ids = [name for group in aliases.groups.values() for name in group]
-                merged = combined(self._rows_of(connection, row, ids), aliases)
+                merged = combined(self.parts_as_recorded(row, fields, ids), aliases)
             return self._fetched(row, fields, found, merged)
 
     def _fetch(self, row: type[CustomerRow], customers: Sequence[str], fields: tuple[str, ...]) -> Fetched:
@@ -448,17 +548,39 @@ class View(TableReader):
             names, decoded = [names[n] for n in order], [[column[n] for n in order] for column in decoded]
         return list(names), decoded
 
-    def _field_query(self, row: type[CustomerRow], fields: tuple[str, ...]) -> CompiledStatement:
-        found = self._field_queries.get((row, fields))
+    def parts_as_recorded(self, row: type[C], fields: tuple[str, ...], customers: Sequence[str]) -> list[C]:
+        """Return the rows of these ids without regard to merges, each with some of its fields and defaults otherwise.
+
+        Args:
+            row: A class with one row a customer.
+            fields: The fields that are read, without `customer`.
+            customers: The ids.
+        """
+        with self.answering() as connection:
+            statement = self._field_query(row, fields, of_some=True)
+            found = self._database.fetch_many(connection, statement, customers=customers)
+            decode = self._tables[row].decode_column
+            names, *columns = zip(*sorted(found), strict=True) if found else [()] * (len(fields) + 1)
+            decoded = (decode(name, column) for name, column in zip(fields, columns, strict=True))
+            values = zip(names, *decoded, strict=True)
+            return [row(customer, **dict(zip(fields, each, strict=True))) for customer, *each in values]
+
+    def _field_query(
+        self, row: type[CustomerRow], fields: tuple[str, ...], *, of_some: bool = False
+    ) -> CompiledStatement:
+        key = row, fields, of_some
+        found = self._field_queries.get(key)
         if found is None:
             columns = self.table(row).c
-            found = self._database.compile(select(columns.customer, *(columns[name] for name in fields)))
-            self._field_queries[row, fields] = found
+            wanted = select(columns.customer, *(columns[name] for name in fields))
+            if of_some:
+                wanted = wanted.where(self._database.among(columns.customer, "customers"))
+            found = self._field_queries[key] = self._database.compile(wanted)
         return found
 
     def _changed(self, after: int, *, until: int) -> set[str] | None:
         """Return the customers with events between two positions; None if it is faster to read everybody."""
-        if until - after > _CHANGES_MAX:
+        if until - after > CHANGED_MAX:
             return None
         wanted = select(log.c.customer).distinct().where(*self._changes(after, until))
         with self.answering() as connection:
@@ -490,7 +612,7 @@ class View(TableReader):
             settled, scanned = known
             if settled.position <= state.position <= scanned:
                 return settled
-            if 0 <= state.position - scanned <= _CHANGES_MAX:
+            if 0 <= state.position - scanned <= CHANGED_MAX:
                 found = select(log.c.position).where(*self._changes(scanned, state.position)).limit(1)
                 if connection.execute(found).first() is None:
                     self._settled = settled, state.position
@@ -565,19 +687,20 @@ class View(TableReader):
                     asking.days.add(today)
                 asking.is_of_log = asking.is_of_log or each is keys[-1]
                 return copied(found[0])
-        outer = asking.is_lasting, asking.days, asking.is_of_log
-        asking.is_lasting, asking.days, asking.is_of_log = True, set(), False
+        read = list(dict.fromkeys(view._asking for view in self._parts()))  # what it reads of others counts as well
+        outer = [each.begin_part() for each in read]
         begun = perf_counter()
         try:
             answer = method(self, *args, **kwargs)
             is_slow = perf_counter() - begun >= _WORTH_KEEPING
-            if asking.is_lasting and is_slow and not isinstance(answer, Iterator) and asking.days <= {today}:
-                kept_by = keys[2] if asking.is_of_log else keys[1] if asking.days else key
+            is_lasting, days = all(each.is_lasting for each in read), set().union(*(each.days for each in read))
+            if is_lasting and is_slow and not isinstance(answer, Iterator) and days <= {today}:
+                kept_by = keys[2] if any(each.is_of_log for each in read) else keys[1] if days else key
                 self._kept.put(kept_by, copied(answer), state, rules, policy)
             return answer
         finally:
-            asking.is_lasting, asking.days = outer[0] and asking.is_lasting, outer[1] | asking.days
-            asking.is_of_log = outer[2] or asking.is_of_log
+            for each, before in zip(read, outer, strict=True):
+                each.end_part(before)
 
 
 def _read_by(view: type[View]) -> Iterator[type[View]]:

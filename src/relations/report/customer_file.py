@@ -113,7 +113,14 @@ def customer_file(engine: Questions, customer: str, *, as_of: datetime | None = 
         InvalidInput: Nothing is recorded of a customer with this id (`unknown_customer`), or all of it is dated later
             (`customer_lies_ahead`).
     """
-    moment = engine.clock() if as_of is None else as_of
+    moment, views = engine.clock() if as_of is None else as_of, engine.views
+    others = views.loyalty, views.satisfaction, views.desk, views.repair, views.retention, views.care, views.agenda
+    with views.customers.answering(*others):
+        return _file(engine, customer, moment, as_of)
+
+
+def _file(engine: Questions, customer: str, moment: datetime, as_of: datetime | None) -> CustomerFile:
+    """Return the file from one state of the log."""
     history = engine.history(customer, until=moment)
     if not history:
         raise _lies_ahead(customer, moment) if engine.history(customer) else unknown_customer(customer)

@@ -186,6 +186,6 @@ class KeyCheck:
         if first is None:
             return
         try:
-            open_event(event, known._replace(personal=(first,)), customer, key)
+            open_event(event, known, customer, key, only=first)
         except LogError:
             self._add("key_wrong", customer, f"the key of {customer} does not open their words", position)

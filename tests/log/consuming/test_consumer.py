@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -11,7 +12,7 @@ from relations import Relations
 from relations.errors import ConcurrencyConflict, ForeignDatabase, InvalidInput
 from relations.events import PurchaseRecorded
 from relations.log.consuming import ConsumerLost
-from tests.support.making import purchase, register
+from tests.support.making import expire, purchase, register
 
 
 def fill(engine: Relations, purchases: int = 3) -> int:
@@ -84,7 +85,7 @@ def test_of_two_with_one_name_one_runs_and_the_other_waits_or_is_refused(databas
         order: list[str] = []
 
         def stand_by() -> None:
-            with other.consume("mailer", wait=False) as consumer:
+            with other.consume("mailer", wait=False, lease_seconds=0.1) as consumer:  # it looks twice a lease
                 waiting.set()
                 order.extend(f"second {event.position}" for event in consumer)
 
@@ -117,19 +118,14 @@ def test_a_name_that_was_not_renewed_is_taken_and_its_old_holder_cannot_move_the
         assert engine.status().consumers[0].position == engine.status().position
 
 
-def expire(engine: Relations) -> None:
-    """Let the lease of every consumer be over, as if its process had stood still."""
-    with engine.log.database.transaction() as connection:
-        changed = connection.execute(text("UPDATE relations_consumers SET held_until = 1"))
-    assert changed.rowcount
-
-
 def test_a_renewal_keeps_the_name_while_work_takes_long(database_url: str) -> None:
     with Relations.open(database_url) as engine, Relations.open(database_url) as other:
         fill(engine)
-        with engine.consume("mailer", wait=False, lease_seconds=0.3) as consumer:
+        with engine.consume("mailer", wait=False, lease_seconds=0.5) as consumer:
             assert next(consumer).position == 1
-            threading.Event().wait(0.9)
+            expire(engine)
+            while not engine.status().consumers[0].is_held:
+                time.sleep(0.01)
             with other.consume("mailer", standby=False) as late, pytest.raises(ConcurrencyConflict):
                 next(late)
             assert next(consumer).position == 2

@@ -143,7 +143,7 @@ def test_what_was_kept_by_plan_kind_and_month(engine: Relations) -> None:
     assert [(each.plan, each.what, each.done, each.lapsed) for each in plans] == [
         ("welcome", "", 2, 5), ("welcome", "message", 2, 1), ("welcome", "short_call", 0, 4),
     ]  # fmt: skip
-    assert engine.views.care.kept("611") == engine.views.care.kept(until="2024-01") == []
+    assert engine.views.care.kept(until="2024-01") == []
     (month,) = engine.views.care.kept_months()
     assert (month.month, month.done, month.kept) == ("2024-01", 2, 2 / 7)
     # A contact in time that is recorded late turns a lapse into a step that was done.
@@ -151,6 +151,15 @@ def test_what_was_kept_by_plan_kind_and_month(engine: Relations) -> None:
     assert engine.views.care.kept()[0].kept == 3 / 7
     (figure,) = engine.views.board.figures(month="2024-01", indicators=["care_kept"])
     assert (figure.month.value, figure.month.n, INDICATORS["care_kept"].better) == (3 / 7, 7, "higher")
+
+
+def test_a_plan_that_nobody_adopted_is_refused(engine: Relations) -> None:
+    care = engine.views.care
+    for ask in (care.kept, care.kept_months, care.steps, care.due):
+        with pytest.raises(InvalidInput, match="there is no care plan '611'") as refused:
+            ask(plan="611")  # type: ignore[operator]  # four questions of different types
+        assert (refused.value.code, refused.value.field) == ("unknown_plan", "plan")
+        assert "welcome" in str(refused.value.hint)
 
 
 def test_the_plans_of_a_customer_and_the_next_step(engine: Relations) -> None:

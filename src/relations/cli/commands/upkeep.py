@@ -14,6 +14,7 @@ from relations.cli.choices import complete_view
 from relations.cli.exits import ExitCode
 from relations.cli.options import (
     Database,
+    Grace,
     Json,
     MasterKeyFile,
     Verbose,
@@ -22,7 +23,7 @@ from relations.cli.options import (
     open_to_read,
 )
 from relations.cli.screen import Screen, running
-from relations.cli.signals import stopped_by_signals
+from relations.cli.signals import GRACE_SECONDS, stopped_by_signals
 from relations.errors import ConcurrencyConflict, InvalidInput, ProjectionFailed, StoreError
 
 if TYPE_CHECKING:
@@ -324,6 +325,7 @@ def run(
     max_lag: Annotated[
         float, typer.Option(min=0, help="Report not ready if a view is this many seconds behind, with --health.")
     ] = 60,
+    grace: Grace = GRACE_SECONDS,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
@@ -356,7 +358,7 @@ def run(
             from relations.observability.serving import serving
 
             served = nullcontext() if metrics is None else serving(engine, metrics, health=health, max_lag=max_lag)
-            with served as address, _heads(engine) as heads, stopped_by_signals(heads.stop):
+            with served as address, _heads(engine) as heads, stopped_by_signals(heads.stop, grace=grace):
                 if address is not None:
                     screen.say(f"Metrics at {address}/metrics")
                 screen.say(f"Keeping the views of {engine.log.database.name} up to date. Stop with Ctrl-C.")

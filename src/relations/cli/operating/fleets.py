@@ -10,9 +10,9 @@ import typer
 
 from relations.cli.exits import ExitCode
 from relations.cli.operating.relaying import ModeChoice, PersonalChoice, read_secrets
-from relations.cli.options import Json, MasterKeyFile, Verbose, read_master_key
+from relations.cli.options import Grace, Json, MasterKeyFile, Verbose, read_master_key
 from relations.cli.screen import Screen, running
-from relations.cli.signals import stopped_by_signals
+from relations.cli.signals import GRACE_SECONDS, stopped_by_signals
 from relations.errors import StoreError
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ def fleet_run(
     ] = False,
     every: Annotated[float, typer.Option(min=0.1, help="Begin the next round after this many seconds.")] = 60,
     once: Annotated[bool, typer.Option("--once", help="Go through all tenants once and exit.")] = False,
+    grace: Grace = GRACE_SECONDS,
     schema: Schema = _SCHEMA,
     max_open: MaxOpen = 16,
     threads: Threads = 4,
@@ -154,7 +155,7 @@ def fleet_run(
     ):
         stop = threading.Event()
         rounds = _Rounds(opened, screen, stop, advance_time=advance_time)
-        with stopped_by_signals(stop.set, safe=_SAFE):
+        with stopped_by_signals(stop.set, grace=grace, safe=_SAFE):
             if once:
                 rounds.go_through()
             else:

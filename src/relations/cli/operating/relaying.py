@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine, open_to_read
+from relations.cli.options import Database, Grace, Json, MasterKeyFile, Verbose, open_engine, open_to_read
 from relations.cli.screen import Screen, running
-from relations.cli.signals import stopped_by_signals
+from relations.cli.signals import GRACE_SECONDS, stopped_by_signals
 from relations.errors import InvalidInput, SourceError
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def relay_command(
         int, typer.Option(min=1, max=100, help="Send an event this many times before it becomes a dead letter.")
     ] = 8,
     once: Annotated[bool, typer.Option("--once", help="Send what there is and exit.")] = False,
+    grace: Grace = GRACE_SECONDS,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
@@ -124,7 +125,7 @@ def relay_command(
         ) as relay:
             if not once:
                 screen.say(f"Sending the events of {engine.log.database.name} to {target.name}. Stop with Ctrl-C.")
-            with stopped_by_signals(relay.stop, safe=safe):
+            with stopped_by_signals(relay.stop, grace=grace, safe=safe):
                 report = relay.run(once=once)
         if to != "stdout":
             screen.result(report, lambda screen: _say_report(screen, relay.name, report))

@@ -65,14 +65,15 @@ class Purging(DriverAccess, ABC):
         """Remove what was deleted from the database's files too: a destroyed key must not stay in a log of pages.
 
         Does nothing unless a purge is recorded as owed, by this process or another. It needs a moment without readers.
-        If none comes within a second, the purge stays owed, and the next call tries again. The erasure itself is
-        committed already, so this is not an error.
+        If none comes within a second, or within `busy_seconds` where that is less, the purge stays owed, and the next
+        call tries again. The erasure itself is committed already, so this is not an error.
         """
         owed = self.owed_purge()
         if owed is None:
             # Either nothing is owed, or a host has not yet committed the erasure that this process knows of.
             return
-        milliseconds = _PURGE_AGAIN_MILLISECONDS if self._purge_failed else _PURGE_MILLISECONDS
+        longest = _PURGE_AGAIN_MILLISECONDS if self._purge_failed else _PURGE_MILLISECONDS
+        milliseconds = min(longest, int(self.busy_seconds * 1000))
         self.purge_owed = True
         try:
             self._purge_failed = not self._purge_files(milliseconds)

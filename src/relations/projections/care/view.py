@@ -106,9 +106,10 @@ class CareView(View):
             limit: At most this many; None for all.
 
         Raises:
-            InvalidInput: The channel is unknown, or `limit` is negative.
+            InvalidInput: The channel or the plan is unknown, or `limit` is negative.
         """
         checked_choice(channel, CHANNELS, "channel")
+        self._check_plan(plan)
         page: Page[str] = Page(limit)
         moment, care = self.moment(as_of), self.policy.care
         columns = self._agenda.table(CareRound).c
@@ -175,8 +176,9 @@ class CareView(View):
             until: The first month that is left out.
 
         Raises:
-            InvalidInput: A bound is not a month.
+            InvalidInput: The plan is unknown, or a bound is not a month.
         """
+        self._check_plan(plan)
         columns = self.table(CareMonth).c
         sums = [func.sum(columns[name]) for name in _COUNTS]
         query = select(columns.plan, columns.what, *sums).group_by(columns.plan, columns.what)
@@ -213,9 +215,10 @@ class CareView(View):
             after: Only customers after this id.
 
         Raises:
-            InvalidInput: The outcome is unknown, a bound is not a month, or `limit` is negative.
+            InvalidInput: The plan or the outcome is unknown, a bound is not a month, or `limit` is negative.
         """
         checked_choice(outcome, _COUNTS, "outcome")
+        self._check_plan(plan)
         first, end, page = checked_month(since, "since"), checked_month(until, "until"), Page(limit, after)
         columns, month = self.table(PlanRound).c, self.local.month
         wanted = [column == value for column, value in ((columns.plan, plan), (columns.owner, owner)) if value]
@@ -252,8 +255,9 @@ class CareView(View):
             until: The first month that is left out.
 
         Raises:
-            InvalidInput: A bound is not a month.
+            InvalidInput: The plan is unknown, or a bound is not a month.
         """
+        self._check_plan(plan)
         columns = self.table(CareMonth).c
         sums = [func.sum(columns[name]) for name in _COUNTS]
         query = select(columns.month, *sums).group_by(columns.month).order_by(columns.month)
@@ -300,6 +304,15 @@ class CareView(View):
             )
             for row in rows
         ]
+
+    def _check_plan(self, plan: str | None) -> None:
+        """Refuse a plan that no policy ever had and that nothing was kept of."""
+        if plan is None:
+            return
+        adopted = {each.id for policy in self._rules().adopted for each in policy.care.plans}
+        if plan not in adopted:
+            kept = {name for (name,) in self.execute(select(self.table(CareMonth).c.plan).distinct())}
+            checked_choice(plan, sorted(adopted | kept), "plan", called="care plan")
 
     def _steps(self, row: PlanRound, in_progress: CareRound | None, birthday: str | None) -> list[PlanStep]:
         open_steps = {} if in_progress is None else {each.step: each for each in in_progress.steps}

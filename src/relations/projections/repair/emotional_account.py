@@ -18,7 +18,16 @@ from relations.policies.complaints.repair import EmotionalAccount
 from relations.projections.repair.moments import Moments
 from relations.projections.repair.relation_state import ComplaintHistory, Relation, Round, was_met
 
-__all__ = ["AccountEntry", "EmotionalBalance", "Happening", "account_of", "happenings"]
+__all__ = [
+    "AccountEntry",
+    "EmotionalBalance",
+    "Happening",
+    "Weighed",
+    "account_of",
+    "balance_of",
+    "happenings",
+    "weighed",
+]
 
 What: TypeAlias = Literal[
     "interaction",
@@ -31,6 +40,8 @@ What: TypeAlias = Literal[
     "declined",
 ]
 
+Weighed: TypeAlias = tuple[int, int]
+"""The time of an event, UTC microseconds, and its weight, which is not 0."""
 _DAY = 86_400_000_000
 
 
@@ -156,7 +167,7 @@ def account_of(customer: str, found: Sequence[Happening], weights: EmotionalAcco
         weights: The weights of the policy.
         as_of: The moment, UTC microseconds.
     """
-    half_life = weights.half_life_days * _DAY
+    half_life = _half_life(weights)
     entries: list[AccountEntry] = []
     balance, last = 0.0, 0
     for each in found:
@@ -177,16 +188,46 @@ def account_of(customer: str, found: Sequence[Happening], weights: EmotionalAcco
                 balance=round(balance, 2),
             )
         )
-    faded = [weight * exp2((each.at - as_of) / half_life) for each in found if (weight := _weight(each, weights))]
-    deposits, withdrawals = fsum(left for left in faded if left > 0), fsum(left for left in faded if left < 0)
+    deposits, withdrawals = _faded(weighed(found, weights), weights, as_of)
     return EmotionalBalance(
         customer=customer,
         as_of=from_micros(as_of),
-        balance=round(deposits + withdrawals, 2),
+        balance=_balance(deposits, withdrawals),
         deposits=round(deposits, 2),
         withdrawals=round(withdrawals, 2),
         entries=tuple(entries),
     )
+
+
+def weighed(found: Iterable[Happening], weights: EmotionalAccount) -> list[Weighed]:
+    """Return the times and weights of the events that weigh anything."""
+    return [(each.at, weight) for each in found if (weight := _weight(each, weights))]
+
+
+def balance_of(found: Iterable[Weighed], weights: EmotionalAccount, *, as_of: int) -> float:
+    """Return the balance of an account, as `account_of` gives it.
+
+    Args:
+        found: The times and weights of its events, none after `as_of`.
+        weights: The weights of the policy.
+        as_of: The moment, UTC microseconds.
+    """
+    return _balance(*_faded(found, weights, as_of))
+
+
+def _half_life(weights: EmotionalAccount) -> int:
+    return weights.half_life_days * _DAY
+
+
+def _faded(found: Iterable[Weighed], weights: EmotionalAccount, as_of: int) -> tuple[float, float]:
+    """Return the sum of the deposits and of the withdrawals, faded."""
+    half_life = _half_life(weights)
+    faded = [weight * exp2((at - as_of) / half_life) for at, weight in found]
+    return fsum(left for left in faded if left > 0), fsum(left for left in faded if left < 0)
+
+
+def _balance(deposits: float, withdrawals: float) -> float:
+    return round(deposits + withdrawals, 2)
 
 
 def _weight(each: Happening, weights: EmotionalAccount) -> int:

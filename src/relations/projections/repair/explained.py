@@ -30,7 +30,6 @@ from relations.projections.repair.figures import (
 )
 from relations.projections.repair.funnel import FunnelName, steps_reached
 from relations.projections.repair.lessons import CAUSES_BY, cause_of, kinds_served
-from relations.projections.repair.recovery import pairs_of
 from relations.projections.repair.relation_state import RESTORED, ComplaintHistory, Relation
 
 __all__ = [
@@ -230,14 +229,13 @@ def _justice(view: Any, of: Mapping[str, str]) -> FigureAnswer:
 
 
 def _change(view: Any, of: Mapping[str, str]) -> FigureAnswer:
-    instrument, moment, years = of.get("instrument", "csat"), view.now, view._years()
+    instrument, moment = of.get("instrument", "csat"), view.now
     shown = next((each for each in view.satisfaction() if each.instrument == instrument), None)
     if shown is None:
         raise nothing_there("change of satisfaction", of)
-    parts = []
-    for customer, relation in view._read(moment):
-        within = view.policy.repair.satisfaction_days
-        for name, before, after in pairs_of(relation, years.get(customer, ()), within_days=within, as_of=moment):
+    parts, held = [], view.of_each_at("pairs", moment, view._pairs_of)
+    for customer, _ in view._read(moment):
+        for name, before, after in held[customer].pairs:
             if name == instrument:
                 scores = {} if shown.suppressed else {"before": before, "after": after}
                 parts.append(FigurePart(customer, {"pairs": 1, **scores}))

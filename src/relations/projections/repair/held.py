@@ -6,18 +6,31 @@ counts of a case also depend on the deadlines that are over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from relations.policies import Repair
 from relations.policies.calendars import LocalTime
+from relations.policies.complaints.repair import EmotionalAccount
 from relations.projections.keeping import span_around
 from relations.projections.repair.cases import Case, Patron, deadlines_of, times_of
+from relations.projections.repair.emotional_account import Happening, Weighed, happenings, weighed
 from relations.projections.repair.figures import CaseCounts, case_counts
+from relations.projections.repair.moments import Moments
+from relations.projections.repair.recovery import Pair, pairs_of
 from relations.projections.repair.relation_state import Relation, case_history, lapses_at, relation_state
 
-__all__ = ["HeldCounts", "HeldRelation", "held_counts", "held_relations"]
+__all__ = [
+    "HeldAccount",
+    "HeldCounts",
+    "HeldPairs",
+    "HeldRelation",
+    "held_account",
+    "held_counts",
+    "held_pairs",
+    "held_relations",
+]
 
 _DAY = 86_400_000_000
 
@@ -56,6 +69,80 @@ class HeldCounts(NamedTuple):
     def hold(self, moment: int) -> bool:
         """Return True if they are the same at a moment."""
         return self.since <= moment < self.until
+
+
+class HeldAccount(NamedTuple):
+    """The weighed events of a customer, and the moments of a local day at which they are the same.
+
+    Attributes:
+        found: The events by time.
+        weighed: Their times and weights, as far as they weigh anything.
+        since: The first of these moments, UTC microseconds.
+        until: The moment after the last one.
+    """
+
+    found: list[Happening]
+    weighed: list[Weighed]
+    since: int
+    until: int
+
+    def hold(self, moment: int) -> bool:
+        """Return True if they are the same at a moment of the day."""
+        return self.since <= moment < self.until
+
+
+class HeldPairs(NamedTuple):
+    """The answers around a customer's complaints, and the moments of a local day at which they are the same.
+
+    Attributes:
+        pairs: The scores before and after.
+        since: The first of these moments, UTC microseconds.
+        until: The moment after the last one.
+    """
+
+    pairs: list[Pair]
+    since: int
+    until: int
+
+    def hold(self, moment: int) -> bool:
+        """Return True if they are the same at a moment of the day."""
+        return self.since <= moment < self.until
+
+
+def held_account(held: HeldRelation, years: Sequence[Moments], weights: EmotionalAccount, *, as_of: int) -> HeldAccount:
+    """Return the weighed events of a customer who complained.
+
+    Args:
+        held: Their relation at that moment.
+        years: Their contacts by year.
+        weights: The weights of the policy.
+        as_of: The moment, UTC microseconds.
+    """
+    found = happenings(held.relation, years, as_of=as_of)
+    turns = [contact.at for year in years for contact in year.contacts]
+    for history in held.relation.histories:
+        turns += deadlines_of(history.case)
+    return HeldAccount(found, weighed(found, weights), *_within(held, turns, as_of))
+
+
+def held_pairs(held: HeldRelation, years: Sequence[Moments], *, within_days: int, as_of: int) -> HeldPairs:
+    """Return the answers around the complaints of a customer.
+
+    Args:
+        held: Their relation at that moment.
+        years: Their answers by year.
+        within_days: The number of days before or after within which an answer counts.
+        as_of: The moment, UTC microseconds.
+    """
+    turns = [answer.at for year in years for answer in year.answers]
+    pairs = pairs_of(held.relation, years, within_days=within_days, as_of=as_of)
+    return HeldPairs(pairs, *_within(held, turns, as_of))
+
+
+def _within(held: HeldRelation, turns: Iterable[int], moment: int) -> tuple[int, int]:
+    """Return the moments at which a relation is the same, and none of the turns lies between them."""
+    since, until = span_around(turns, moment)
+    return max(since, held.since), min(until, held.until)
 
 
 def held_relations(

@@ -11,14 +11,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_
 
 from relations.errors import InvalidInput
 from relations.projections.arguments import Page, checked_choice, checked_month, formerly_by_offset
 from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.projection import Projection
 from relations.projections.repair.cases import PROJECTION, Case, CaseStep, Lesson, Patron, Tick
-from relations.projections.repair.emotional_account import AccountEntry, EmotionalBalance, account_of, happenings
+from relations.projections.repair.emotional_account import (
+    AccountEntry,
+    EmotionalBalance,
+    account_of,
+    balance_of,
+    happenings,
+)
 from relations.projections.repair.explained import FIGURES
 from relations.projections.repair.figures import (
     CLOCKS,
@@ -38,7 +44,16 @@ from relations.projections.repair.figures import (
     step_times,
 )
 from relations.projections.repair.funnel import FunnelStep, repair_funnel
-from relations.projections.repair.held import HeldCounts, HeldRelation, held_counts, held_relations
+from relations.projections.repair.held import (
+    HeldAccount,
+    HeldCounts,
+    HeldPairs,
+    HeldRelation,
+    held_account,
+    held_counts,
+    held_pairs,
+    held_relations,
+)
 from relations.projections.repair.lessons import (
     CAUSES_BY,
     CausesBy,
@@ -51,7 +66,7 @@ from relations.projections.repair.lessons import (
     justice_served,
 )
 from relations.projections.repair.moments import Moments
-from relations.projections.repair.recovery import BeforeAfter, before_and_after, pairs_of, years_by_customer
+from relations.projections.repair.recovery import BeforeAfter, before_and_after, years_by_customer
 from relations.projections.repair.relation_profile import (
     ComplaintProfile,
     DeviationProfile,
@@ -175,28 +190,22 @@ class RepairView(View):
             InvalidInput: `limit` is negative, or the list has no customer `after`.
         """
         page, moment = Page(limit, after), self.moment(as_of)
-        years, weights = self._years(), self.policy.repair.account
-        found = [
-            account_of(customer, happenings(relation, years.get(customer, ()), as_of=moment), weights, as_of=moment)
-            for customer, relation in self._read(moment)
+        weights, held = self.policy.repair.account, self.of_each_at("accounts", moment, self._accounts_of)
+        found = sorted(
+            (balance_of(held[customer].weighed, weights, as_of=moment), customer) for customer, _ in self._read(moment)
+        )
+        return [
+            account_of(customer, held[customer].found, weights, as_of=moment)
+            for _, customer in page.of_ranks(found, lambda ranked: ranked[1])
         ]
-        found.sort(key=lambda account: (account.balance, account.customer))
-        return page.of_ranks(found, lambda account: account.customer)
 
     def satisfaction(self, *, as_of: datetime | None = None) -> list[BeforeAfter]:
         """Return the satisfaction of complainants before and after their complaints, by instrument.
 
         This is a figure of satisfaction only; it does not count towards retention.
         """
-        moment, policy, years = self.moment(as_of), self.policy, self._years()
-        within = policy.repair.satisfaction_days
-        pairs = (
-            pair
-            for customer, relation in self._read(moment)
-            if customer in years
-            for pair in pairs_of(relation, years[customer], within_days=within, as_of=moment)
-        )
-        surveys = policy.surveys
+        surveys, held = self.policy.surveys, self.of_each_at("pairs", self.moment(as_of), self._pairs_of)
+        pairs = (pair for each in held.values() for pair in each.pairs)
         return before_and_after(pairs, minimum=surveys.minimum_answers, confidence=surveys.confidence)
 
     def overdue(self, *, as_of: datetime | None = None, clock: ClockName | None = None) -> list[DueStep]:
@@ -392,14 +401,31 @@ class RepairView(View):
         patron = patrons[0] if patrons else None
         return relation_state(patron, cases, self.policy.repair, as_of=moment, local=self.local)
 
-    def _years(self) -> Mapping[str, list[Moments]]:
-        """Return the years of all customers who ever complained."""
-        patron, years = self.table(Patron).c, self.table(Moments).c
-        if self.aliases:  # any of their ids may have complained
-            theirs = set(self.customers(Patron, patron.complaints > 0))
-            return years_by_customer(row for row in self.rows(Moments) if row.customer in theirs)
-        complained = select(patron.customer).where(patron.complaints > 0)
-        return years_by_customer(self.rows(Moments, years.customer.in_(complained)))
+    def _accounts_of(self, moment: int, customers: Sequence[str] | None) -> dict[str, HeldAccount]:
+        """Return the weighed events of some customers who have cases; None stands for all."""
+        weights = self.policy.repair.account
+        return {
+            customer: held_account(each, years, weights, as_of=moment)
+            for customer, each, years in self._with_years(moment, customers)
+        }
+
+    def _pairs_of(self, moment: int, customers: Sequence[str] | None) -> dict[str, HeldPairs]:
+        """Return the answers around the complaints of some customers who have cases; None stands for all."""
+        within = self.policy.repair.satisfaction_days
+        return {
+            customer: held_pairs(each, years, within_days=within, as_of=moment)
+            for customer, each, years in self._with_years(moment, customers)
+        }
+
+    def _with_years(
+        self, moment: int, customers: Sequence[str] | None
+    ) -> Iterator[tuple[str, HeldRelation, Sequence[Moments]]]:
+        """Yield the relations of some customers who have cases, with their contacts and answers."""
+        held = self.of_each_at("relations", moment, self._relations_of)
+        chosen = [name for name in (held if customers is None else customers) if name in held]
+        years = years_by_customer(self.rows_of_some(Moments, chosen))
+        for name in chosen:
+            yield name, held[name], years.get(name, ())
 
     def _due(self, moment: int, clock: ClockName | None, *, begin: int | None, end: int) -> list[DueStep]:
         if clock is not None and clock not in CLOCKS:

@@ -51,6 +51,7 @@ from relations.projections.retention.activity import Activity, Costed, Departure
 from relations.projections.retention.advertising import CampaignSpending
 from relations.projections.retention.clusters.rows import RecordedClusters, add_clusters
 from relations.projections.retention.worth.fits import RecordedFit, add_fit
+from relations.projections.retention.worth.turnover import Turnover, add_to_turnover, derive_turnover
 
 __all__ = [
     "PROJECTION",
@@ -401,8 +402,8 @@ def _given_once(opinions: list[Opinion]) -> list[Opinion]:
 
 PROJECTION = Projection(
     name="retention",
-    version=16,
-    tables=(Patronage, RecordedFit, RecordedClusters, CampaignSpending),
+    version=17,
+    tables=(Patronage, Turnover, RecordedFit, RecordedClusters, CampaignSpending),
     folds=Folds.of(advertising.FOLDS),
 )
 PROJECTION.on(ModelFitted)(add_fit)
@@ -584,6 +585,7 @@ def purchase_recorded(rows: Rows, event: PurchaseRecorded, envelope: Envelope) -
         activity.bought += amount.amount
     else:
         activity.add(bit, 1, amount.amount)
+    add_to_turnover(rows, row, amount.currency, amount.amount, day)
     if event.discounted:
         activity.discounted += 1
     if (channel := event.channel) is not None:
@@ -631,6 +633,7 @@ def purchase_refunded(rows: Rows, event: PurchaseRefunded, envelope: Envelope) -
     activity.refunded += amount.amount
     key = f"{date.fromordinal(bought).isoformat()}{amount.currency}{date.fromordinal(day).isoformat()}"
     row.returned[key] = row.returned.get(key, 0) + amount.amount
+    derive_turnover(rows, row)
     if event.cost is not None:
         _add_costed(row, day, Money(-amount.amount, amount.currency), -event.cost)
 
@@ -653,6 +656,7 @@ def refund_reversed(rows: Rows, event: RefundReversed, envelope: Envelope) -> No
         row.returned[key] = left
     else:
         row.returned.pop(key, None)
+    derive_turnover(rows, row)
     if event.cost is not None:
         _add_costed(row, day, event.amount, event.cost)
 

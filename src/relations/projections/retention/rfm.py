@@ -27,6 +27,7 @@ from relations.projections.totals import Total
 
 __all__ = [
     "Buyer",
+    "BuyerCounts",
     "RfmReport",
     "RfmScore",
     "RfmSegmentSize",
@@ -35,6 +36,7 @@ __all__ = [
     "rfm_buyers",
     "rfm_scores",
     "rfm_segments",
+    "score_among",
     "segment_name",
     "segment_sizes",
     "sizes_of",
@@ -145,6 +147,8 @@ def _quintiles_of(values: Mapping[int, int], if_all_equal: int) -> dict[int, int
     return found
 
 
+BuyerCounts: TypeAlias = tuple[Mapping[int, int], Mapping[int, int], Mapping[int, int]]
+"""How many buyers have each number of days since the last purchase, of purchase days, and each net amount."""
 Grading: TypeAlias = tuple[Callable[[int], int], Callable[[int], int], Callable[[int], int]]
 """The functions from days since the last purchase, purchase days and net amount to grades."""
 
@@ -175,27 +179,33 @@ def segment_name(policy: Rfm, r: int, f: int, m: int) -> str:
 
 def rfm_scores(buyers: Sequence[Buyer], policy: Rfm, currency: str) -> list[RfmScore]:
     """Grade every buyer against the others, or by the policy's fixed limits."""
-    recency, frequency, money = grade_functions(
+    grading = grade_functions(
         policy,
         *(Counter(values) for values in (zip(*(buyer[1:] for buyer in buyers), strict=True) if buyers else ((),) * 3)),
     )
     name = cache(partial(segment_name, policy))
-    found = []
-    for customer, days, count, amount in buyers:
-        r, f, m = recency(days), frequency(count), money(amount)
-        found.append(
-            RfmScore(
-                customer=customer,
-                recency_days=days,
-                frequency=count,
-                monetary=Money(amount, currency),
-                r=r,
-                f=f,
-                m=m,
-                segment=name(r, f, m),
-            )
-        )
-    return found
+    return [_scored(buyer, grading, name, currency) for buyer in buyers]
+
+
+def score_among(counts: BuyerCounts, buyer: Buyer, policy: Rfm, currency: str) -> RfmScore:
+    """Grade one buyer among all, given how many of them have each value."""
+    return _scored(buyer, grade_functions(policy, *counts), partial(segment_name, policy), currency)
+
+
+def _scored(buyer: Buyer, grading: Grading, name: Callable[[int, int, int], str], currency: str) -> RfmScore:
+    customer, days, count, amount = buyer
+    recency, frequency, money = grading
+    r, f, m = recency(days), frequency(count), money(amount)
+    return RfmScore(
+        customer=customer,
+        recency_days=days,
+        frequency=count,
+        monetary=Money(amount, currency),
+        r=r,
+        f=f,
+        m=m,
+        segment=name(r, f, m),
+    )
 
 
 def rfm_segments(rows: Iterable[Patronage], policy: Rfm, currency: str, *, today: int) -> dict[str, str]:

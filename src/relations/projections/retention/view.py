@@ -12,10 +12,14 @@ lifetime value, which leave out whatever was refunded.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
+from operator import pos
 from typing import ClassVar, get_args
+
+from sqlalchemy import func, select
 
 from relations.aggregates.campaign import wins_customers
 from relations.analytics import SurvivalCurve, survival_curve
@@ -25,14 +29,14 @@ from relations.extras import np
 from relations.messages import from_micros
 from relations.months import first_day, last_day, month_of
 from relations.policies import Policy
-from relations.policies.facts import CLUSTER_FACTS, DEFAULT_CLUSTER_FACTS, NUMBER_FACTS, ClusterFact
+from relations.policies.facts import CLUSTER_FACTS, DEFAULT_CLUSTER_FACTS, NUMBER_FACTS, ClusterFact, Fact
 from relations.policies.value import Segment, ValueGrade
 from relations.projections.arguments import Page, checked_choice, checked_month
-from relations.projections.columns import Array, Codes, Columns, distinct
+from relations.projections.columns import Array, Codes, ColumnGroups, Columns, Ints, distinct
 from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.loyalty.standings import member_standings
 from relations.projections.loyalty.view import LoyaltyView
-from relations.projections.projection import Projection
+from relations.projections.projection import CustomerRow, Projection
 from relations.projections.repair.view import RepairView, relation_states
 from relations.projections.retention.acquisition import (
     Acquired,
@@ -61,7 +65,13 @@ from relations.projections.retention.clusters.fits import ClusterFit, measures_o
 from relations.projections.retention.clusters.rows import RecordedClusters
 from relations.projections.retention.cohorts import Cohort
 from relations.projections.retention.columns.clusters import cluster_numbers, clustered, clusters_now
-from relations.projections.retention.columns.facts import Members, listed_segments, rungs_of_all
+from relations.projections.retention.columns.facts import (
+    Members,
+    listed_members,
+    listed_segments,
+    parts_of,
+    rungs_of_all,
+)
 from relations.projections.retention.columns.joined import JOINED_FACTS, JoinedFacts
 from relations.projections.retention.columns.kinds import listed_kinds
 from relations.projections.retention.columns.lives import (
@@ -98,7 +108,7 @@ from relations.projections.retention.loyalty_kinds import (
 from relations.projections.retention.patronage import PROJECTION, Cost, Patronage, SealedWord
 from relations.projections.retention.purchases import CustomerProfile, customer_profile
 from relations.projections.retention.revenue import CohortRevenue, RevenueRetention, cohort_revenue
-from relations.projections.retention.rfm import RfmReport, RfmScore
+from relations.projections.retention.rfm import Buyer, BuyerCounts, RfmReport, RfmScore, rfm_buyers, score_among
 from relations.projections.retention.segments import (
     Facts,
     SegmentFigure,
@@ -124,14 +134,15 @@ from relations.projections.retention.stages import (
 from relations.projections.retention.value_grades import CustomerGrade, GradesReport, customer_grade
 from relations.projections.retention.worth.fits import ModelFits, RecordedFit, newest_fit
 from relations.projections.retention.worth.lifetime_value import CustomerWorth, WorthReport, valued, worth_of_one
+from relations.projections.retention.worth.turnover import Turnover
 from relations.projections.running.aliases import combined
 from relations.projections.view import View, ViewContext
 
-__all__ = ["RetentionView", "buyers_on", "found_clusters", "joined_facts", "joined_views", "rungs_of"]
+__all__ = ["RetentionView", "buyers_on", "found_clusters", "joined_facts", "joined_views", "rung_counts", "rungs_of"]
 
 
-_SEGMENTED = ("amounts", "returned", "contact", "departures", "opinions", "profile", "traits")
-"""The parts of the columns that the conditions of segments ask for."""
+_CHANGED_MAX = 1_000
+"""Customers with a purchase or refund after the day asked about from which on the columns of all are read."""
 
 
 class RetentionView(View):
@@ -163,6 +174,7 @@ class RetentionView(View):
         "acquisition": "figure board.acquisition_cost",
     }
     keeps_answers: ClassVar[bool] = True
+    columned: ClassVar[tuple[tuple[type[CustomerRow], ColumnGroups], ...]] = ((Patronage, patronage_groups),)
     reads: ClassVar[tuple[type[View], ...]] = (LoyaltyView, RepairView)
 
     def __init__(self, context: ViewContext, loyalty: LoyaltyView, repair: RepairView) -> None:
@@ -510,7 +522,50 @@ class RetentionView(View):
         """
         code, today = self.currency(currency), self.day(as_of)
         policy, name = self.policy.lifecycle.rfm, self.aliases.survivor(customer)
-        return rfm_score(self._columns("amounts", "returned"), policy, self._numbered(code), name, today=today)
+        by_bins: BuyerCounts = {}, {}, {}
+        counts = (
+            by_bins
+            if policy.bins
+            else self.keep(("buyer counts", code, today), lambda: self._buyer_counts(code, today))
+        )
+        if counts is None:
+            return rfm_score(self._columns("amounts", "returned"), policy, self._numbered(code), name, today=today)
+        for buyer in self._buyers_of(self.aliases.ids(name), code, today):
+            return score_among(counts, buyer, policy, code)
+        return None
+
+    def _buyer_counts(self, currency: str, today: int) -> BuyerCounts | None:
+        """Return how many buyers have each value that is graded; None if too many have bought something since.
+
+        The database counts the values of `Turnover`. Those of merged customers, and of customers with a purchase or
+        refund after today, are taken out and computed from `Patronage`.
+        """
+        table, aliases = self.table(Turnover).c, self.aliases
+        of_currency = table.currency == currency
+        changed = select(table.customer).where(of_currency, table.until > today).limit(_CHANGED_MAX + 1)
+        since = [customer for (customer,) in self.execute(changed)]
+        if len(since) > _CHANGED_MAX:
+            return None
+        apart = sorted({*since, *aliases.survivors, *aliases.groups})
+        values = (today - table.last_day).label("recency"), table.visits, table.net
+        found = tuple(
+            Counter(dict(map(tuple, self.execute(select(value, func.count()).where(of_currency).group_by(value)))))
+            for value in values
+        )
+        for row in self.rows_as_recorded(Turnover, apart):
+            if row.currency == currency:
+                for counted, value in zip(found, (today - row.last_day, row.visits, row.net), strict=True):
+                    counted[value] -= 1
+        for _, *its_values in self._buyers_of(apart, currency, today):
+            for counted, value in zip(found, its_values, strict=True):
+                counted[value] += 1
+        recency, frequency, monetary = map(pos, found)  # without the values that nobody has
+        return recency, frequency, monetary
+
+    def _buyers_of(self, ids: Sequence[str], currency: str, today: int) -> list[Buyer]:
+        """Return the customers with some ids who have bought in a currency by the evening of a day."""
+        rows = self.parts_as_recorded(Patronage, ("activity", "returned"), ids)
+        return rfm_buyers(combined(rows, self.aliases), currency, today=today)[0]
 
     def lifetime_values(
         self,
@@ -552,8 +607,9 @@ class RetentionView(View):
         page, code = Page(limit, after), self.currency(currency)
         through = self.day(as_of)
         columns = self._columns("amounts", "returned", "costed")
+        found, numbers = observed(columns, self._numbered(code)[1], through=through)
         return valued(
-            observed(columns, self._numbered(code)[1], through=through),
+            found,
             currency=code,
             through=through,
             days=ahead / timedelta(days=1),
@@ -561,7 +617,7 @@ class RetentionView(View):
             model=model,
             page=page,
             recorded=None if refit else self._recorded_fit(model, code, through),
-            objects=columns.objects,
+            listing=lambda key, places, *listed: columns.listed(key, numbers[places], *listed),
         )
 
     def value_of(
@@ -712,15 +768,11 @@ class RetentionView(View):
             InvalidInput: `limit` is negative.
         """
         page = Page(limit, after)
-        return listed_segments(self._members(self.day(as_of), *_SEGMENTED), page)
+        return listed_segments(self._members_of_segments(self.day(as_of), "net_amount"), page)
 
     def members(self, *, as_of: datetime | None = None) -> dict[str, tuple[str, ...]]:
         """Return the names of the policy's segments by customer, for every customer who belongs to any."""
-        members, found = self._members(self.day(as_of), *_SEGMENTED), dict[str, tuple[str, ...]]()
-        for segment in members.policy.lifecycle.segments:
-            for customer in members.names(segment):
-                found[customer] = (*found.get(customer, ()), segment.name)
-        return found
+        return listed_members(self._members_of_segments(self.day(as_of)))
 
     def in_segment(self, segment: str, customers: Sequence[str], *, as_of: datetime | None = None) -> tuple[str, ...]:
         """Return those of some customers who belong to a segment of the policy.
@@ -942,8 +994,14 @@ class RetentionView(View):
         columns.read(parts)
         return columns
 
-    def _members(self, today: int, *parts: str) -> Members:
-        return Members(self._columns(*parts), self._codes(), self.policy, today, self.local, self._joined)
+    def _members(self, today: int, *facts: Fact) -> Members:
+        """Return the customers on the evening of a day, with what some facts need read in one pass over the table."""
+        columns = self._columns(*parts_of(facts))
+        return Members(columns, self._codes(), self.policy, today, self.local, self._joined)
+
+    def _members_of_segments(self, today: int, *facts: Fact) -> Members:
+        lifecycle = self.policy.lifecycle
+        return self._members(today, *facts, *sorted(asked_facts(lifecycle.segments, lifecycle.ladder)))
 
     def _facts(
         self, rows: Sequence[Patronage], segments: Iterable[Segment], today: int
@@ -976,9 +1034,15 @@ class RetentionView(View):
             every.append(found)
         return every
 
+    def _rungs_at(self, moment: int) -> tuple[Members, Ints, dict[int, RungLine]]:
+        """Return the customers at a moment, the places of their rungs, and the statements that decided some."""
+        ladder = self.policy.lifecycle.ladder
+        members = self._members(self.local.day(moment), "rung", *sorted(asked_facts(ladder, ladder)))
+        return members, *rungs_of_all(members, moment)
+
     def _rungs_of_all(self, wanted: frozenset[str] | None, moment: int) -> dict[str, tuple[str, RungLine | None]]:
-        ladder, members = self.policy.lifecycle.ladder, self._members(self.local.day(moment))
-        places, stated = rungs_of_all(members, moment)
+        ladder = self.policy.lifecycle.ladder
+        members, places, stated = self._rungs_at(moment)
         names = members.columns.names
         return {
             names[owner]: (ladder[place].name, stated.get(owner))
@@ -1083,6 +1147,20 @@ def rungs_of(
         moments: The moments, UTC microseconds. Conditions are asked for as of the evening of each local day.
     """
     return view._rungs(customers, moments)
+
+
+def rung_counts(view: RetentionView, moment: int) -> list[tuple[str, int, int]]:
+    """Return each rung of the ladder with the number of customers on it, and of those whose owner says so.
+
+    Args:
+        view: The view.
+        moment: The moment, UTC microseconds.
+    """
+    ladder = view.policy.lifecycle.ladder
+    _, places, stated = view._rungs_at(moment)
+    counts = np.bincount(places[places >= 0], minlength=len(ladder)).tolist()
+    said = Counter(int(places[owner]) for owner in stated)
+    return [(rung.name, count, said[place]) for place, (rung, count) in enumerate(zip(ladder, counts, strict=True))]
 
 
 def joined_views(view: RetentionView) -> tuple[LoyaltyView, RepairView]:

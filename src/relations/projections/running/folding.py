@@ -31,6 +31,18 @@ _Step = tuple[Fold, Rows]
 _Entry = tuple[range, Callable[[bytes], Event], tuple[_Step, ...]]
 
 
+class _Entries(dict[str, _Entry | None]):
+    """The work on the events of each topic. It is looked up for the first one, since decoders take time to make."""
+
+    def __init__(self, folding: Folding) -> None:
+        super().__init__()
+        self._folding = folding
+
+    def __missing__(self, topic: str) -> _Entry | None:
+        found = self[topic] = self._folding.entry(topic)
+        return found
+
+
 @dataclass
 class Folding:
     """Folds events into the rows of several projections at once.
@@ -58,21 +70,19 @@ class Folding:
     def __post_init__(self) -> None:
         for projection in self.projections:
             self.rows.setdefault(projection.name, Rows(projection.tables, self.local))
-        self._dispatch = self._entries()
+        self._dispatch = _Entries(self)
 
-    def _entries(self) -> dict[str, _Entry]:
-        """Return by topic the readable schemas, the decoder, and the folds of all projections that still run."""
-        running = [projection for projection in self.projections if projection.name not in self.failures]
-        entries: dict[str, _Entry] = {}
-        for name, topic in self.codec.topics.items():
-            steps = tuple(
-                (projection.folds[topic.event], self.rows[projection.name])
-                for projection in running
-                if topic.event in projection.folds
-            )
-            if steps:
-                entries[name] = (topic.readable, topic.decode, steps)
-        return entries
+    def entry(self, name: str) -> _Entry | None:
+        """Return the readable schemas of a topic, its decoder, and the folds of all projections that still run."""
+        topic = self.codec.topics.get(name)
+        if topic is None:
+            return None
+        steps = tuple(
+            (projection.folds[topic.event], self.rows[projection.name])
+            for projection in self.projections
+            if topic.event in projection.folds and projection.name not in self.failures
+        )
+        return (topic.readable, topic.decode, steps) if steps else None
 
     def fold(self, pages: Iterable[Sequence[tuple[Any, ...]]]) -> None:
         """Fold pages of rows of the log (`COLUMNS`), in order of position."""
@@ -92,7 +102,7 @@ class Folding:
                 customer = last  # the very same string is found in a dictionary without being hashed or compared
             else:
                 last = customer
-            entry = dispatch.get(topic)
+            entry = dispatch[topic]
             if entry is None:
                 continue
             readable, decode, steps = entry
@@ -128,4 +138,4 @@ class Folding:
             name = names[id(rows)]
             reason = error.reason if isinstance(error, RelationsError) else f"{type(error).__name__}: {error}"
             self.failures[name] = ProjectionFailed(reason, projection=name, position=position, stream=stream)
-        self._dispatch = self._entries()
+        self._dispatch = _Entries(self)

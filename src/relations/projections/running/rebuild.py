@@ -16,6 +16,7 @@ from relations.projections.running.folding import Folding
 from relations.projections.running.live import fold_live
 from relations.projections.running.rebuild_tokens import new_token
 from relations.projections.running.sharding import Failures, Progress, Work, fresh_tables
+from relations.projections.running.stored_columns import forget_columns
 from relations.projections.running.tables import RowTable
 
 __all__ = ["Rebuild", "create_without_indexes"]
@@ -144,6 +145,7 @@ class Rebuild:
             )
             if switched.rowcount != 1:
                 raise _overtaken(projection)
+            forget_columns(connection, projection)
             for table in self._fresh[projection.name].values():
                 for index in table.table.indexes:
                     index.create(connection)

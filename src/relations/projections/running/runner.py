@@ -37,6 +37,7 @@ from relations.projections.running.rebuild import Rebuild
 from relations.projections.running.rebuild_tokens import has_ended
 from relations.projections.running.sharding import Progress
 from relations.projections.running.standing import Place, Standings, is_missing
+from relations.projections.running.stored_columns import forget_columns, forget_edition
 from relations.projections.running.tables import RowTable, TablesByProjection, canonical
 from relations.telemetry import logger
 
@@ -283,6 +284,7 @@ class Runner:
             with writing_views(self._database) as connection:
                 for table in self._tables[name].values():
                     connection.execute(table.table.delete())
+                forget_columns(connection, self.projections[name])
                 mine = is_edition_of(self.projections[name])
                 connection.execute(checkpoints.update().where(mine).values(position=0))
 
@@ -572,6 +574,7 @@ class Runner:
                 logger.warning("removed the tables of an interrupted rebuild", projection=row.name, version=row.version)
             if not is_current and row.folded_at < now_micros() - _RETIRED_AFTER:
                 _drop_tables(connection, names)
+                forget_edition(connection, row.name, row.version, row.zone_data)
                 connection.execute(checkpoints.delete().where(mine))
                 logger.info("retired an older edition", projection=row.name, version=row.version)
 

@@ -50,10 +50,23 @@ _UNCODED = ("",)
 def respondent_groups(codes: Codes, local: LocalTime) -> Iterable[tuple[tuple[str, ...], FieldGroup]]:
     """Return the parts of the columns, and how they are read."""
     return (
-        (_ANSWERS, FieldGroup((*_SPEAKING, "answers", "erased_at"), partial(_answer_parts, codes, local))),
+        (
+            _ANSWERS,
+            FieldGroup(
+                (*_SPEAKING, "answers", "erased_at"),
+                partial(_answer_parts, codes, local),
+                coded={"sort": Sort, "themes": tuple[str, ...], "item": str, "scorer": str},
+                objects={"name": str},
+            ),
+        ),
         (
             ("invitations",),
-            FieldGroup((*_SPEAKING, "answers", "invitations"), partial(_invitation_part, codes, local)),
+            FieldGroup(
+                (*_SPEAKING, "answers", "invitations"),
+                partial(_invitation_part, codes, local),
+                coded={"sort": Sort},
+                objects={"name": str},
+            ),
         ),
     )
 

@@ -18,8 +18,9 @@ from relations.months import month_of
 from relations.policies import Instrument
 from relations.policies.instruments import InstrumentKind
 from relations.projections.arguments import checked_month
+from relations.projections.columns import ColumnGroups
 from relations.projections.explained_figures import ExplainableFigure
-from relations.projections.projection import Projection
+from relations.projections.projection import CustomerRow, Projection
 from relations.projections.satisfaction.answers import COMPLAINT_CSAT, PROJECTION, Respondent
 from relations.projections.satisfaction.cuts import DIMENSIONS, Cuts, Dimension, Facts
 from relations.projections.satisfaction.drivers import survey_drivers
@@ -92,6 +93,7 @@ class SatisfactionView(View):
     }
     explainable: ClassVar[tuple[ExplainableFigure, ...]] = FIGURES
     keeps_answers: ClassVar[bool] = True
+    columned: ClassVar[tuple[tuple[type[CustomerRow], ColumnGroups], ...]] = ((Respondent, respondent_groups),)
 
     def nps(
         self,

@@ -92,7 +92,7 @@ class TieRow(CustomerRow, gc=False):
 
 def owner_groups(codes: Codes, _local: LocalTime) -> Iterable[tuple[tuple[str, ...], FieldGroup]]:
     """Return the part `owners` of the columns: the time, the owner and the deputy of each assignment, in order."""
-    return ((("owners",), FieldGroup(("owners",), partial(_owners, codes))),)
+    return ((("owners",), FieldGroup(("owners",), partial(_owners, codes), coded={"owner": str, "deputy": str})),)
 
 
 def _owners(codes: Codes, owners: Sequence[Sequence[OwnerLine]]) -> Parts:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from operator import itemgetter
 from typing import ClassVar
 
 from relations.errors import InvalidInput
@@ -16,6 +15,7 @@ from relations.projections.agenda.items import AgendaItem
 from relations.projections.agenda.rows import Item
 from relations.projections.agenda.view import AgendaView
 from relations.projections.arguments import Page, checked_choice, checked_number
+from relations.projections.columns import ColumnGroups
 from relations.projections.customers.portraits import PortraitRow
 from relations.projections.customers.rows import Consent
 from relations.projections.customers.view import CustomersView
@@ -23,9 +23,10 @@ from relations.projections.desk.tickets import Ticket
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.pipeline.view import PipelineView, contracts_of
-from relations.projections.projection import Projection
+from relations.projections.projection import CustomerRow, Projection
 from relations.projections.retention.patronage import WISHES, Patronage
-from relations.projections.retention.view import RetentionView, joined_views, rungs_of
+from relations.projections.retention.view import RetentionView, joined_views, rung_counts, rungs_of
+from relations.projections.ties.files import file_groups, known_parts, listed_files
 from relations.projections.ties.profiles import (
     FileStanding,
     Handover,
@@ -44,15 +45,6 @@ __all__ = ["TiesView"]
 
 _YEAR_DAYS = 365.25
 _DAY = 86_400_000_000
-_KNOWN_BY = {
-    "name": ("name",),
-    "contact": ("email", "phone"),
-    "birthday": ("birthday",),
-    "language": ("language", "culture languages"),
-    "region": ("region",),
-}
-"""The subjects of a portrait that make a part of a file known."""
-_PARTS = (*_KNOWN_BY, "consent", "preferences")
 
 
 class TiesView(View):
@@ -60,6 +52,8 @@ class TiesView(View):
 
     projection: ClassVar[Projection] = PROJECTION
     leads: ClassVar[Mapping[str, str]] = {"ladder": "on_rung"}
+    keeps_answers: ClassVar[bool] = True
+    columned: ClassVar[tuple[tuple[type[CustomerRow], ColumnGroups], ...]] = ((TieRow, owner_groups),)
     reads: ClassVar[tuple[type[View], ...]] = (
         AgendaView,
         CustomersView,
@@ -88,11 +82,8 @@ class TiesView(View):
         Raises:
             InvalidInput: The month is malformed.
         """
-        standing = self._standing(self._evening(month, as_of))
-        counts = Counter(each.rung for each in standing.values())
-        stated = Counter(each.rung for each in standing.values() if each.stated)
-        names = [rung.name for rung in self.policy.lifecycle.ladder]
-        return [LadderRung(rung=name, customers=counts[name], stated=stated[name]) for name in names]
+        counted = rung_counts(self._others[4], self._evening(month, as_of))
+        return [LadderRung(rung=name, customers=customers, stated=stated) for name, customers, stated in counted]
 
     def on_rung(
         self,
@@ -305,41 +296,16 @@ class TiesView(View):
         Raises:
             InvalidInput: `limit` is negative, or `after` is not a customer of the list.
         """
-        now, files = self.now, self._others[1].of_each("files", self._files)
-        days = {name: None if at is None else (now - at) // _DAY for name, (_, at) in files.items()}
-        kept = [
-            (len(known), -(days[name] or 0), name, known, touched)
-            for name, (known, touched) in files.items()
-            if stale_days is None or (age := days[name]) is None or age >= stale_days
-        ]
-        page = Page(limit, after).of_ranks(sorted(kept, key=itemgetter(0, 1, 2)), itemgetter(2))
-        return [
-            FileStanding(
-                customer=name,
-                known=tuple(part for part in _PARTS if part in known),
-                missing=tuple(part for part in _PARTS if part not in known),
-                share=count / len(_PARTS),
-                touched_at=None if touched is None else from_micros(touched),
-                days=days[name],
-            )
-            for count, _, name, known, touched in page
-        ]
+        page, now, customers = Page(limit, after), self.now, self._others[1]
+        columns = customers.columns(PortraitRow, file_groups)
+        known = customers.keep("files", lambda: known_parts(columns, customers.of_each("agreed", self._agreed)))
+        return listed_files(columns, known, now=now, stale_days=stale_days, page=page)
 
-    def _files(self, names: Sequence[str] | None) -> dict[str, tuple[frozenset[str], int | None]]:
-        """Return the parts of files that are known, and when they last changed; None stands for all customers."""
+    def _agreed(self, names: Sequence[str] | None) -> dict[str, bool]:
+        """Return those of some customers with a recorded consent or withdrawal; None stands for all customers."""
         customers = self._others[1]
-        agreed = {row.customer for row in customers.rows_of_some(Consent, names)}
-        found: dict[str, tuple[frozenset[str], int | None]] = {}
-        for row in customers.rows_of_some(PortraitRow, names):
-            if row.erased_at is not None:
-                continue
-            held = {about for about, said in row.said.items() if said and said[-1].value is not None}
-            known = {part for part, subjects in _KNOWN_BY.items() if held.intersection(subjects)}
-            known |= {"consent"} if row.customer in agreed else set()
-            known |= {"preferences"} if any(about.startswith("trait ") for about in held) else set()
-            touched = max((each.at for said in row.said.values() for each in said), default=None)
-            found[row.customer] = frozenset(known), touched
-        return found
+        found = customers.customers(Consent) if names is None else customers.rows_of_some(Consent, names)
+        return {each if isinstance(each, str) else each.customer: True for each in found}
 
 
 _PROMISES = frozenset({"acknowledge", "next_response", "resolve", "follow_up", "answer"})

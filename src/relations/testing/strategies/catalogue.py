@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
@@ -146,13 +146,27 @@ def commands_of(kind: type[C], **fields: SearchStrategy[Any]) -> SearchStrategy[
     Raises:
         TypeError: A field's type is not known here, and no strategy was given for it.
     """
-    others, correct = _others_of(kind, frozenset(fields)), _CORRECTIONS.get(kind)
+    _others_of(kind, frozenset(fields))  # refuses a type that is not known here, before anything is drawn
+    return _commands_of(kind, fields)
 
-    def built(drawn: tuple[dict[str, Any], dict[str, Any]]) -> C:
-        values = drawn[0] | drawn[1]
-        return kind(**values) if correct is None else kind(**(values | correct(values, fields)))
 
-    return st.tuples(others, st.fixed_dictionaries(fields)).map(built)
+@st.composite
+def _commands_of(draw: st.DrawFn, kind: type[C], fields: dict[str, SearchStrategy[Any]]) -> C:
+    return drawn_command(draw, kind, fields)
+
+
+def drawn_command(draw: st.DrawFn, kind: type[C], fields: Mapping[str, Any]) -> C:
+    """Draw a valid command of one class, as from `commands_of`, without a new strategy for it.
+
+    Args:
+        draw: Draws a value.
+        kind: The class.
+        fields: Values, or strategies for them, for fields that are to be drawn otherwise.
+    """
+    given = {name: draw(value) if isinstance(value, SearchStrategy) else value for name, value in fields.items()}
+    values = {name: draw(other) for name, other in _others_of(kind, frozenset(given)).items()} | given
+    correct = _CORRECTIONS.get(kind)
+    return kind(**values) if correct is None else kind(**(values | correct(values, given)))
 
 
 def commands(*kinds: type[Command], **fields: SearchStrategy[Any]) -> SearchStrategy[Command]:
@@ -190,22 +204,25 @@ def _subclasses(base: type[Command]) -> tuple[type[Command], ...]:
 
 
 @cache
-def _strategies_of(kind: type[Command]) -> dict[str, SearchStrategy[Any]]:
-    """A strategy a field, from the field's own type, so that a new field needs nothing here."""
-    hints = typing.get_type_hints(kind, include_extras=True)
-    strategies: dict[str, SearchStrategy[Any]] = {}
-    for name in kind.model_fields:
-        if name in ("command_id", "actor"):
-            continue
-        special = _SPECIAL.get((kind, name))
-        strategies[name] = special() if special else _from_type(hints[name], f"{kind.__name__}.{name}", name)
-    return strategies
+def _others_of(kind: type[Command], given: frozenset[str]) -> dict[str, SearchStrategy[Any]]:
+    """A strategy for each field that is not given. Kept, for Hypothesis finds out about each new strategy again."""
+    return {
+        name: _strategy_of(kind, name)
+        for name in kind.model_fields
+        if name not in given and name not in ("command_id", "actor")
+    }
 
 
 @cache
-def _others_of(kind: type[Command], given: frozenset[str]) -> SearchStrategy[dict[str, Any]]:
-    """The fields that are not given. Kept, for what Hypothesis finds out about a strategy it finds out but once."""
-    return st.fixed_dictionaries({name: drawn for name, drawn in _strategies_of(kind).items() if name not in given})
+def _strategy_of(kind: type[Command], name: str) -> SearchStrategy[Any]:
+    """A strategy from the field's own type, so that a new field needs nothing here."""
+    special = _SPECIAL.get((kind, name))
+    return special() if special else _from_type(_hints_of(kind)[name], f"{kind.__name__}.{name}", name)
+
+
+@cache
+def _hints_of(kind: type[Command]) -> dict[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
 
 
 def _from_type(wanted: Any, where: str, name: str) -> SearchStrategy[Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from hypothesis import strategies as st
@@ -16,12 +17,13 @@ from relations.errors import CommandRefused
 from relations.messages import Command, Event, from_micros
 from relations.policies import Policy
 from relations.policies.in_force import InForce
-from relations.testing.strategies.catalogue import commands_of
+from relations.testing.strategies.catalogue import drawn_command
 from relations.testing.strategies.next_commands import likely
 
 __all__ = ["History", "Step", "histories"]
 
 S = TypeVar("S")
+T = TypeVar("T")
 
 _BEGINNING = datetime(2024, 1, 1, tzinfo=UTC)
 _STREAM = {"customer": "c1", "complaint": "k1"}
@@ -123,17 +125,16 @@ def _histories(
     fields = {"programme": st.just(policy.programme.id), **fields}
     rules = InForce([policy])
     steps: list[Step[Any]] = []
-    kinds = draw(st.sampled_from(_APART.get(aggregate.name, (aggregate.commands,))))
-    sharing = replace(aggregate, commands=kinds)
+    sharing = replace(aggregate, commands=_one_of(draw, _APART.get(aggregate.name, (aggregate.commands,))))
     state, now = aggregate.decider.initial, _BEGINNING
     for _ in range(draw(st.integers(*size))):
-        if steps and draw(st.integers(0, 9)) == 0:
-            command = draw(st.sampled_from(steps)).command
+        if steps and draw(_up_to(9)) == 0:
+            command = _one_of(draw, steps).command
         else:
             now += draw(_DELAYS_OF.get(aggregate.name, _DELAYS))
-            command = draw(_command(sharing, state, policy, now, fields, {type(step.command) for step in steps}))
+            command = _command(draw, sharing, state, policy, now, fields, {type(step.command) for step in steps})
             command = _in_stream_of(steps[0].command, command) if steps else command
-            if aggregate.due is not None and "occurred_at" not in fields and draw(st.integers(0, 4)) == 0:
+            if aggregate.due is not None and "occurred_at" not in fields and draw(_up_to(4)) == 0:
                 command = _when_due(aggregate.due, state, command, rules)
             now = max(now, command.occurred_at)
         steps += _taken(aggregate, state, command, policy, rules)
@@ -198,7 +199,6 @@ _LATE = st.one_of(
 )
 
 
-@st.composite
 def _command(
     draw: DrawFn,
     aggregate: Aggregate[Any],
@@ -208,15 +208,23 @@ def _command(
     fields: dict[str, SearchStrategy[Any]],
     had: set[type[Command]],
 ) -> Command:
-    if draw(st.integers(0, 5)):
-        kind, ways = draw(st.sampled_from(likely(aggregate, state, policy, had)))
-        better = {name: _drawn(value) for name, value in draw(st.sampled_from(ways)).items()}
+    if draw(_up_to(5)):
+        kind, ways = _one_of(draw, likely(aggregate, state, policy, had))
+        better = _one_of(draw, ways)
     else:
-        kind, better = draw(st.sampled_from(aggregate.commands)), {}
+        kind, better = _one_of(draw, aggregate.commands), {}
     given = {name: strategy for name, strategy in fields.items() if name in kind.model_fields}
-    known = {"occurred_at": _LATE.map(lambda late: now - late), **better, **given}
-    return draw(commands_of(kind, **known))
+    known = {**better, **given}
+    if "occurred_at" not in known:
+        known["occurred_at"] = now - draw(_LATE)
+    return drawn_command(draw, kind, known)
 
 
-def _drawn(value: Any) -> SearchStrategy[Any]:
-    return value if isinstance(value, SearchStrategy) else st.just(value)
+@cache
+def _up_to(most: int) -> SearchStrategy[int]:
+    """A strategy of whole numbers from zero, kept: Hypothesis finds out about each new strategy again."""
+    return st.integers(0, most)
+
+
+def _one_of(draw: DrawFn, found: Sequence[T]) -> T:
+    return found[draw(_up_to(len(found) - 1))]

@@ -6,9 +6,10 @@ word, and a condition on numbers for all customers at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from math import ceil, floor
 from typing import NamedTuple
 
@@ -36,10 +37,10 @@ from relations.projections.retention.columns.patrons import (
 )
 from relations.projections.retention.loyalty_kinds import KINDS
 from relations.projections.retention.patronage import trait_words
-from relations.projections.retention.segments import SegmentFigure
+from relations.projections.retention.segments import SegmentFigure, needed_facts
 from relations.projections.retention.stages import STAGES
 
-__all__ = ["FACTS_OF_ALL", "Members", "listed_segments", "rungs_of_all"]
+__all__ = ["FACTS_OF_ALL", "Members", "listed_members", "listed_segments", "parts_of", "rungs_of_all"]
 
 
 class _Number(NamedTuple):
@@ -88,6 +89,14 @@ class Members:
     local: LocalTime
     joined: JoinedFacts
 
+    @cached_property
+    def _rules(self) -> tuple[Hashable, ...]:
+        """All of the policy that facts about one customer depend on."""
+        policy, lifecycle = self.policy, self.policy.lifecycle
+        limits = lifecycle.new_days, lifecycle.lapsing_days, lifecycle.lost_days, lifecycle.won_back_days
+        rules = lifecycle.own_gap, lifecycle.loyalty, lifecycle.grades, lifecycle.ladder
+        return policy.currency, policy.surveys.csat_satisfied_from, *limits, *rules
+
     def of(self, segment: Segment) -> Array:
         """Return for each customer whether they meet all conditions of a segment."""
         found = np.ones(len(self.columns), np.bool_)
@@ -102,6 +111,12 @@ class Members:
 
     def meets(self, condition: Condition) -> Array:
         """Return for each customer whether they meet a condition."""
+        if needed_facts((condition,), self.policy.lifecycle.ladder).intersection(_COMPARED):
+            return self._meets(condition)
+        key = "meets", condition, self.today, self._rules
+        return self.columns.derive_each(key, lambda some: replace(self, columns=some)._meets(condition))
+
+    def _meets(self, condition: Condition) -> Array:
         fact = FACTS_OF_ALL[condition.fact](self)
         met = _number_meets(fact, condition) if isinstance(fact, _Number) else self._words_meet(fact, condition)
         return np.asarray(met != condition.otherwise)
@@ -350,6 +365,35 @@ def _joined(fact: Fact) -> Callable[[Members], _Number | _Words]:
     return read
 
 
+_ACTIVITY, _DAYS, _SAID = ("activity",), ("amounts",), ("opinions",)
+_NET = ("activity", "amounts", "returned")
+_PARTS: dict[Fact, tuple[str, ...]] = {
+    "purchases": _ACTIVITY,
+    "purchase_days": _DAYS,
+    "net_amount": _NET,
+    "discount_share": _ACTIVITY,
+    "known_days": ("amounts", "contact"),
+    "silent_days": _DAYS,
+    "mean_gap_days": _DAYS,
+    "satisfaction": _SAID,
+    "recommendation": _SAID,
+    "stage": ("amounts", "contact", "departures"),
+    "grade": ("activity", "amounts"),
+    "kind": (*_NET, "opinions"),
+    "rfm": _NET,
+    **dict.fromkeys(("language", "speaks", "region", "channel", "preferred_channel", "pace", "owner"), ("profile",)),
+    "rung": ("rungs",),
+    "purchase_channel": ("channels",),
+    "category": ("categories",),
+    **dict.fromkeys(("need", "preference", "habit", "taboo", "attribute"), ("traits",)),
+    "mean_amount": _ACTIVITY,
+    "complaints": ("complaints",),
+    "contact_days": ("reached",),
+    "campaign": ("acquisition", "departures", "named"),
+}
+"""The parts of the columns that a fact is computed from."""
+_COMPARED: frozenset[Fact] = frozenset((*JOINED_FACTS, "rfm"))
+"""The facts that depend on more than one customer's columns."""
 FACTS_OF_ALL: dict[Fact, Callable[[Members], _Number | _Words]] = {
     "purchases": lambda one: _Number(_purchases(one), _everywhere(one)),
     "purchase_days": lambda one: _Number(buyers(one.columns, one.today).days, _everywhere(one)),
@@ -385,6 +429,28 @@ FACTS_OF_ALL: dict[Fact, Callable[[Members], _Number | _Words]] = {
     "campaign": _campaign,
     **{fact: _joined(fact) for fact in JOINED_FACTS},
 }
+
+
+def parts_of(facts: Iterable[Fact]) -> tuple[str, ...]:
+    """Return the parts of the columns that facts are computed from, so that they can be read in one pass."""
+    return tuple(dict.fromkeys(part for fact in facts for part in _PARTS.get(fact, ())))
+
+
+def listed_members(members: Members) -> dict[str, tuple[str, ...]]:
+    """Return the names of the policy's segments by customer, for those who belong to any: by their first segment."""
+    segments, count = members.policy.lifecycle.segments, len(members.columns)
+    first, group = np.full(count, len(segments), np.int64), np.zeros(count, np.int64)
+    names_of: list[tuple[str, ...]] = [()]
+    for place, segment in enumerate(segments):
+        belongs = members.of(segment)
+        first[belongs & (first == len(segments))] = place
+        before, which = np.unique(group[belongs], return_inverse=True)
+        group[belongs] = len(names_of) + which
+        names_of += [(*names_of[number], segment.name) for number in before.tolist()]
+    order = np.argsort(first, kind="stable")
+    order = order[first[order] < len(segments)]
+    names = members.columns.names
+    return {names[one]: names_of[number] for one, number in zip(order.tolist(), group[order].tolist(), strict=True)}
 
 
 def listed_segments(members: Members, page: Page[str]) -> list[SegmentFigure]:

@@ -57,7 +57,7 @@ class Kinds(NamedTuple):
 def kinds_of(columns: Columns, policy: LoyaltyKinds, *, satisfied_from: int, month: str) -> Kinds:
     """Return every customer's kind at the end of a month, and how it came about."""
     key = "kinds", policy, satisfied_from, month
-    return columns.derive(key, lambda: _kinds(columns, policy, satisfied_from, month_number(month)))
+    return columns.derive_each(key, lambda some: _kinds(some, policy, satisfied_from, month_number(month)))
 
 
 class _Entries(NamedTuple):
@@ -218,7 +218,9 @@ def listed_kinds(
         direction = made(number, to, before).direction
         moves[direction] = moves.get(direction, 0) + 1
     chosen = found.known if kind is None else found.known & (found.kind == KINDS.index(kind))
-    places = page.of_names(np.flatnonzero(chosen).tolist(), columns.names.__getitem__)
+    places = np.array(page.of_names(np.flatnonzero(chosen).tolist(), columns.names.__getitem__), np.int64)
+    key = "kinds", policy, satisfied_from, month
+    listed = columns.listed(key, places, (), lambda rest: _listed(columns, found, places[rest], made))
     return KindsReport(
         as_of=from_micros(as_of),
         month=month,
@@ -226,7 +228,7 @@ def listed_kinds(
         kinds=dict(zip(KINDS, sizes, strict=True)),
         progressed=moves.get("progression", 0),
         relapsed=moves.get("relapse", 0),
-        listed=tuple(_listed(columns, found, places, made)),
+        listed=tuple(listed),
     )
 
 
@@ -246,10 +248,11 @@ def _step_maker() -> Callable[[int, int, int], KindStep]:
 
 
 def _listed(
-    columns: Columns, found: Kinds, places: list[int], made: Callable[[int, int, int], KindStep]
+    columns: Columns, found: Kinds, chosen: Ints, made: Callable[[int, int, int], KindStep]
 ) -> Iterator[CustomerKind]:
-    chosen, names = np.array(places, np.int64), columns.names
-    steps = found.steps
+    names, places, is_chosen = columns.names, chosen.tolist(), np.zeros(len(columns), np.bool_)
+    is_chosen[chosen] = True
+    steps = found.steps.where(is_chosen[found.steps.owner])
     every = [made(*each) for each in zip(*(steps[name].tolist() for name in ("month", "kind", "before")), strict=True)]
     starts = np.searchsorted(steps.owner, chosen, side="left").tolist()
     ends = np.searchsorted(steps.owner, chosen, side="right").tolist()

@@ -14,11 +14,12 @@ from relations.extras import np
 from relations.policies import Lifecycle
 from relations.policies.calendars import LocalTime
 from relations.projections.arguments import Page
-from relations.projections.columns import Array, Columns, Ints, distinct
+from relations.projections.columns import Array, ColumnPart, Columns, Ints, distinct
 from relations.projections.retention.columns.patrons import Buyers, buyers, lives_with_turns
 from relations.projections.retention.stages import (
     STAGES,
     ActivityCounts,
+    Basis,
     CustomerStage,
     Life,
     LifecycleReport,
@@ -75,11 +76,11 @@ def _limits(policy: Lifecycle) -> tuple[object, ...]:
 def known_stages(columns: Columns, policy: Lifecycle, *, today: int, local: LocalTime) -> Stages:
     """Return the stage of every customer on the evening of `today`."""
 
-    def compute() -> Stages:
-        bought = buyers(columns, today)
+    def compute(those: Columns) -> Stages:
+        bought = buyers(those, today)
         some = bought.days > 0
         known = some.copy()
-        contact = columns.part("contact")
+        contact = those.part("contact")
         known[contact.owner[contact["day"] <= today]] = True
         silent = today - bought.last
         lapsing, lost = limits_of(policy, bought.days, bought.last - bought.first)
@@ -88,13 +89,13 @@ def known_stages(columns: Columns, policy: Lifecycle, *, today: int, local: Loca
         stage = np.where(silent > lapsing, _CODES["lapsing"], stage)
         stage = np.where(silent > lost, _CODES["lost"], stage)
         stage = np.where(some, stage, _CODES["prospect"])
-        recorded = np.zeros(len(columns), np.bool_)
-        for customer, turns in lives_with_turns(columns, today, local).items():
+        recorded = np.zeros(len(those), np.bool_)
+        for customer, turns in lives_with_turns(those, today, local).items():
             found, basis = stage_of(Life(bought.days_of(customer), turns), today, policy)
             stage[customer], recorded[customer] = _CODES[found], basis == "recorded"
         return Stages(known, stage, recorded)
 
-    return columns.derive(("stages", _limits(policy), today), compute)
+    return columns.derive_each(("stages", _limits(policy), today), compute)
 
 
 def _were_won_back(bought: Buyers, policy: Lifecycle, today: int) -> Array:
@@ -118,6 +119,12 @@ class _Spells(NamedTuple):
 
 
 def _spells(columns: Columns, policy: Lifecycle, today: int, local: LocalTime) -> _Spells:
+    key = "spells", _limits(policy), today
+    found = columns.derive_each(key, lambda some: _spells_of(some, policy, today, local))
+    return _Spells(found.owner, found["begin"], found["end"])
+
+
+def _spells_of(columns: Columns, policy: Lifecycle, today: int, local: LocalTime) -> ColumnPart:
     bought, turned = buyers(columns, today), lives_with_turns(columns, today, local)
     plain = np.ones(len(columns), np.bool_)
     plain[list(turned)] = False
@@ -129,7 +136,7 @@ def _spells(columns: Columns, policy: Lifecycle, today: int, local: LocalTime) -
     begins[1:] = (owner[1:] != owner[:-1]) | (day[1:] > end[:-1] + 1)
     starts = np.flatnonzero(begins)
     lasts = np.concatenate((starts[1:], [len(day)])).astype(np.int64) - 1 if len(day) else starts
-    return _Spells(owner[starts], day[starts], end[lasts])
+    return ColumnPart(owner[starts], {"begin": day[starts], "end": end[lasts]})
 
 
 def losses(
@@ -189,14 +196,16 @@ def listed_stages(
     chosen = found.known if stage is None else found.known & (found.stage == _CODES[stage])
     chosen = chosen if of is None else chosen & of
     names = columns.names
-    places = page.of_names(np.flatnonzero(chosen).tolist(), names.__getitem__)
-    values = (found.stage, found.recorded, bought.first, bought.last, bought.days)
+    places = np.array(page.of_names(np.flatnonzero(chosen).tolist(), names.__getitem__), np.int64)
+    values = [each[places] for each in (found.stage, found.recorded, bought.first, bought.last, bought.days)]
 
-    def made(customer: str, code: int, recorded: bool, first: int, last: int, days: int) -> CustomerStage:
-        return staged(customer, STAGES[code], "recorded" if recorded else "inferred", first, last, days, today)
+    def made(rest: Ints) -> Iterator[CustomerStage]:
+        for place, code, *each in zip(places[rest].tolist(), *(some[rest].tolist() for some in values), strict=True):
+            recorded, first, last, days = each
+            basis: Basis = "recorded" if recorded else "inferred"
+            yield staged(names[place], STAGES[code], basis, first, last, days, today)
 
-    listed = zip(map(names.__getitem__, places), *(each[places].tolist() for each in values), strict=True)
-    return columns.objects.of(("stages", today), listed if places else (), made)
+    return columns.listed(("stages", today), places, values, made)
 
 
 def rates_of(
@@ -294,14 +303,18 @@ def listed_moves(
     }
     wanted = chosen & (start | later | found["bought"] if move is None else moves[move])
     names = columns.names
-    return [
-        PeriodCustomer(
-            customer=names[place],
-            move=next((name for name, those in moves.items() if those[place]), None),
-            **{name: bool(values[place]) for name, values in found.items()},
-        )
-        for place in page.of_names(np.flatnonzero(wanted).tolist(), names.__getitem__)
-    ]
+    places = np.array(page.of_names(np.flatnonzero(wanted).tolist(), names.__getitem__), np.int64)
+    moved = np.full(len(columns), len(moves))
+    for number, those in enumerate(moves.values()):
+        moved[those] = number
+    values = [each[places] for each in (moved, *found.values())]
+    named: list[PeriodMove | None] = [*moves, None]
+
+    def made(rest: Ints) -> Iterator[PeriodCustomer]:
+        for place, number, *flags in zip(places[rest].tolist(), *(each[rest].tolist() for each in values), strict=True):
+            yield PeriodCustomer(customer=names[place], move=named[number], **dict(zip(found, flags, strict=True)))
+
+    return columns.listed("moves", places, values, made)
 
 
 def _count_spells(counts: ActivityCounts, found: _Spells, bought: Buyers, edges: Ints, chosen: Array) -> None:

@@ -6,7 +6,8 @@ The modules `rfm`, `value_grades`, `cohorts`, `revenue` and `lifetime_value` def
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import Any, NamedTuple, get_args
 
 from relations.analytics.repeat_statistics import RepeatColumns
@@ -16,7 +17,7 @@ from relations.months import last_day, month_number, month_of, month_of_number, 
 from relations.policies.lifecycle import Rfm
 from relations.policies.value import ValueGrade, ValueGrades
 from relations.projections.arguments import Page
-from relations.projections.columns import Array, Columns, Ints, distinct, grouped_sums, offsets_of
+from relations.projections.columns import Array, ColumnPart, Columns, Ints, distinct, grouped_sums, offsets_of
 from relations.projections.retention.cohorts import Cohort, CohortCell, cohort_of
 from relations.projections.retention.columns.patrons import bought_in, buyers, costed_amounts, kept_amounts, net_amounts
 from relations.projections.retention.revenue import RevenueRetention, SpanSums, retained
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 GRADES: tuple[ValueGrade, ...] = get_args(ValueGrade)
+_STATISTICS = tuple(each.name for each in fields(RepeatColumns))
 
 
 class RfmGrades(NamedTuple):
@@ -111,33 +113,29 @@ def rfm_score(columns: Columns, policy: Rfm, code: tuple[str, int], customer: st
     who = bisect_left(columns.names, customer)
     place = int(np.searchsorted(found.buyer, who))
     is_listed = place < len(found.buyer) and columns.names[found.buyer[place]] == customer
-    return _scores(columns, found, currency, [place])[0] if is_listed else None
+    return _scores(columns, policy, found, currency, np.array([place]))[0] if is_listed else None
 
 
-def _scores(columns: Columns, found: RfmGrades, currency: str, places: Sequence[int]) -> list[RfmScore]:
-    every: list[Array] = [
-        found.recency_days, found.frequency, found.amount, *found.grades, found.segment,
-    ]  # fmt: skip
-    names, segments = columns.names, found.names
+def _scores(columns: Columns, policy: Rfm, found: RfmGrades, currency: str, places: Ints) -> list[RfmScore]:
+    buyer = found.buyer[places]
+    values = [each[places] for each in (found.recency_days, found.frequency, found.amount, *found.grades)]
+    names, segments, segment = columns.names, found.names, found.segment[places]
 
-    def made(customer: str, recency: int, frequency: int, amount: int, r: int, f: int, m: int, name: str) -> RfmScore:
-        return RfmScore(
-            customer=customer,
-            recency_days=recency,
-            frequency=frequency,
-            monetary=Money(amount, currency),
-            r=r,
-            f=f,
-            m=m,
-            segment=name,
-        )
+    def made(rest: Ints) -> Iterator[RfmScore]:
+        listed = zip(*(each[rest].tolist() for each in (buyer, segment, *values)), strict=True)
+        for customer, name, recency, frequency, amount, r, f, m in listed:
+            yield RfmScore(
+                customer=names[customer],
+                recency_days=recency,
+                frequency=frequency,
+                monetary=Money(amount, currency),
+                r=r,
+                f=f,
+                m=m,
+                segment=segments[name],
+            )
 
-    if not len(places):
-        return []
-    *values, segment = (each[list(places)].tolist() for each in every)
-    customers = map(names.__getitem__, found.buyer[list(places)].tolist())
-    listed = zip(customers, *values, map(segments.__getitem__, segment), strict=True)
-    return columns.objects.of(("rfm", currency, len(places) == 1), listed, made)
+    return columns.listed(("rfm", policy, currency), buyer, values, made)
 
 
 def listed_rfm(
@@ -170,7 +168,7 @@ def listed_rfm(
     chosen = np.arange(len(found.buyer))
     if segment is not None:
         chosen = chosen[found.segment == (found.names.index(segment) if segment in found.names else -1)]
-    places = page.of_names(chosen.tolist(), lambda place: names[found.buyer[place]])
+    places = np.array(page.of_names(chosen.tolist(), lambda place: names[found.buyer[place]]), np.int64)
     return RfmReport(
         as_of=from_micros(as_of),
         currency=currency,
@@ -184,7 +182,7 @@ def listed_rfm(
             dict(zip(found.names, customers, strict=True)),
             dict(zip(found.names, sums, strict=True)),
         ),
-        customers=tuple(_scores(columns, found, currency, places)),
+        customers=tuple(_scores(columns, policy, found, currency, places)),
     )
 
 
@@ -212,10 +210,12 @@ class Grades(NamedTuple):
 def grades_of(columns: Columns, policy: ValueGrades, code: tuple[str, int], *, month: str) -> Grades:
     """Grade every customer at the end of a month."""
     key = "grades", policy, code, month
-    return columns.derive(key, lambda: _grades(columns, policy, code, month_number(month)))
+    found = columns.derive_each(key, lambda some: _grades(some, policy, code, month_number(month)))
+    bought = buyers(columns, last_day(month)).days
+    return Grades(found.owner, found["grade"], found["since"], found["amount"], int(np.count_nonzero(bought)))
 
 
-def _grades(columns: Columns, policy: ValueGrades, code: tuple[str, int], last: int) -> Grades:
+def _grades(columns: Columns, policy: ValueGrades, code: tuple[str, int], last: int) -> ColumnPart:
     currency, number = code
     did = columns.part("activity")
     did = did.where((did["currency"] == number) & (did["month"] <= last)).sorted_by(
@@ -241,13 +241,7 @@ def _grades(columns: Columns, policy: ValueGrades, code: tuple[str, int], last: 
     differs = before != graded(window.sums(owner, change, policy.months))
     since = begins.copy()
     np.maximum.at(since, owner[differs], change[differs])
-    return Grades(
-        customer,
-        graded(amount),
-        since[customer],
-        amount,
-        int(np.count_nonzero(buyers(columns, last_day(month_of_number(last))).days)),
-    )
+    return ColumnPart(customer, {"grade": graded(amount), "since": since[customer], "amount": amount})
 
 
 class _Window:
@@ -285,10 +279,15 @@ def listed_grades(
     if grade is not None:
         chosen = chosen[found.grade == GRADES.index(grade)]
     customer, names = found.customer, columns.names
-    places = page.of_names(chosen.tolist(), lambda place: names[customer[place]])
+    places = np.array(page.of_names(chosen.tolist(), lambda place: names[customer[place]]), np.int64)
     months = {number: month_of_number(number) for number in distinct(found.since).tolist()}
-    every: list[Array] = [customer, found.grade, found.since, found.amount]
-    listed = zip(*(values[places].tolist() for values in every), strict=True) if places else ()
+    values: list[Array] = [each[places] for each in (found.grade, found.since, found.amount)]
+    listed = customer[places]
+
+    def made(rest: Ints) -> Iterator[CustomerGrade]:
+        for one, graded, since, amount in zip(*(each[rest].tolist() for each in (listed, *values)), strict=True):
+            yield CustomerGrade(customer=names[one], grade=GRADES[graded], since=months[since], amount=amount)
+
     return graded_report(
         policy,
         currency=code[0],
@@ -296,15 +295,7 @@ def listed_grades(
         buyers=found.buyers,
         sizes=dict(zip(GRADES, sizes, strict=True)),
         amounts=dict(zip(GRADES, amounts, strict=True)),
-        customers=tuple(
-            columns.objects.of(
-                ("grades", code, month),
-                ((names[one], GRADES[graded], months[since], amount) for one, graded, since, amount in listed),
-                lambda name, graded, since, amount: CustomerGrade(
-                    customer=name, grade=graded, since=since, amount=amount
-                ),
-            )
-        ),
+        customers=tuple(columns.listed("grades", listed, values, made)),
     )
 
 
@@ -398,12 +389,27 @@ def _total(values: Array) -> int:
 # --- the input of the value models ----------------------------------------------------------------------------------
 
 
-def observed(columns: Columns, currency: int, *, through: int) -> Observations:
-    """Return the statistics of all buyers in a currency up to a day."""
-    return columns.derive(("observed", currency, through), lambda: _observed(columns, currency, through))
+def observed(columns: Columns, currency: int, *, through: int) -> tuple[Observations, Ints]:
+    """Return the statistics of all buyers in a currency up to a day, and the numbers of these customers."""
+    found, of_each = columns.derive_each(
+        ("observed", currency, through), lambda some: _observed(some, currency, through)
+    )
+    observations = Observations(
+        customers=list(map(columns.names.__getitem__, found.owner.tolist())),
+        statistics=RepeatColumns(*(found[name] for name in _STATISTICS)),
+        historic=found["historic"],
+        costed=found["costed"],
+        cost=found["cost"],
+        all_returned=int(np.count_nonzero(of_each["is_returned"])),
+        others=int(np.count_nonzero(of_each["is_other"])),
+        bought=_total(of_each["bought"]),
+        returned=_total(of_each["returned"]),
+    )
+    return observations, found.owner
 
 
-def _observed(columns: Columns, currency: int, through: int) -> Observations:
+def _observed(columns: Columns, currency: int, through: int) -> tuple[ColumnPart, dict[str, Array]]:
+    """Return the statistics of each buyer, and what is counted of every customer."""
     count = len(columns)
     kept = kept_amounts(columns, through)
     kept = kept.where(kept["currency"] == currency)
@@ -420,14 +426,15 @@ def _observed(columns: Columns, currency: int, through: int) -> Observations:
     amounts, back = columns.part("amounts"), columns.part("returned")
     amounts = amounts.where((amounts["currency"] == currency) & (amounts["day"] <= through))
     back = back.where((back["currency"] == currency) & (back["counted"] <= through))
-    return Observations(
-        customers=list(map(columns.names.__getitem__, customer.tolist())),
-        statistics=RepeatColumns(days[customer] - 1, last - first, through - first, repeat),
-        historic=net_amounts(columns, currency, through)[customer],
-        costed=revenue,
-        cost=cost,
-        all_returned=int(np.count_nonzero(bought & (days == 0))),
-        others=int(np.count_nonzero(is_buyer & ~bought & (days == 0))),
-        bought=_total(amounts["amount"]),
-        returned=_total(back["amount"]),
-    )
+    values = {
+        **dict(zip(_STATISTICS, (days[customer] - 1, last - first, through - first, repeat), strict=True)),
+        "historic": net_amounts(columns, currency, through)[customer],
+        "costed": revenue,
+        "cost": cost,
+    }
+    return ColumnPart(customer, values), {
+        "is_returned": bought & (days == 0),
+        "is_other": is_buyer & ~bought & (days == 0),
+        "bought": grouped_sums(amounts["amount"], amounts.owner, count),
+        "returned": grouped_sums(back["amount"], back.owner, count),
+    }

@@ -28,7 +28,6 @@ from relations.projections.columns import (
     grouped_sums,
     ints,
     numbered,
-    offsets_of,
 )
 from relations.projections.known import Known
 from relations.projections.purchase_days import days_of
@@ -58,6 +57,8 @@ __all__ = [
 ]
 
 _MONTH, _DAY = 7, 10
+_CURRENCY, _KNOWN = {"currency": str}, {"name": str, "value": str}
+_AMOUNTS = {"entry": tuple[str, int]}
 KINDS_OF_SCORE = {"csat": 0, "nps": 1}
 _COUNTS = ("days", "purchases", "bought", "refunds", "refunded", "discounted")
 
@@ -77,21 +78,24 @@ def month_numbers(days: Ints) -> Ints:
 def patronage_groups(codes: Codes, local: LocalTime) -> Iterable[tuple[tuple[str, ...], FieldGroup]]:
     """Return the parts of the columns, and how they are read."""
     return (
-        (("activity", "amounts"), FieldGroup(("activity",), partial(_activity, codes))),
-        (("returned",), FieldGroup(("returned",), partial(_returned, codes))),
+        (("activity", "amounts"), FieldGroup(("activity",), partial(_activity, codes), coded=_CURRENCY)),
+        (("returned",), FieldGroup(("returned",), partial(_returned, codes), coded=_CURRENCY)),
         (("contact",), FieldGroup(("contact_at",), partial(_contact, local))),
-        (("departures",), FieldGroup(("departures",), _departures)),
+        (("departures",), FieldGroup(("departures",), _departures, objects={"entry": Departure})),
         (("opinions",), FieldGroup(("opinions",), _opinions)),
-        (("profile",), FieldGroup(("profile",), partial(_known, codes, "profile"))),
-        (("traits",), FieldGroup(("traits",), partial(_known, codes, "traits"))),
-        (("channels",), FieldGroup(("channels",), partial(_firsts, codes, "channels"))),
-        (("categories",), FieldGroup(("categories",), partial(_firsts, codes, "categories"))),
-        (("acquisition", "costs"), FieldGroup(("acquisition",), partial(_acquisition, codes))),
-        (("named",), FieldGroup(("named",), _named)),
+        (("profile",), FieldGroup(("profile",), partial(_known, codes, "profile"), coded=_KNOWN)),
+        (("traits",), FieldGroup(("traits",), partial(_known, codes, "traits"), coded=_KNOWN)),
+        (("channels",), FieldGroup(("channels",), partial(_firsts, codes, "channels"), coded=_KNOWN)),
+        (("categories",), FieldGroup(("categories",), partial(_firsts, codes, "categories"), coded=_KNOWN)),
+        (
+            ("acquisition", "costs"),
+            FieldGroup(("acquisition",), partial(_acquisition, codes), coded={"way": str}, objects=_AMOUNTS),
+        ),
+        (("named",), FieldGroup(("named",), _named, objects=_AMOUNTS)),
         (("complaints",), FieldGroup(("complaints",), _complaints)),
         (("reached",), FieldGroup(("reached",), _reached)),
-        (("costed",), FieldGroup(("costed",), partial(_costed, codes))),
-        (("rungs",), FieldGroup(("rungs",), _rungs)),
+        (("costed",), FieldGroup(("costed",), partial(_costed, codes), coded=_CURRENCY)),
+        (("rungs",), FieldGroup(("rungs",), _rungs, objects={"entry": RungLine})),
     )
 
 
@@ -249,15 +253,15 @@ class Buyers:
 
     __slots__ = ("count", "day", "days", "first", "last", "offsets", "owner")
 
-    def __init__(self, owner: Ints, day: Ints, count: int) -> None:
-        self.count = count
+    def __init__(self, owner: Ints, day: Ints, days: Ints) -> None:
+        self.count = len(days)
         self.owner = owner
         self.day = day
-        self.offsets = offsets_of(owner, count)
-        self.days: Ints = np.diff(self.offsets)
-        some = self.days > 0
-        self.first: Ints = np.zeros(count, np.int64)
-        self.last: Ints = np.zeros(count, np.int64)
+        self.offsets: Ints = np.concatenate(([0], np.cumsum(days)))
+        self.days = days
+        some = days > 0
+        self.first: Ints = np.zeros(self.count, np.int64)
+        self.last: Ints = np.zeros(self.count, np.int64)
         self.first[some] = day[self.offsets[:-1][some]]
         self.last[some] = day[self.offsets[1:][some] - 1]
 
@@ -275,28 +279,35 @@ class Buyers:
 def buyers(columns: Columns, until: int) -> Buyers:
     """Return the purchase days of all customers up to and including a day."""
 
+    def days_until(some: Columns) -> tuple[ColumnPart, Ints]:
+        every = some.derive_each("purchase days", lambda those: _distinct_days(those.part("amounts")))
+        known = every.where(every["day"] <= until)
+        return known, np.bincount(known.owner, minlength=len(some))
+
     def compute() -> Buyers:
-        owner, day = columns.derive("purchase days", lambda: _distinct_days(columns.part("amounts")))
-        known = day <= until
-        return Buyers(owner[known], day[known], len(columns))
+        known, days = columns.derive_each(("purchase days", until), days_until)
+        return Buyers(known.owner, known["day"], days)
 
     return columns.derive(("buyers", until), compute)
 
 
-def _distinct_days(amounts: ColumnPart) -> tuple[Ints, Ints]:
+def _distinct_days(amounts: ColumnPart) -> ColumnPart:
     found = distinct(amounts.owner << 32 | amounts["day"])
-    return found >> 32, found & 0xFFFFFFFF
+    return ColumnPart(found >> 32, {"day": found & 0xFFFFFFFF})
 
 
 def lives_with_turns(columns: Columns, until: int, local: LocalTime) -> dict[int, list[Turn]]:
     """Return the recorded departures and returns up to a day, by the number of the customer; most have none."""
 
-    def compute() -> dict[int, list[Turn]]:
-        departures = _by_owner(columns.part("departures"))
+    def compute(some: Columns) -> ColumnPart:
+        departures = _by_owner(some.part("departures"))
         found = {owner: turns_until(entries, until, local) for owner, entries in departures}
-        return {owner: turns for owner, turns in found.items() if turns}
+        turned = {owner: turns for owner, turns in found.items() if turns}
+        lists = np.fromiter(turned.values(), object, len(turned))
+        return ColumnPart(np.array([*turned], np.int64), {"turns": lists})
 
-    return columns.derive(("turns", until), compute)
+    turned = columns.derive_each(("turns", until), compute)
+    return dict(zip(turned.owner.tolist(), turned["turns"].tolist(), strict=True))
 
 
 def departing(columns: Columns, until: int, chosen: Array) -> list[Departing]:
@@ -418,13 +429,17 @@ def stated_rungs(columns: Columns, moment: int) -> dict[int, RungLine]:
 
 def first_days_known(columns: Columns, until: int) -> Ints:
     """Return the day on which the business came to know each customer; 0 if that is after `until`."""
-    found = buyers(columns, until).first.copy()
-    contact = columns.part("contact")
-    known = contact["day"] <= until
-    owner, day = contact.owner[known], contact["day"][known]
-    before = found[owner]
-    found[owner] = np.where(before > 0, np.minimum(before, day), day)
-    return found
+
+    def compute(some: Columns) -> Ints:
+        found = buyers(some, until).first.copy()
+        contact = some.part("contact")
+        known = contact["day"] <= until
+        owner, day = contact.owner[known], contact["day"][known]
+        before = found[owner]
+        found[owner] = np.where(before > 0, np.minimum(before, day), day)
+        return found
+
+    return columns.derive_each(("first days", until), compute)
 
 
 # --- money ----------------------------------------------------------------------------------------------------------
@@ -432,10 +447,14 @@ def first_days_known(columns: Columns, until: int) -> Ints:
 
 def bought_in(columns: Columns, currency: int, until: int) -> Array:
     """Return for each customer whether they bought anything in a currency up to a day."""
-    amounts = columns.part("amounts")
-    found = np.zeros(len(columns), np.bool_)
-    found[amounts.owner[(amounts["currency"] == currency) & (amounts["day"] <= until)]] = True
-    return found
+
+    def compute(some: Columns) -> Array:
+        amounts = some.part("amounts")
+        found = np.zeros(len(some), np.bool_)
+        found[amounts.owner[(amounts["currency"] == currency) & (amounts["day"] <= until)]] = True
+        return found
+
+    return columns.derive_each(("bought in", currency, until), compute)
 
 
 def net_amounts(columns: Columns, currency: int, until: int) -> Array:
@@ -444,20 +463,20 @@ def net_amounts(columns: Columns, currency: int, until: int) -> Array:
     A month that has ended counts as it was summed up. In the last month, the days after `until` are taken off again.
     """
 
-    def compute() -> Array:
-        count, last = len(columns), month_index(until)
-        did = columns.part("activity")
+    def compute(some: Columns) -> Array:
+        count, last = len(some), month_index(until)
+        did = some.part("activity")
         did = did.where((did["currency"] == currency) & (did["month"] <= last))
         amount = grouped_sums(did["bought"] - did["refunded"], did.owner, count)
-        later = columns.part("amounts")
+        later = some.part("amounts")
         starts = _first_days(np.array([last, last + 1], np.int64))
         later = later.where((later["currency"] == currency) & (later["day"] > until) & (later["day"] < starts[1]))
         amount = amount - grouped_sums(later["amount"], later.owner, count)
-        back = columns.part("returned")
+        back = some.part("returned")
         back = back.where((back["currency"] == currency) & (back["counted"] > until) & (back["counted"] < starts[1]))
         return np.asarray(amount + grouped_sums(back["amount"], back.owner, count))
 
-    return columns.derive(("net", currency, until), compute)
+    return columns.derive_each(("net", currency, until), compute)
 
 
 def costed_amounts(columns: Columns, currency: int, until: int) -> tuple[Array, Array]:
@@ -473,8 +492,8 @@ def kept_amounts(columns: Columns, until: int) -> ColumnPart:
     Days that were refunded in full are left out. So is a refund without a purchase on its day.
     """
 
-    def compute() -> ColumnPart:
-        amounts, back = columns.part("amounts"), columns.part("returned")
+    def compute(some: Columns) -> ColumnPart:
+        amounts, back = some.part("amounts"), some.part("returned")
         amounts, back = amounts.where(amounts["day"] <= until), back.where(back["counted"] <= until)
         keys, days = _day_keys(amounts, "day"), _day_keys(back, "bought")
         order = np.argsort(keys, kind="stable")
@@ -491,7 +510,7 @@ def kept_amounts(columns: Columns, until: int) -> ColumnPart:
         kept[places] = left[places] > 0
         return ColumnPart(amounts.owner, {**amounts.values, "amount": left}).where(kept)
 
-    return columns.derive(("kept", until), compute)
+    return columns.derive_each(("kept", until), compute)
 
 
 def _day_keys(part: ColumnPart, day: str) -> Ints:

@@ -15,10 +15,10 @@ If no model can be fitted, or the extra is not installed, the report has the his
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
 from relations.analytics import (
@@ -38,7 +38,7 @@ from relations.errors import MissingExtra, NoFit
 from relations.extras import np
 from relations.json_form import ViewAnswer
 from relations.projections.arguments import Page
-from relations.projections.columns import Array, ListedObjects, ints
+from relations.projections.columns import Array, Ints, ints
 from relations.projections.fits import FitInUse, origin_now
 from relations.projections.retention.activity import Costed
 from relations.projections.retention.patronage import Patronage
@@ -55,6 +55,11 @@ __all__ = [
     "worth_report",
 ]
 
+Listing: TypeAlias = Callable[
+    [Hashable, Ints, Sequence[Array], Callable[[Ints], Iterable["CustomerWorth"]]], list["CustomerWorth"]
+]
+"""Returns the objects of a list, as `Columns.listed` does, given the places of customers among the observations."""
+_UNKNOWN = dict.fromkeys(("profit", "alive", "expected_purchases", "expected_value", "expected_profit"))
 _STRONG = 0.3
 """From this correlation on, spending is hardly independent of buying."""
 
@@ -225,7 +230,7 @@ def valued(
     model: BuyingModelName,
     page: Page[str],
     recorded: ModelFits | None = None,
-    objects: ListedObjects | None = None,
+    listing: Listing | None = None,
 ) -> WorthReport:
     """Value each buyer by a recorded fit, if there is one. Otherwise fit both models to all buyers first.
 
@@ -238,7 +243,7 @@ def valued(
         model: The model of buying.
         page: The part of the list.
         recorded: The recorded fit to use.
-        objects: The objects of the list before.
+        listing: Returns the objects of a list, and makes only those that are not the same as before.
 
     Raises:
         InvalidInput: The horizon or the discount rate makes no sense.
@@ -283,7 +288,7 @@ def valued(
         margin=profit / costed if costed else None,
         costed_customers=len(known),
         expected_profit=None if profits.expected is None or not len(known) else sum(profits.expected[known].tolist()),
-        customers=tuple(_listed(found, values, listed, (objects or ListedObjects(), currency))),
+        customers=tuple(_listed(found, values, np.array(listed, np.int64), currency, listing or _made_again)),
     )
 
 
@@ -310,37 +315,41 @@ def _profits(found: Observations, values: LifetimeColumns | None) -> _Profits:
     return _Profits(is_known, profit, values.value * profit.astype(np.float64) / revenue)
 
 
+def _made_again(
+    _key: Hashable, places: Ints, _values: Sequence[Array], make: Callable[[Ints], Iterable[CustomerWorth]]
+) -> list[CustomerWorth]:
+    return list(make(np.arange(len(places))))
+
+
 def _listed(
-    found: Observations, values: LifetimeColumns | None, places: Sequence[int], made_before: tuple[ListedObjects, str]
+    found: Observations, values: LifetimeColumns | None, places: Ints, currency: str, listing: Listing
 ) -> list[CustomerWorth]:
     """Return the customers at some places of the observations."""
-    if not len(places):
-        return []
     one, profits = found.statistics, _profits(found, values)
-    known = profits.is_known[places].tolist()
-
-    def column(numbers: Array | None) -> list[Any]:
-        return [None] * len(places) if numbers is None else numbers[places].tolist()
-
-    def if_known(numbers: Array | None) -> list[Any]:
-        return [number if is_known else None for number, is_known in zip(column(numbers), known, strict=True)]
-
-    columns: dict[str, Sequence[Any]] = {
-        "customer": [found.customers[place] for place in places],
-        "historic": column(found.historic),
-        "costed": column(found.costed),
-        "profit": if_known(profits.profit),
-        "frequency": column(one.frequency),
-        "recency_days": column(one.recency_days),
-        "age_days": column(one.age_days),
-        "alive": column(None if values is None else values.alive),
-        "expected_purchases": column(None if values is None else values.purchases),
-        "expected_value": column(None if values is None else values.value),
-        "expected_profit": if_known(profits.expected),
+    columns: dict[str, Array] = {
+        "historic": found.historic,
+        "costed": found.costed,
+        "profit": profits.profit,
+        "frequency": one.frequency,
+        "recency_days": one.recency_days,
+        "age_days": one.age_days,
     }
-    objects, currency = made_before
-    rows = zip(*columns.values(), strict=True)
-    return objects.of(("worth", currency), rows, lambda *each: CustomerWorth(**dict(zip(columns, each, strict=True))))
+    if values is not None:
+        columns |= {"alive": values.alive, "expected_purchases": values.purchases, "expected_value": values.value}
+    if profits.expected is not None:
+        columns["expected_profit"] = profits.expected
+    known = profits.is_known[places]
+    chosen = {name: numbers[places] for name, numbers in columns.items()}
+
+    def made(rest: Ints) -> Iterator[CustomerWorth]:
+        rows = zip(*(numbers[rest].tolist() for numbers in chosen.values()), strict=True)
+        for place, is_known, row in zip(places[rest].tolist(), known[rest].tolist(), rows, strict=True):
+            fields: dict[str, Any] = _UNKNOWN | dict(zip(chosen, row, strict=True))
+            if not is_known:
+                fields["profit"] = fields["expected_profit"] = None
+            yield CustomerWorth(customer=found.customers[place], **fields)
+
+    return listing(("worth", currency, *chosen), places, (known, *chosen.values()), made)
 
 
 def fitted_now(statistics: Iterable[RepeatStatistics], model: BuyingModelName, through: int) -> ModelFits:

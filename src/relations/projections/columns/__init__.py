@@ -1,0 +1,46 @@
+"""Rows of customers as columns, in memory and as they are stored ahead of questions."""
+
+from relations.projections.columns.columns import (
+    CHANGED_MAX,
+    Array,
+    Codes,
+    ColumnGroups,
+    ColumnPart,
+    Columns,
+    ColumnStore,
+    Fetched,
+    FieldGroup,
+    Ints,
+    Parts,
+    RowSource,
+    StoredParts,
+    distinct,
+    grouped_sums,
+    ints,
+    numbered,
+    offsets_of,
+)
+from relations.projections.columns.encoding import decoded_parts, encoded_parts
+
+__all__ = [
+    "CHANGED_MAX",
+    "Array",
+    "Codes",
+    "ColumnGroups",
+    "ColumnPart",
+    "ColumnStore",
+    "Columns",
+    "Fetched",
+    "FieldGroup",
+    "Ints",
+    "Parts",
+    "RowSource",
+    "StoredParts",
+    "decoded_parts",
+    "distinct",
+    "encoded_parts",
+    "grouped_sums",
+    "ints",
+    "numbered",
+    "offsets_of",
+]
