@@ -41,7 +41,7 @@ _LISTED = 5
 
 
 class Asked(NamedTuple):
-    """What one question takes. Times are those of the processor: nothing waits for a disk."""
+    """The cost of one question. Times are those of the processor: nothing waits for a disk."""
 
     question: str
     first: Cost

@@ -48,7 +48,7 @@ from relations.projections.projection import Projection
 from relations.projections.recommendations.figures import rules_command
 from relations.projections.retention.view import found_clusters
 from relations.projections.retention.worth.lifetime_value import fit_command
-from relations.projections.running.last_events import last_events
+from relations.projections.running.event_times import last_events
 from relations.projections.running.resolving import AliasReader
 from relations.projections.running.runner import ALIASES, Progress, Runner
 from relations.projections.views import Views

@@ -52,8 +52,8 @@ from relations.projections.gc_pause import collector_paused
 from relations.projections.keeping import Asking, Holding, KeptAnswers, ViewState, copied, key_of_call
 from relations.projections.projection import CustomerRow, Projection, Row, Rows
 from relations.projections.running.aliases import Aliases, combined
+from relations.projections.running.fold_state import FoldState
 from relations.projections.running.resolving import AliasReader
-from relations.projections.running.standing import Standing
 from relations.projections.running.stored_columns import StoredAt, read_columns, store_columns, stored_at
 from relations.projections.running.tables import RowTable
 from relations.projections.table_reader import TableReader
@@ -122,16 +122,16 @@ class _Recorded(set[str]):
 
 
 class _Answered(NamedTuple):
-    """What the last answer of a view was computed from.
+    """The state from which a view gave its last answer.
 
     Attributes:
-        standing: Where everything stood, with all events folded.
+        fold_state: The head and the places, with all events folded.
         state: The state of the view's tables.
         position: The last position that was folded into them.
         rules: The policies.
     """
 
-    standing: Standing
+    fold_state: FoldState
     state: ViewState
     position: int | None
     rules: InForce
@@ -292,28 +292,28 @@ class View(TableReader):
             with database.reading() as connection:
                 yield connection
             return
-        if aliases.is_filled_whole or not aliases.standings.exist():  # a past, or the first question of all
+        if aliases.is_filled_whole or not aliases.fold_states.exist():  # a past, or the first question of all
             with database.snapshot():
                 parts = self._parts_with(also)
             self._refresh([view.projection for view in parts], None)
         for attempt in range(1, _ATTEMPTS + 1):
-            aliases.standings.exist()  # looked up outside of the state, which begins with a lock
-            with self._held(also) as (connection, parts, standing):
+            aliases.fold_states.exist()  # looked up outside of the state, which begins with a lock
+            with self._held(also) as (connection, parts, fold_state):
                 projections = [view.projection for view in parts]
-                is_behind = attempt == 1 and standing.is_behind(projections, self.policy.zone)
+                is_behind = attempt == 1 and fold_state.is_behind(projections, self.policy.zone)
                 # Another process may have folded a merge into the aliases that a view's tables have not seen yet.
-                if attempt == _ATTEMPTS or (not is_behind and aliases.agree(standing, projections)):
+                if attempt == _ATTEMPTS or (not is_behind and aliases.agree(fold_state, projections)):
                     for view in parts:
                         view._asking.begin()
-                    if not standing.is_behind(projections, self.policy.zone):
-                        self._asking.current = standing
+                    if not fold_state.is_behind(projections, self.policy.zone):
+                        self._asking.current = fold_state
                     yield connection
                     return
-            self._refresh(projections, None if standing.head is None else standing.head.position)
+            self._refresh(projections, None if fold_state.head is None else fold_state.head.position)
 
     @contextmanager
-    def _held(self, also: tuple[View, ...]) -> Iterator[tuple[Connection, list[View], Standing]]:
-        """Open a state of the database with the views that answer together in it, and where they stand.
+    def _held(self, also: tuple[View, ...]) -> Iterator[tuple[Connection, list[View], FoldState]]:
+        """Open a state of the database with the views that answer together in it, and how far they are folded.
 
         PostgreSQL takes a repeatable snapshot with the first query, but looks up tables again for each one. A table
         that a rebuild switched in after the snapshot would look empty. Locking the tables first does not yet take the
@@ -327,11 +327,11 @@ class View(TableReader):
                 if locked:
                     names = ", ".join(f'"{table.table.name}"' for view in locked for table in view._tables.values())
                     self._database.cursor(connection).execute(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
-                standing = self._aliases.standings.read(connection, may_read)
+                fold_state = self._aliases.fold_states.read(connection, may_read)
                 parts = self._parts_with(also)
-                are_there = all(standing.places[view.projection.name] for view in parts)
+                are_there = all(fold_state.places[view.projection.name] for view in parts)
                 if self._database.is_sqlite or locked == parts or not are_there:
-                    yield connection, parts, standing
+                    yield connection, parts, fold_state
                     return
                 self._locked[also] = parts
 
@@ -475,7 +475,7 @@ class View(TableReader):
         at = StoredAt(state.zone, state.position, state.aliases)
 
         def is_current(connection: Connection) -> bool:
-            place = self._aliases.standings.read(connection, (self.projection,)).places[self.projection.name]
+            place = self._aliases.fold_states.read(connection, (self.projection,)).places[self.projection.name]
             return place is not None and place.generation == state.generation
 
         store_columns(self._database, self.projection, name, at, contents, is_current)
@@ -592,16 +592,16 @@ class View(TableReader):
         Its position is that of the last change, as far as this view has seen it. Events that concern other projections
         move the checkpoint, but not the state.
         """
-        if not self.keeps_answers or not self._database.in_snapshot or not self._aliases.standings.exist():
+        if not self.keeps_answers or not self._database.in_snapshot or not self._aliases.fold_states.exist():
             return None
         asking = self._asking
         with self._database.reading() as connection:
-            standing = self._aliases.standings.read(connection, (self.projection,))
-            if asking.standing is not standing:
-                place = standing.places[self.projection.name]
-                asking.standing, asking.state, asking.position = standing, None, None
+            fold_state = self._aliases.fold_states.read(connection, (self.projection,))
+            if asking.fold_state is not fold_state:
+                place = fold_state.places[self.projection.name]
+                asking.fold_state, asking.state, asking.position = fold_state, None, None
                 if place is not None:
-                    state = ViewState(place.position, place.zone, place.generation, standing.aliases)
+                    state = ViewState(place.position, place.zone, place.generation, fold_state.aliases)
                     asking.state, asking.position = self._last_changed(connection, state), place.position
         return asking.state
 
@@ -641,7 +641,7 @@ class View(TableReader):
         if self._state() is None:
             return False
         with self._database.reading() as connection:
-            head = self._aliases.standings.read(connection, (self.projection,)).head
+            head = self._aliases.fold_states.read(connection, (self.projection,)).head
         return head is not None and head.position == self._asking.position
 
     def _unkept(self, read: Callable[..., T]) -> Callable[..., T]:
@@ -665,7 +665,7 @@ class View(TableReader):
         today = local_time(policy.zone).day(present)
         for each in (key, (key, today), (key, today, last.position)):
             found = self._kept.get(each, last.state, last.rules, policy)
-            if found is not None and self._aliases.standings.read_alone(self._may_read) == last.standing:
+            if found is not None and self._aliases.fold_states.read_alone(self._may_read) == last.fold_state:
                 return (copied(found[0]),)
         return None
 

@@ -12,7 +12,7 @@ from relations.log.database import Database
 from relations.log.tables import log
 from relations.projections.projection import Projection
 from relations.projections.running.aliases import NONE, PROJECTION, Alias, Aliases
-from relations.projections.running.standing import Standing, Standings
+from relations.projections.running.fold_state import FoldState, FoldStateReader
 from relations.projections.running.tables import RowTable
 
 __all__ = ["AliasReader", "ids_in_log"]
@@ -27,12 +27,12 @@ class AliasReader:
             past does. They are then of the same state.
 
     Attributes:
-        standings: Reads where things stand.
+        fold_states: Reads the head of the log and the places of projections.
         is_filled_whole: The same.
     """
 
     def __init__(self, database: Database, *, is_filled_whole: bool = False) -> None:
-        self.standings = Standings(database, has_log=not is_filled_whole)
+        self.fold_states = FoldStateReader(database, has_log=not is_filled_whole)
         self.is_filled_whole = is_filled_whole
         self._database = database
         self._rows = RowTable.of(database, PROJECTION, Alias)
@@ -42,9 +42,9 @@ class AliasReader:
 
     def read(self, connection: Connection) -> Aliases:
         """Return the aliases as the tables have them; none if nothing was folded yet."""
-        if not self.standings.exist():
+        if not self.fold_states.exist():
             return NONE
-        position = self.standings.read(connection, ()).aliases
+        position = self.fold_states.read(connection, ()).aliases
         known, aliases = self._known
         if position != known:
             decode = self._rows.decode
@@ -53,14 +53,14 @@ class AliasReader:
             self._known = position, aliases
         return aliases
 
-    def agree(self, standing: Standing, projections: Sequence[Projection]) -> bool:
+    def agree(self, fold_state: FoldState, projections: Sequence[Projection]) -> bool:
         """Return whether the aliases are of the same state as the tables of projections, as far as merges go."""
         if self.is_filled_whole:
             return True
-        known, *others = (standing.places[each.name] for each in (PROJECTION, *projections))
+        known, *others = (fold_state.places[each.name] for each in (PROJECTION, *projections))
         if known is None:
             return True  # the aliases have not been folded yet
-        return all(each is None or standing.aliases <= each.position <= known.position for each in others)
+        return all(each is None or fold_state.aliases <= each.position <= known.position for each in others)
 
     def survivors(self) -> CTE:
         """Return all merged ids as a table of a query: `customer`, and `survivor`, the id that views answer for."""

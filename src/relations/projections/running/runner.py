@@ -30,13 +30,13 @@ from relations.projections.running.checkpoints import (
     now_micros,
     writing_views,
 )
-from relations.projections.running.customers_between import CustomersBetween
+from relations.projections.running.event_times import CustomersBetween
+from relations.projections.running.fold_state import FoldStateReader, Place, is_missing
 from relations.projections.running.folding import COLUMNS, Folding
 from relations.projections.running.live import LiveFolding, RowsUnwritable, fold_live
 from relations.projections.running.rebuild import Rebuild
 from relations.projections.running.rebuild_tokens import has_ended
 from relations.projections.running.sharding import Progress
-from relations.projections.running.standing import Place, Standings, is_missing
 from relations.projections.running.stored_columns import forget_columns, forget_edition
 from relations.projections.running.tables import RowTable, TablesByProjection, canonical
 from relations.telemetry import logger
@@ -80,12 +80,12 @@ class ProjectionStatus(JsonForm, msgspec.Struct, frozen=True):
 
 
 class _Missing(NamedTuple):
-    """What is to be folded.
+    """The part of the log that projections have not folded.
 
     Attributes:
         end: The position to fold to.
         zone: The zone of the business's days and months.
-        places: Where the projections stand that are not there; None for one without tables.
+        places: The places of these projections by name; None for one without tables.
     """
 
     end: int
@@ -112,7 +112,7 @@ class Runner:
         self._rebuilding = threading.RLock()
         self.projections = {projection.name: projection for projection in projections}
         self._tables = TablesByProjection(self._database, self.projections)
-        self._standings = Standings(log.database)
+        self._fold_states = FoldStateReader(log.database)
         self._prepared = False
         self._warned = False
         self._live: LiveFolding | None = None
@@ -241,9 +241,9 @@ class Runner:
         """Return what is to be folded into projections, up to a position or the head."""
         wanted = [self.projections[name] for name in (names if names is not None else self.projections)]
         with self._database.snapshot() as connection:
-            if self._standings.exist():
-                standing = self._standings.read(connection, wanted)
-                places, head = standing.places, standing.head or self._log.head(connection)
+            if self._fold_states.exist():
+                fold_state = self._fold_states.read(connection, wanted)
+                places, head = fold_state.places, fold_state.head or self._log.head(connection)
             else:
                 places, head = {}, self._log.head(connection)
             zone = self._zone()

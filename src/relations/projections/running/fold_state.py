@@ -1,4 +1,4 @@
-"""Where the log and the tables of projections stand: what every question asks first, with one statement."""
+"""The head of the log and how far projections have folded it: every question asks for both with one statement."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from relations.projections.running.aliases import PROJECTION, Alias
 from relations.projections.running.checkpoints import checkpoints
 from relations.projections.running.tables import RowTable
 
-__all__ = ["Place", "Standing", "Standings", "is_missing"]
+__all__ = ["FoldState", "FoldStateReader", "Place", "is_missing"]
 
 
 class Place(NamedTuple):
-    """Where the tables of a projection stand.
+    """The place that the tables of a projection have reached.
 
     Attributes:
         position: The last position of the log that was folded into them.
@@ -50,8 +50,10 @@ class Place(NamedTuple):
     generation: int
 
 
-class Standing(NamedTuple):
-    """Where everything stands in one state of the database. While it is the same, so is every answer.
+class FoldState(NamedTuple):
+    """The head of the log and the places of projections, in one state of the database.
+
+    While it is the same, so is every answer.
 
     Attributes:
         head: The last position of the log and its digest; None where there is no log.
@@ -76,8 +78,8 @@ def is_missing(place: Place | None, end: int, zone: str) -> bool:
     return place is None or place.position < end or place.zone != zone
 
 
-class Standings:
-    """A reader of where things stand.
+class FoldStateReader:
+    """A reader of the head of the log and the places of projections.
 
     Args:
         database: The database.
@@ -98,15 +100,15 @@ class Standings:
             self._exist, self._has_aliases = checkpoints.name in there, self._aliases.name in there
         return self._exist
 
-    def read(self, connection: Connection, projections: Sequence[Projection]) -> Standing:
-        """Return where the log and some projections stand. Within a snapshot, each is read once.
+    def read(self, connection: Connection, projections: Sequence[Projection]) -> FoldState:
+        """Return the head of the log and the places of some projections. Within a snapshot, each is read once.
 
         Args:
             connection: Sees the tables, which exist.
             projections: The projections; the aliases are always among them.
         """
         database = self._database
-        known = database.noted(connection, Standing)
+        known = database.noted(connection, FoldState)
         if known is not None and all(each.name in known.places for each in projections):
             return known
         query, values = self._asked(projections)
@@ -116,18 +118,18 @@ class Standings:
             database.note(connection, found.head)
         return found
 
-    def read_alone(self, projections: Sequence[Projection]) -> Standing:
+    def read_alone(self, projections: Sequence[Projection]) -> FoldState:
         """Return the same as `read`, in a transaction of its own."""
         return self._found(projections, self._database.fetch_alone(*self._asked(projections)))
 
     def _asked(self, projections: Sequence[Projection]) -> tuple[str, tuple[Any, ...]]:
         """Return the statement and its parameters."""
         names = [each.name for each in (PROJECTION, *projections)]
-        key = "standing", self._has_log, self._has_aliases, self._aliases.name
+        key = "fold_state", self._has_log, self._has_aliases, self._aliases.name
         query = self._database.compile_once(key, self._statement)
         return query.sql, query.bind(names=self._database.many(names), zone_data=zone_data_version())
 
-    def _found(self, projections: Sequence[Projection], rows: Sequence[Sequence[Any]]) -> Standing:
+    def _found(self, projections: Sequence[Projection], rows: Sequence[Sequence[Any]]) -> FoldState:
         versions = {each.name: each.version for each in (PROJECTION, *projections)}
         places: dict[str, Place | None] = dict.fromkeys(versions)
         for name, version, *place in (row[3:] for row in rows):
@@ -135,7 +137,7 @@ class Standings:
                 places[name] = Place(*place)
         position, digest, aliases = rows[0][:3]
         head = Head(position, bytes(digest)) if position else Head(0, GENESIS)
-        return Standing(head if self._has_log else None, aliases or 0, places)
+        return FoldState(head if self._has_log else None, aliases or 0, places)
 
     def _statement(self) -> Select[Any]:
         head, digest, aliases = (select(null()) for _ in range(3))

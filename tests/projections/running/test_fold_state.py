@@ -1,4 +1,4 @@
-"""Where things stand is asked once a question, and whatever has changed is seen, whoever changed it."""
+"""A question asks once how far everything is folded, and sees whatever has changed, whoever changed it."""
 
 from __future__ import annotations
 
