@@ -20,7 +20,7 @@ __all__ = [
     "LotState",
     "MemberAccount",
     "MemberLot",
-    "Membership",
+    "MemberTiers",
     "TierEvent",
     "TierProgress",
     "TierRisk",
@@ -269,7 +269,7 @@ def _standing(row: AccountRow) -> Standing:
     )
 
 
-class Membership(NamedTuple):
+class MemberTiers(NamedTuple):
     """The membership of an account and its tiers over time.
 
     Attributes:
@@ -291,7 +291,7 @@ class Membership(NamedTuple):
     steps: tuple[tuple[int, str | None], ...]
 
     @classmethod
-    def of(cls, row: AccountRow) -> Membership:
+    def of(cls, row: AccountRow) -> MemberTiers:
         """Return the membership of an account."""
         steps = sorted(((step.at, step.tier) for step in row.steps), key=itemgetter(0))
         begun = min((at for at in (row.enrolled_at, *(at for at, _ in steps)) if at is not None), default=None)

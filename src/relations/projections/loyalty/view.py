@@ -29,7 +29,7 @@ from relations.projections.arguments import Page, formerly_by_offset
 from relations.projections.loyalty.accounts import (
     MemberAccount,
     MemberLot,
-    Membership,
+    MemberTiers,
     TierEvent,
     TierMember,
     TierProgress,
@@ -321,13 +321,13 @@ class LoyaltyView(View):
             rows = [row for row in self._unmerged(customers) if row.programme == programme and _is_member(row)]
         return self._by_survivor((row.customer, tier_risk(row, rules, until=until)) for row in rows)
 
-    def _memberships(self, programme: str) -> Iterator[Membership]:
+    def _memberships(self, programme: str) -> Iterator[MemberTiers]:
         """Yield the memberships of all accounts in a programme, but for those merged into others."""
         for theirs in self.of_each("memberships", self._memberships_of).values():
             yield from (each for each in theirs if each.programme == programme)
 
-    def _memberships_of(self, customers: Sequence[str] | None) -> dict[str, list[Membership]]:
-        return self._by_survivor((row.customer, Membership.of(row)) for row in self._unmerged(customers))
+    def _memberships_of(self, customers: Sequence[str] | None) -> dict[str, list[MemberTiers]]:
+        return self._by_survivor((row.customer, MemberTiers.of(row)) for row in self._unmerged(customers))
 
     def _unmerged(self, customers: Sequence[str] | None) -> list[AccountRow]:
         """Return the accounts of some customers by their surviving ids, but for those merged into others."""
