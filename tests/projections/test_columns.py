@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relations.extras import np
-from relations.projections import columns as module
+from relations.projections.columns import columns as module
 from relations.projections.columns import (
     Array,
     ColumnPart,
