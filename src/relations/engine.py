@@ -698,6 +698,7 @@ class Relations(Doors, Commanding, Following):
             self.log,
             self.codec,
             self.runner,
+            vars(self.views).values(),
             self._keys,
             self._executor.states,
             self._executor.aggregates,

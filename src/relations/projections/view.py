@@ -403,6 +403,33 @@ class View(TableReader):
                 contents = dict(self._encoded(row, groups, self._aliases.read(connection)))
             self._store(name, state, contents)
 
+    def wrong_columns(self) -> Iterator[tuple[str, str]]:
+        """Yield the tables whose stored columns would lead to other answers than their rows, and what is wrong.
+
+        Columns that no question would read, such as damaged ones, are not wrong. The caller holds a snapshot.
+        """
+        self._asking.begin()
+        with self._database.reading() as connection:
+            state = self._state()
+            if state is None:
+                return
+            for row, groups in self.columned:
+                label = self._tables[row].label
+                at = stored_at(self._database, connection, self.projection, label)
+                folded = self._asking.position or 0
+                if at is not None and (at.position > folded or at.aliases > state.aliases):
+                    yield label, "are those of a later state than the view's"
+                    continue
+                aliases = self._aliases.read(connection)
+                stored = self._stored_parts(connection, row, state, aliases)
+                if stored is None:
+                    continue
+                source = RowSource(partial(self._fetch_all, row), partial(self._fetch, row))
+                for part in groups(self.codes(row), self.local):
+                    kept, fresh = (Columns.of(row, source, [part], each) for each in (stored, None))
+                    if not kept.equal(fresh, part[0]):
+                        yield label, f"differ from the rows in {part[1].name.replace(' ', ', ')}"
+
     def _is_due(self, name: str, least: int) -> bool:
         """Return whether enough events are new since the columns of a class of rows were stored."""
         with self._database.snapshot() as connection:
