@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+from collections import OrderedDict
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import typer.testing
@@ -30,6 +32,19 @@ def test_a_folder_with_costly_fixtures_is_sent_to_one_worker() -> None:
         files = [file.relative_to(ROOT).as_posix() for file in (ROOT / folder).rglob("test_*.py")]
         assert len(files) > 1
         assert {scope(f"{file}::test_it") for file in files} == {folder}
+
+
+def test_what_took_longest_begins_first() -> None:
+    schedule = object.__new__(ByFile)
+    schedule.seconds = {"short": 0.1, "long": 9.0}
+    many = dict.fromkeys(map(str, range(50)), False)
+    schedule.workqueue = OrderedDict(short=many, long={"1": False}, new=many)
+    assert sorted(schedule.workqueue, key=schedule._expected) == ["short", "new", "long"]
+    node = Mock()
+    schedule.assigned_work, schedule.registered_collections = {}, {node: list(many)}
+    schedule._assign_work_unit(node)
+    node.send_runtest_some.assert_called_once_with([1])
+    assert list(schedule.workqueue) == ["short", "new"]
 
 
 def test_the_commands_of_the_program_are_built_once() -> None:

@@ -52,7 +52,7 @@ from relations.projections.running.last_events import last_events
 from relations.projections.running.resolving import AliasReader
 from relations.projections.running.runner import ALIASES, Progress, Runner
 from relations.projections.views import Views
-from relations.reactions import INFORMED, ONLY_IF, REACTIONS, Reaction, react
+from relations.reactions import INFORMED, ONLY_IF, REACTIONS, Reaction
 from relations.verification import KeyCheck, KeyProblem, Problem, Verification, Verifier
 from relations.verification.notes import last_verified, note_verified
 
@@ -116,7 +116,7 @@ class Relations(Doors, Commanding, Following):
             self.codec,
             self._keys,
             aggregates=aggregates,
-            react=partial(react, reactions=reactions),
+            reactions=reactions,
             marks=self._marks,
             only_if=ONLY_IF,
             informed=INFORMED,

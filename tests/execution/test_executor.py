@@ -31,6 +31,7 @@ from relations import (
 )
 from relations.aggregates import AGGREGATES
 from relations.aggregates.complaint import AcceptRemedy
+from relations.aggregates.loyalty import AGGREGATE as LOYALTY
 from relations.aggregates.loyalty import Holdings, MovedLot, ReceiveAccount, ReceivePoints, RewardReferral
 from relations.aggregates.policy import PolicyBook
 from relations.aggregates.programme import ReturnStock
@@ -45,7 +46,7 @@ from relations.log.personal import Keys
 from relations.log.snapshots import seal_snapshot, stored_snapshots
 from relations.log.tables import snapshots
 from relations.messages import Envelope
-from relations.reactions import react
+from relations.reactions import REACTIONS
 from tests.support.making import (
     START,
     assert_sound,
@@ -77,7 +78,7 @@ def impatient(url: str, seconds: float = 0.2, **options: Any) -> Relations:
 
 def executor(relations: Relations, **changes: Any) -> Executor:
     """An executor of its own on the log of an engine, with something exchanged."""
-    parts = {"aggregates": AGGREGATES, "react": react, "only_if": {}, "clock": lambda: START, **changes}
+    parts = {"aggregates": AGGREGATES, "reactions": REACTIONS, "only_if": {}, "clock": lambda: START, **changes}
     codec = Codec(event for aggregate in parts["aggregates"] for event in aggregate.events)
     return Executor(relations.log, codec, Keys(relations.log.database), **parts)
 
@@ -253,16 +254,20 @@ class _Boom(RuntimeError):
     pass
 
 
-def _refusing(event: Event, at: Envelope, policy: Policy) -> list[Command]:
-    if at.stream.startswith("loyalty"):
-        raise CommandRefused("not today", code="not_today")
-    return react(event, at, policy)
+EVENTS = [event for aggregate in AGGREGATES for event in aggregate.events]
 
 
-def _failing(event: Event, at: Envelope, policy: Policy) -> list[Command]:
-    if at.stream.startswith("loyalty"):
-        raise _Boom
-    return react(event, at, policy)
+def _refusing(_event: Event, _at: Envelope, _policy: Policy) -> list[Command]:
+    raise CommandRefused("not today", code="not_today")
+
+
+def _failing(_event: Event, _at: Envelope, _policy: Policy) -> list[Command]:
+    raise _Boom
+
+
+def _to_points(reaction: Callable[..., Any]) -> dict[Any, Any]:
+    """The reactions, with this one to whatever happens in an account."""
+    return {**REACTIONS, **dict.fromkeys(LOYALTY.events, reaction)}
 
 
 @pytest.mark.parametrize(("reaction", "error"), [(_refusing, CommandRefused), (_failing, _Boom)])
@@ -271,7 +276,7 @@ def test_an_error_in_the_middle_writes_nothing(
 ) -> None:
     (carry_out,) = offer_points(relations)
     before = count_events(relations)
-    other = executor(relations, react=reaction)
+    other = executor(relations, reactions=_to_points(reaction))
     for _ in range(2):
         with pytest.raises(error):
             other.execute(carry_out)
@@ -285,7 +290,7 @@ def test_an_error_in_the_middle_writes_nothing(
 
 def test_a_refused_command_of_a_batch_leaves_the_others_alone(relations: Relations) -> None:
     (carry_out,) = offer_points(relations)
-    other = executor(relations, react=_refusing)
+    other = executor(relations, reactions=_to_points(_refusing))
     report = BatchReport(rejections=[])
     other.execute_many([purchase(1), carry_out, purchase(2)], report, 0)
     assert report.accepted == 2
@@ -300,7 +305,7 @@ def test_reactions_that_run_in_a_circle_are_stopped(relations: Relations) -> Non
         return [purchase(next(numbers), "c1", 0)]
 
     with pytest.raises(RelationsError, match="leads to more than") as stopped:
-        executor(relations, react=endless).execute(register())
+        executor(relations, reactions=dict.fromkeys(EVENTS, endless)).execute(register())
     assert stopped.value.code == "reactions_in_a_circle"
     assert "one of them leads back to itself" in str(stopped.value)
     assert count_events(relations) == 0

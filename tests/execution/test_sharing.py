@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from relations import Command, CommandRefused, Receipt, RedeemPoints, Relations
 from relations.errors import ConcurrencyConflict, IdempotencyConflict, OutcomeUnknown
 from relations.execution.idempotency import Known
-from relations.log.log import Writer
+from relations.log.log import Head, Writer
 from tests.support.making import assert_sound, count_events, day, purchase, register
 
 Call = tuple[Command, int | None]
@@ -48,8 +48,8 @@ def counted(engine: Relations, monkeypatch: pytest.MonkeyPatch) -> Iterator[list
     writing: Callable[..., AbstractContextManager[Writer]] = engine.log.writing
 
     @contextmanager
-    def counting(*given: Any) -> Iterator[Writer]:
-        with writing(*given) as writer:
+    def counting(*given: Any, **named: Any) -> Iterator[Writer]:
+        with writing(*given, **named) as writer:
             yield writer
             sizes.append(writer.appended)
 
@@ -69,25 +69,25 @@ def too_much(command_id: str = "redeem") -> Command:
 def test_commands_that_wait_share_one_transaction(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Relations.open(database_url) as engine:
         engine.execute(register("c1"))
-        alone: list[str | None] = []
+        alone: list[str] = []
         at_once: list[int] = []
-        rows, known = engine._executor.repeats.rows, engine._executor.repeats.known
+        head_and_command, known = engine.log.head_and_command, engine._executor.repeats.known
 
-        def looking_up_one(writer: Writer, command: Command) -> list[Any]:
-            alone.append(command.command_id)
-            return rows(writer, command)
+        def looking_up_one(cursor: Any, command_id: str) -> tuple[Head, bool]:
+            alone.append(command_id)
+            return head_and_command(cursor, command_id)
 
         def looking_up_many(connection: Connection, ids: Sequence[str]) -> dict[str, Known]:
             at_once.append(len(ids))
             return known(connection, ids)
 
-        monkeypatch.setattr(engine._executor.repeats, "rows", looking_up_one)
+        monkeypatch.setattr(engine.log, "head_and_command", looking_up_one)
         monkeypatch.setattr(engine._executor.repeats, "known", looking_up_many)
         with counted(engine, monkeypatch) as sizes:
             answers = together(engine, [(buy(number), None) for number in range(8)])
         # then all of them are in one transaction, their ids are looked up at once, and each has its own receipt
         assert len(sizes) == 1
-        assert (alone, at_once) == (["buy:0"], [7]), "the leader's id is looked up before the others join"
+        assert (alone, at_once) == (["buy:0"], [7]), "the leader's id is looked up with the log's head"
         assert sizes[0] >= 8
         for number, answer in enumerate(answers):
             receipt = answer.result()
@@ -169,8 +169,8 @@ def test_nobody_is_answered_before_the_commit(database_url: str, monkeypatch: py
         writing: Callable[..., AbstractContextManager[Writer]] = engine.log.writing
 
         @contextmanager
-        def lost(*given: Any) -> Iterator[Writer]:
-            with writing(*given) as writer:
+        def lost(*given: Any, **named: Any) -> Iterator[Writer]:
+            with writing(*given, **named) as writer:
                 yield writer
             raise OutcomeUnknown  # committed, but nobody was told so
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import pytest
@@ -139,19 +140,12 @@ def test_links_recorded_in_clear_are_found_with_those_recorded_since(sqlite_url:
     with Relations.open(sqlite_url) as engine:
         engine.execute_many([register("c1"), register("c2")])
         codec, executor = engine.codec, engine._executor._decider
-        topic = executor._topics[IdentityLinked]
-        executor._topics[IdentityLinked] = topic._replace(personal=(), once_clear=())
-        personal = executor._repeats._personal.copy()
-        executor._repeats._personal[LinkIdentity] = ()
-        aggregate = executor._by_command[LinkIdentity]
-        keyed = dict(aggregate.keyed)
-        aggregate.keyed.clear()  # type: ignore[attr-defined] # a dict, frozen by its type only
-        try:
-            engine.execute(link("c1", command_id="old"))
-        finally:
-            aggregate.keyed.update(keyed)  # type: ignore[attr-defined] # likewise
-        executor._topics[IdentityLinked] = topic
-        executor._repeats._personal = personal
+        in_clear = executor._topics[IdentityLinked] = copy(executor._topics[IdentityLinked])
+        vars(in_clear).update(personal=(), once_clear=())
+        forms, rules = executor._repeats._forms, executor._of
+        forms[LinkIdentity] = forms[LinkIdentity]._replace(words=())
+        rules[LinkIdentity] = rules[LinkIdentity]._replace(keyed=None)
+        engine.execute(link("c1", command_id="old"))
         assert codec.topics[IdentityLinked.topic].once_clear == ("external_id",)
     with Relations.open(sqlite_url) as engine:
         assert ACCOUNT.encode() in database_bytes(sqlite_url)  # the log is append-only: it cannot be sealed later

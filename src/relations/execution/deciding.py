@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 from uuid import uuid4
 
 from sqlalchemy import Connection, bindparam, select
@@ -20,23 +19,46 @@ from relations.execution.unit import Decision, Unit, UnitStep
 from relations.log.codec import Codec, Topic
 from relations.log.database import SharedStatement
 from relations.log.log import Entry, Log
-from relations.log.people import Marks
+from relations.log.people import Marks, PersonalWriter
 from relations.log.personal import Keys, has_personal
 from relations.log.tables import log as log_table
 from relations.messages import Command, Envelope, Event
 from relations.policies import Policy
 from relations.policies.in_force import InForce
 
-__all__ = ["Clock", "CommandDecider", "React"]
+__all__ = ["Clock", "CommandDecider", "Reactions"]
 
 Clock = Callable[[], datetime]
 DueBy = Callable[[Any, Command, int, InForce], Due | None]
-React = Callable[[Event, Envelope, Policy], list[Command]]
+Reactions: TypeAlias = Mapping[type[Event], Callable[[Any, Envelope, Policy], list[Command]]]
+"""The commands that an event leads to in other aggregates, by its class."""
 
 _REACTIONS_MAX = 1_000
 _DAY = 86_400_000_000
 _entry: Callable[..., Entry] = tuple.__new__
 """`Entry._make` without its Python call, because this runs for every event."""
+
+
+class _Rules(NamedTuple):
+    """The rules for a class of commands, put together once.
+
+    Attributes:
+        aggregate: Its aggregate.
+        decide: The aggregate's rules.
+        keyed: Gives it the keyed digest of a text.
+        informed: The fact that it takes from another aggregate.
+        of_known: The field that names a customer that the log must know.
+        is_adoption: True if it decides which policy is in force.
+        has_customer: True if it names a customer.
+    """
+
+    aggregate: Aggregate[Any]
+    decide: Callable[[Any, Any, Any], list[Event]]
+    keyed: Callable[[Any, Callable[[str, str], str]], Command] | None
+    informed: Informed | None
+    of_known: str | None
+    is_adoption: bool
+    has_customer: bool
 
 
 class CommandDecider:
@@ -49,7 +71,7 @@ class CommandDecider:
         states: The states of the log's streams.
         repeats: Computes the fingerprints of commands.
         aggregates: Every kind of aggregate.
-        react: Returns the commands that an event leads to in other aggregates.
+        reactions: The commands that events lead to in other aggregates.
         marks: The marks of people to find them by.
         only_if: Events that lead to nothing unless the customer's aggregate of this kind has begun.
         informed: Commands that take a fact from another aggregate of their customer.
@@ -69,7 +91,7 @@ class CommandDecider:
         repeats: Repeats,
         *,
         aggregates: Sequence[Aggregate[Any]],
-        react: React,
+        reactions: Reactions,
         marks: Marks | None = None,
         only_if: Mapping[type[Event], str] = MappingProxyType({}),
         informed: Mapping[type[Command], Informed] = MappingProxyType({}),
@@ -81,83 +103,120 @@ class CommandDecider:
         self._states = states
         self._repeats = repeats
         self._marks = marks
-        self._reactions = react
+        self._reactions = reactions
         self._only_if = only_if
-        self._informed = informed
+        self._kinds_led_to = frozenset(only_if.values())
         self._by_name = {aggregate.name: aggregate for aggregate in aggregates}
         self._clock = clock
-        self._by_command = {command: aggregate for aggregate in aggregates for command in aggregate.commands}
         self._topics: dict[type[Event], Topic] = {topic.event: topic for topic in codec.topics.values()}
         self._erasures = frozenset(event for aggregate in aggregates for event in aggregate.erases)
         self._policies = _policies_of(aggregates)
+        self._of = {
+            command: _Rules(
+                aggregate,
+                aggregate.decider.decide,
+                aggregate.keyed.get(command),
+                informed.get(command),
+                aggregate.of_known.get(command),
+                aggregate is self._policies,
+                "customer" in command.model_fields,
+            )
+            for aggregate in aggregates
+            for command in aggregate.commands
+        }
         self._rules: tuple[Any, InForce] = None, InForce()
         self._read_rules: tuple[Any, InForce] = None, InForce()
 
-    def knows(self, command: Command) -> bool:
-        """Return whether an aggregate decides commands of this class."""
-        return type(command) in self._by_command
+    def streams(self, commands: Sequence[Command]) -> set[str]:
+        """Return the streams of commands, and those of their customers in which most reactions are decided."""
+        streams: set[str] = set()
+        customers: set[str] = set()
+        for command in commands:
+            rules = self._of.get(type(command))
+            if rules is None:
+                continue
+            streams.add(command.stream)
+            if rules.has_customer:
+                name: str = command.customer  # type: ignore[attr-defined] # it has that field
+                customers.add(name)
+                if rules.informed is not None:
+                    streams.add(f"{rules.informed.kind}-{name}")
+        streams.update([f"{kind}-{name}" for kind in self._kinds_led_to for name in customers])
+        return streams
 
     def begun(self, unit: Unit) -> Unit:
         """Give a new unit the policies in force."""
         if self._policies is not None:
             unit.rules = self._rules_of(unit.state(self._policies.name)[1])
+            days = unit.rules.at(unit.recorded_at).future_days
+            unit.latest = None if days is None else unit.recorded_at + days * _DAY
         return unit
 
     def take(self, unit: Unit, decision: Decision) -> None:
         """Make a decision part of the unit, and let it take effect on keys and policies at once."""
         unit.take(decision)
-        for event, entry in zip(decision.events, decision.entries, strict=True):
+        for event, customer in decision.personal:
+            personal = self._personal(unit)
             if type(event) in self._erasures:
                 # Now and not at the end: later commands of the same batch must find no key any more.
-                self._keys.destroy(unit.writer.connection, entry.customer, unit.recorded_at)
-                if self._marks is not None:
-                    self._marks.delete(unit.writer.connection, entry.customer)
-            elif self._marks is not None and self._topics[type(event)].personal:
-                self._marks.write(unit.writer.connection, entry.customer, event)
+                personal.destroy(customer)
+            else:
+                personal.mark(customer, event)
         if self._policies is not None and self._policies.name in decision.states:
             self.begun(unit)
 
+    def _personal(self, unit: Unit) -> PersonalWriter:
+        """Return the keys and marks of a unit. Most commands need none, so they are made when they are needed."""
+        if unit.personal is None:
+            unit.personal = PersonalWriter(self._keys, self._marks, unit.writer.connection, unit.recorded_at)
+        return unit.personal
+
     def decide(self, unit: Unit, command: Command, command_id: str, expected_version: int | None = None) -> Decision:
         """Decide a command and everything that it leads to. The unit is unchanged until it takes the decision."""
-        self._keys.begin_decision()
+        if unit.personal is not None:
+            unit.personal.begin_decision()
         try:
             return self._decided(unit, command, command_id, expected_version)
         except RelationsError:
-            self._keys.remove_made(unit.writer.connection)
+            if unit.personal is not None:
+                unit.personal.remove_made()
             raise
 
     def _decided(self, unit: Unit, command: Command, command_id: str, expected_version: int | None) -> Decision:
-        policies = self._policies
-        if policies is not None and not unit.rules.adopted and type(command) not in policies.commands:
-            self._adopt_default(unit, policies)
-        if command.follows:
-            _refuse_alone(command)
-        if policies is not None and type(command) not in policies.commands:
-            _must_not_lie_ahead(command, unit.recorded_at, unit.rules.at(unit.recorded_at).future_days)
-        decision = Decision(command_id, command.actor)
         wanted, cause = command, None
+        rules = self._of.get(type(wanted)) or _refuse_unknown(wanted)
+        if self._policies is not None and not rules.is_adoption:
+            if not unit.rules.adopted:
+                self._adopt_default(unit, self._policies)
+            if command.follows:
+                _refuse_alone(command)
+            if unit.latest is not None and command.at > unit.latest:
+                _refuse_ahead(command, unit.rules.at(unit.recorded_at).future_days)
+        elif command.follows:
+            _refuse_alone(command)
+        decision = Decision(command_id, command.actor)
         while True:
-            aggregate = self._by_command.get(type(wanted)) or _refuse_unknown(wanted)
+            aggregate = rules.aggregate
             stream = wanted.stream
-            if type(wanted) in aggregate.keyed:
-                digest = partial(self._keys.digest_within, unit.writer.connection)
-                wanted = aggregate.keyed[type(wanted)](wanted, digest)
+            if rules.keyed is not None:
+                wanted = rules.keyed(wanted, self._personal(unit).digest)
             step = UnitStep(aggregate, wanted, stream, decision.states.get(stream) or unit.state(stream), cause)
             if cause is None and expected_version is not None:
                 _must_be_at(expected_version, stream, step.version)
-            if type(wanted) in self._informed:
-                self._inform(unit, decision, step, self._informed[type(wanted)])
+            if rules.informed is not None:
+                self._inform(unit, decision, step, rules.informed)
             if aggregate.due is not None:
                 self._let_time_pass(unit, decision, step, aggregate.due)
-            if aggregate.merging is not None:
+            if aggregate.merging is not None and aggregate.merging.next_to(step.state):
                 self._find_home(unit, decision, step, aggregate.merging)
-            new = self._decide_events(unit, decision, step)
+            new = self._decide_events(unit, decision, step, rules)
             if new:
                 self._record(unit, decision, step, new)
                 self._react(unit, decision, step, new)
             if not decision.pending:
                 return decision
             wanted, cause = decision.pending.popleft()
+            rules = self._of.get(type(wanted)) or _refuse_unknown(wanted)
 
     def _inform(self, unit: Unit, decision: Decision, step: UnitStep, informed: Informed) -> None:
         """Give a command what another aggregate of its customer knows, if that aggregate is there."""
@@ -195,8 +254,6 @@ class CommandDecider:
     def _find_home(self, unit: Unit, decision: Decision, step: UnitStep, merging: Merging[Any]) -> None:
         """Address a command to one of several merged ids to the id that holds what it names."""
         aggregate, wanted = step.aggregate, step.command
-        if not merging.next_to(step.state):
-            return
 
         def load(name: str) -> State:
             stream = f"{aggregate.name}-{name}"
@@ -211,39 +268,44 @@ class CommandDecider:
             step.stream = step.command.stream
         step.version, step.state = together[step.home]
 
-    def _decide_events(self, unit: Unit, decision: Decision, step: UnitStep) -> list[Event]:
+    def _decide_events(self, unit: Unit, decision: Decision, step: UnitStep, rules: _Rules) -> list[Event]:
         """Return the events of the command by the policy that applies to it."""
         aggregate, wanted, state = step.aggregate, step.command, step.state
         # A reaction follows the policy in force, even where the stream itself is pinned to an older one.
-        step.policy = unit.rules.at(step.at)
+        step.policy = policy = unit.rules.at(step.at)
+        if aggregate.pinned is not None:
+            policy = unit.pinned(aggregate, state) or policy
         known = state
         if step.merged is not None and aggregate.merging is not None:
             known = aggregate.merging.together(wanted, step.home, step.merged)
-        new = aggregate.decider.decide(known, wanted, unit.pinned(aggregate, state) or step.policy)
+        new = rules.decide(known, wanted, policy)
         if new:
             step.customer = aggregate.customer(state, wanted)
-            if type(wanted) in aggregate.of_known:
-                self._must_be_known(unit, decision, step.customer, aggregate.of_known[type(wanted)])
+            if rules.of_known is not None:
+                self._must_be_known(unit, decision, step.customer, rules.of_known)
         return new
 
     def _record(self, unit: Unit, decision: Decision, step: UnitStep, new: Sequence[Event]) -> None:
         """Add the new events of one stream to the decision."""
         stream, version, state, customer, sent = step.stream, step.version, step.state, step.customer, step.sent
         entries, own, at = decision.entries, decision.own, step.at
-        connection, recorded_at = unit.writer.connection, unit.recorded_at
+        recorded_at, cause = unit.recorded_at, step.cause
         evolve = step.aggregate.decider.evolve
         actor, command_id, seq = decision.actor, decision.command_id, len(own)
         if step.is_due:
             actor, command_id, seq = sent.actor, sent.command_id or "", 0
         command_hash = None
-        if step.cause is None and sent.command_id is not None:
-            command_hash = self._repeats.fingerprint(connection, sent, customer, recorded_at)
+        if cause is None and sent.command_id is not None:
+            command_hash = self._repeats.fingerprint(sent, customer, lambda name: self._personal(unit).key(name))
         for event in new:
             version += 1
             topic = self._topics[type(event)]
             sealed = event
             if topic.personal and has_personal(event, topic):
-                sealed = self._keys.seal(connection, event, topic, customer, recorded_at)
+                sealed = self._personal(unit).seal(event, topic, customer)
+                decision.personal.append((event, customer))
+            elif type(event) in self._erasures:
+                decision.personal.append((event, customer))
             state = evolve(state, sealed)
             entry = (
                 stream,
@@ -257,7 +319,7 @@ class CommandDecider:
                 command_id,
                 seq,
                 None if seq else command_hash,
-                step.cause,
+                cause,
                 self._codec.encode(sealed),
             )
             if not step.is_due:
@@ -269,20 +331,24 @@ class CommandDecider:
 
     def _react(self, unit: Unit, decision: Decision, step: UnitStep, new: Sequence[Event]) -> None:
         """Queue the commands that the new events lead to in other aggregates."""
-        position = unit.position + len(decision.entries) - len(new)
         for number, event in enumerate(new, start=1):
-            kind = self._only_if.get(type(event))
-            if kind is not None and not _has_begun(unit, decision, f"{kind}-{step.customer}"):
+            reaction = self._reactions.get(type(event))
+            if reaction is None:
                 continue
+            kind = self._only_if.get(type(event))
+            if kind is not None:
+                stream = f"{kind}-{step.customer}"
+                if stream not in decision.states and not unit.has_begun(stream):
+                    continue
             envelope = Envelope(
-                position=position + number,
+                position=unit.position + len(decision.entries) - len(new) + number,
                 stream=step.stream,
                 version=step.version + number,
                 customer=step.customer,
                 occurred_at=step.at,
                 recorded_at=unit.recorded_at,
             )
-            wanted = self._reactions(event, envelope, step.policy)
+            wanted = reaction(event, envelope, step.policy)
             if wanted:
                 cause = f"{step.stream}@{step.version + number}"
                 decision.pending.extend((command, cause) for command in wanted)
@@ -341,11 +407,6 @@ def _policies_of(aggregates: Sequence[Aggregate[Any]]) -> Aggregate[Any] | None:
     return found[0] if found else None
 
 
-def _has_begun(unit: Unit, decision: Decision, stream: str) -> bool:
-    """Return True if a stream has any event."""
-    return (decision.states.get(stream) or unit.state(stream))[0] > 0
-
-
 def _refuse_unknown(command: Command) -> NoReturn:
     raise InvalidInput(
         f"{type(command).__name__} is not a command of this engine",
@@ -365,15 +426,14 @@ def _refuse_alone(command: Command) -> NoReturn:
     )
 
 
-def _must_not_lie_ahead(command: Command, now: int, days: int | None) -> None:
-    if days is not None and command.at > now + days * _DAY:
-        raise CommandRefused(
-            f"cannot record what is dated {command.occurred_at.isoformat(timespec='seconds')}: that is more than "
-            f"{days} {'day' if days == 1 else 'days'} ahead",
-            code="too_far_ahead",
-            field="occurred_at",
-            hint="Correct the time, or raise the policy's future_days",
-        )
+def _refuse_ahead(command: Command, days: int | None) -> NoReturn:
+    raise CommandRefused(
+        f"cannot record what is dated {command.occurred_at.isoformat(timespec='seconds')}: that is more than "
+        f"{days} {'day' if days == 1 else 'days'} ahead",
+        code="too_far_ahead",
+        field="occurred_at",
+        hint="Correct the time, or raise the policy's future_days",
+    )
 
 
 def _must_be_at(expected: int, stream: str, version: int) -> None:

@@ -26,10 +26,10 @@ from relations.errors import (
     RelationsError,
     StoreError,
 )
-from relations.execution.deciding import Clock, CommandDecider, React
+from relations.execution.deciding import Clock, CommandDecider, Reactions
 from relations.execution.idempotency import Known, Repeats
 from relations.execution.receipts import BatchReport, Receipt, Rejection
-from relations.execution.sharing import Also, Pending, SharedCommits
+from relations.execution.sharing import Also, Join, Pending, SharedCommits
 from relations.execution.state_cache import StateCache
 from relations.execution.states import States
 from relations.execution.unit import Unit
@@ -67,7 +67,7 @@ class Executor:
         codec: Encodes and decodes its events.
         keys: Seals and opens personal fields.
         aggregates: Every kind of aggregate.
-        react: Returns the commands that an event leads to in other aggregates.
+        reactions: The commands that events lead to in other aggregates.
         only_if: Events that lead to nothing unless the customer's aggregate of this kind has begun.
         informed: Commands that take a fact from another aggregate of their customer.
         clock: Returns the time at which the log records an event.
@@ -87,7 +87,7 @@ class Executor:
         keys: Keys,
         *,
         aggregates: Sequence[Aggregate[Any]],
-        react: React,
+        reactions: Reactions,
         marks: Marks | None = None,
         only_if: Mapping[type[Event], str] = MappingProxyType({}),
         informed: Mapping[type[Command], Informed] = MappingProxyType({}),
@@ -98,8 +98,6 @@ class Executor:
         self.aggregates = tuple(aggregates)
         self._log = log
         self._database: Database = log.database
-        self._only_if = only_if
-        self._informed = informed
         self._clock = clock
         self._snapshot_every = snapshot_every
         self._attempts = attempts
@@ -114,7 +112,7 @@ class Executor:
             self.states,
             self.repeats,
             aggregates=aggregates,
-            react=react,
+            reactions=reactions,
             marks=marks,
             only_if=only_if,
             informed=informed,
@@ -159,11 +157,11 @@ class Executor:
                 field="also",
                 hint="Write your rows on that connection yourself, or omit `connection`",
             )
-        with self._unit_in_host(connection) as unit:
-            self._decide_pending(unit, pending)
+        with self._unit_in_host(connection, pending.command.command_id or "") as unit:
+            self._decide_pending(unit, pending, is_new=not unit.writer.is_known)
             _give_rows(unit, [pending])
 
-    def _execute_group(self, group: list[Pending], join: Callable[[], None]) -> None:
+    def _execute_group(self, group: list[Pending], join: Join) -> None:
         """Execute commands in one transaction and answer them; `join` adds those that wait by now to the group."""
         try:
             self._commit_group(group, join)
@@ -180,14 +178,14 @@ class Executor:
                 group[0].error = error
             else:
                 for pending in group:
-                    self._execute_group([pending], lambda: None)
+                    self._execute_group([pending], _join_nobody)
         for pending in group:
             pending.is_answered = True
 
-    def _commit_group(self, group: list[Pending], join: Callable[[], None]) -> None:
+    def _commit_group(self, group: list[Pending], join: Join) -> None:
         while True:
             try:
-                self._in_unit(lambda unit: self._decide_group(unit, group, join))
+                self._in_unit(self._decide_group, group, join, command_id=group[0].command.command_id or "")
             except _NothingToCommit:
                 break
             except _HostFailed as failed:
@@ -196,28 +194,36 @@ class Executor:
                     raise
             else:
                 break
-        self._after_commit(changes_nothing=any(pending.changes_nothing for pending in group))
+        for pending in group:
+            if pending.error is None and (pending.decision is None or not pending.decision.entries):
+                self._after_commit(changes_nothing=True)
+                return
+        self._after_commit(changes_nothing=False)
 
-    def _decide_group(self, unit: Unit, group: list[Pending], join: Callable[[], None]) -> None:
+    def _decide_group(self, unit: Unit, group: list[Pending], join: Join) -> None:
         for pending in group:
             pending.reset()
-        looked_up, new = 0, frozenset[str]()
+        looked_up, new = 1, frozenset[str]()
         for number, pending in enumerate(group):  # which grows while it is gone through
             if number == looked_up:
                 looked_up, new = len(group), self._new_ids(unit, group[number:])
             try:
                 if not pending.has_failed:
-                    self._decide_pending(unit, pending, is_new=pending.command_id in new)
+                    is_new = pending.command_id in new if number else not unit.writer.is_known
+                    self._decide_pending(unit, pending, is_new=is_new)
             except RelationsError as error:
                 if isinstance(error, StoreError) or (isinstance(error, ConcurrencyConflict) and _may_try_again(error)):
                     raise  # the transaction failed, and not only this command
                 pending.error = error
             if pending is group[-1]:
-                join()
+                join(group)
         if _is_refused(group):
             raise _NothingToCommit
         _give_rows(unit, group)
-        self._write_hosts_rows(unit, group)
+        for pending in group:
+            if pending.also is not None:
+                self._write_hosts_rows(unit, group)
+                break
 
     def _write_hosts_rows(self, unit: Unit, group: Sequence[Pending]) -> None:
         """Let the hosts write what belongs to the commands that have recorded events."""
@@ -241,7 +247,7 @@ class Executor:
             return frozenset()  # to be looked up together with its rows
         return frozenset(ids) - self.repeats.known(unit.writer.connection, ids).keys()
 
-    def _decide_pending(self, unit: Unit, pending: Pending, *, is_new: bool = False) -> None:
+    def _decide_pending(self, unit: Unit, pending: Pending, *, is_new: bool) -> None:
         """Decide a command within a unit, or find what it led to when it was executed before.
 
         Args:
@@ -249,10 +255,10 @@ class Executor:
             pending: The command.
             is_new: True if the log is known not to have its id.
         """
-        command, connection = pending.command, unit.writer.connection
+        command = pending.command
         rows = [] if is_new or not command.command_id else self.repeats.rows(unit.writer, command)
         if rows:
-            pending.rows = tuple(self._reader.recorded(connection, rows))
+            pending.rows = tuple(self._reader.recorded(unit.writer.connection, rows))
             return
         pending.decision = self._decider.decide(unit, command, pending.command_id, pending.expected_version)
         self._decider.take(unit, pending.decision)
@@ -286,7 +292,7 @@ class Executor:
         decided = 0
         while decided < len(commands) and not (decided and unit.is_full):
             part = commands[decided : decided + _PREFETCHED]
-            self._prefetch(unit, part)
+            unit.prefetch(self._decider.streams(part))
             self._decide_part(unit, part, known, outcome, offset + decided)
             decided += len(part)
         return decided
@@ -326,26 +332,21 @@ class Executor:
             known[command_id] = (first.customer, first.command_hash)
             outcome.accepted += 1
 
-    def _prefetch(self, unit: Unit, commands: Sequence[Command]) -> None:
-        """Load the streams of a batch, and those of their customers in which most reactions are decided."""
-        streams = {command.stream for command in commands if self._decider.knows(command)}
-        customers = {name for command in commands if (name := getattr(command, "customer", None))}
-        streams.update(f"{kind}-{name}" for kind in set(self._only_if.values()) for name in customers)
-        for command in commands:
-            informed = self._informed.get(type(command))
-            if informed is not None:
-                streams.add(f"{informed.kind}-{command.customer}")  # type: ignore[attr-defined] # it is of a customer
-        unit.prefetch(streams)
+    def _in_unit(self, decide: Callable[..., _Decided], *given: Any, command_id: str = "") -> _Decided:
+        """Decide within a unit on a transaction of our own, and commit it; again where another writer was faster.
 
-    def _in_unit(self, decide: Callable[[Unit], _Decided]) -> _Decided:
-        """Decide within a unit on a transaction of our own, and commit it; again where another writer was faster."""
+        Args:
+            decide: Decides within the unit.
+            given: What it needs besides the unit.
+            command_id: The id of the first command, which is looked up together with the log's head.
+        """
         attempt = 1
         while True:
             try:
                 with self._lock:
-                    with self._log.writing() as writer:
+                    with self._log.writing(command_id=command_id) as writer:
                         unit = self._unit(writer)
-                        decided = decide(unit)
+                        decided = decide(unit, *given)
                     self.states.keep(unit.states, writer.head)
             except (ConcurrencyConflict, StoreError) as error:
                 if attempt == self._attempts or not _may_try_again(error):
@@ -358,13 +359,13 @@ class Executor:
                 return decided
 
     @contextmanager
-    def _unit_in_host(self, connection: Connection) -> Iterator[Unit]:
+    def _unit_in_host(self, connection: Connection, command_id: str) -> Iterator[Unit]:
         """Open a unit on a host's own transaction, which cannot be tried again.
 
         A host may roll back what is cached of its transaction. The digest that the states are kept with is then not in
         the log, and the next unit forgets them.
         """
-        with self._log.writing(connection) as writer:
+        with self._log.writing(connection, command_id=command_id) as writer:
             # Without waiting: a thread that holds our lock may wait for the log's, which the host holds.
             if not self._lock.acquire(blocking=False):
                 yield self._begun(writer, self.states.new_cache())
@@ -407,6 +408,10 @@ class _HostFailed(Exception):
         super().__init__()
         self.pending = pending
         self.error = error
+
+
+def _join_nobody(_group: list[Pending]) -> None:
+    """Leave a group as it is."""
 
 
 def _receipt(pending: Pending) -> Receipt:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, cached_property
+from functools import cached_property, partial
 from hashlib import blake2b, sha256
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 from sqlalchemy import Connection, bindparam, literal_column, select
@@ -24,11 +24,29 @@ __all__ = ["Known", "Repeats"]
 
 Known = tuple[str, bytes | None]
 """The customer and the hash of a command that the log holds."""
+KeyOf: TypeAlias = Callable[[str], bytes | None]
+"""Returns the key of a customer, or None if there is none."""
 
 _encode_command = msgspec.json.Encoder(order="sorted", enc_hook=lambda model: model.model_dump_json()).encode
 _CUSTOMER, _HASH, _TOPIC, _SCHEMA, _BODY = (
     COLUMNS.index(name) for name in ("customer", "command_hash", "topic", "schema", "body")
 )
+
+
+class _Form(NamedTuple):
+    """The parts of the fingerprint of a class of commands.
+
+    Attributes:
+        name: The name of the class.
+        added: The fields of later versions, each with the default at which it is left out.
+        words: The fields with personal words.
+        once_clear: Those of them that older versions stored unencrypted.
+    """
+
+    name: bytes
+    added: tuple[tuple[str, Any], ...]
+    words: tuple[str, ...]
+    once_clear: frozenset[str]
 
 
 class Repeats:
@@ -57,21 +75,23 @@ class Repeats:
         self._is_same = {kind: same for aggregate in aggregates for kind, same in aggregate.repeats.items()}
         self._aggregates = tuple(aggregates)
 
-    # Found for the first command: they depend on the annotations of all events, which takes a tenth of a second.
-
     @cached_property
-    def _personal(self) -> dict[type[Command], tuple[str, ...]]:
-        """The fields of each command that are personal words."""
-        return _fields_of_commands(self._codec, self._aggregates, lambda topic: topic.personal)
-
-    @cached_property
-    def _once_clear(self) -> dict[type[Command], tuple[str, ...]]:
-        """Those of them that older versions stored unencrypted."""
+    def _forms(self) -> dict[type[Command], _Form]:
+        """The form of each command, found for the first one: annotations of all events take a tenth of a second."""
+        personal = _fields_of_commands(self._codec, self._aggregates, lambda topic: topic.personal)
         # Only fields that are sealed in no other event: those were always hashed with the key.
         always = _fields_of_commands(
             self._codec, self._aggregates, lambda topic: set(topic.personal) - set(topic.once_clear)
         )
-        return {kind: tuple(set(names) - set(always[kind])) for kind, names in self._personal.items()}
+        return {
+            kind: _Form(
+                kind.__name__.encode(),
+                tuple((name, kind.model_fields[name].get_default()) for name in sorted(kind.added)),
+                words,
+                frozenset(words) - set(always[kind]),
+            )
+            for kind, words in personal.items()
+        }
 
     def rows(self, writer: Writer, command: Command) -> list[Any]:
         """Return the rows in the log with the command's id; none if it is new.
@@ -96,11 +116,15 @@ class Repeats:
             IdempotencyConflict: They differ.
         """
         customer, recorded = known
-        wanted = self.fingerprint(connection, command, customer)
+        key_of = partial(self._keys.get, connection)
+        wanted = self.fingerprint(command, customer, key_of)
         # Once the customer's key is destroyed, the personal fields can no longer be compared; the others still are.
         if recorded is None or bytes(recorded)[: len(wanted)] == wanted:
             return
-        former = self._former_fingerprint(connection, command, customer)
+        # Older versions stored some of the words unencrypted, and hashed them without the key.
+        form = self._forms[type(command)]
+        always = [name for name in form.words if name not in form.once_clear]
+        former = self.fingerprint(command, customer, key_of, always)
         if bytes(recorded)[: len(former)] != former and not self._led_to_recorded(connection, command):
             raise IdempotencyConflict(
                 f"the command id {command.command_id!r} was used before for a different command",
@@ -117,53 +141,42 @@ class Repeats:
         row = cursor.execute(self._command_sql.sql, (command.command_id,)).fetchone()
         return is_same(command, self._codec.decode(row[_TOPIC], row[_SCHEMA], bytes(row[_BODY])))
 
-    def fingerprint(self, connection: Connection, command: Command, customer: str, now: int | None = None) -> bytes:
+    def fingerprint(self, command: Command, customer: str, key_of: KeyOf, names: Sequence[str] | None = None) -> bytes:
         """Return a command's fingerprint: a hash without its personal words, then a keyed hash of those.
 
-        The second is left out if there are no words, or no key for them. With `now`, a missing key is created.
+        The second is left out if there are no words, or no key for them.
+
+        Args:
+            command: The command.
+            customer: The customer whose key is used.
+            key_of: Returns that key. When a command is recorded, a missing one is created.
+            names: The fields that are hashed with the key; by default, all that hold personal words.
         """
-        return self._fingerprint(connection, command, customer, self._personal[type(command)], now)
-
-    def _former_fingerprint(self, connection: Connection, command: Command, customer: str) -> bytes:
-        """Return the fingerprint made by older versions, which stored some of the words unencrypted."""
-        names = [name for name in self._personal[type(command)] if name not in self._once_clear[type(command)]]
-        return self._fingerprint(connection, command, customer, names, None)
-
-    def _fingerprint(
-        self, connection: Connection, command: Command, customer: str, names: Sequence[str], now: int | None
-    ) -> bytes:
-        values = _as_first_recorded(command)
-        words = {field: values[field] for field in names if values.get(field) is not None}
-        known = {**values, **dict.fromkeys(words, True)} if words else values
-        plain = sha256(type(command).__name__.encode() + _encode_command(known)).digest()[:16]
+        form = self._forms[type(command)]
+        # A field of a later version that is not used is left out: the command is then as it was first recorded.
+        values = command.__dict__
+        if form.added:
+            values = values.copy()
+            for name, default in form.added:
+                if values[name] == default:
+                    del values[name]
+        words = {}
+        for name in form.words if names is None else names:
+            if values.get(name) is not None:
+                words[name] = values[name]
         if not words:
-            return plain
+            return sha256(form.name + _encode_command(values)).digest()[:16]
+        known = {**values, **dict.fromkeys(words, True)}
+        plain = sha256(form.name + _encode_command(known)).digest()[:16]
         try:
-            key = self._keys.get(connection, customer) if now is None else self._keys.need(connection, customer, now)
+            key = key_of(customer)
         except KeyUnreadable:
             return plain
         except CommandRefused:
-            if words.keys() - self._once_clear[type(command)]:
+            if words.keys() - form.once_clear:
                 raise
             return plain
         return plain if key is None else plain + blake2b(_encode_command(words), digest_size=16, key=key).digest()
-
-
-def _as_first_recorded(command: Command) -> dict[str, Any]:
-    """Return a command's fields without those that later versions added and that are not used."""
-    values = command.__dict__
-    if not command.added:
-        return values
-    values = values.copy()
-    for name, default in _defaults_of_added(type(command)):
-        if values[name] == default:
-            del values[name]
-    return values
-
-
-@cache
-def _defaults_of_added(kind: type[Command]) -> tuple[tuple[str, Any], ...]:
-    return tuple((name, kind.model_fields[name].get_default()) for name in sorted(kind.added))
 
 
 def _fields_of_commands(

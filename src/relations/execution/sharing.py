@@ -20,7 +20,7 @@ from relations.execution.receipts import Receipt
 from relations.execution.unit import Decision
 from relations.messages import Command
 
-__all__ = ["Also", "Pending", "SharedCommits"]
+__all__ = ["Also", "Join", "Pending", "SharedCommits"]
 
 Also: TypeAlias = Callable[[Connection, Receipt], object]
 """What a host writes in the transaction of a command, on the connection of that transaction."""
@@ -45,20 +45,13 @@ class Pending:
         is_answered: True once the transaction has ended.
     """
 
-    __slots__ = (
-        "_context",
-        "also",
-        "command",
-        "command_id",
-        "decision",
-        "end",
-        "error",
-        "expected_version",
-        "has_failed",
-        "is_answered",
-        "rows",
-        "woken",
-    )
+    has_failed = False
+    decision: Decision | None = None
+    rows: Sequence[Any] = ()
+    end = 0
+    error: BaseException | None = None
+    is_answered = False
+    woken: Lock | None = None
 
     def __init__(
         self, command: Command, command_id: str, expected_version: int | None = None, also: Also | None = None
@@ -68,18 +61,6 @@ class Pending:
         self.expected_version = expected_version
         self.also = also
         self._context = None if also is None else copy_context()
-        self.has_failed = False
-        self.decision: Decision | None = None
-        self.rows: Sequence[Any] = ()
-        self.end = 0
-        self.error: BaseException | None = None
-        self.is_answered = False
-        self.woken: Lock | None = None
-
-    @property
-    def changes_nothing(self) -> bool:
-        """Return whether the command was accepted, or is a repetition, and recorded nothing."""
-        return self.error is None and (self.decision is None or not self.decision.entries)
 
     def reset(self) -> None:
         """Forget the answer of a transaction that was rolled back."""
@@ -103,6 +84,10 @@ class Pending:
             self.woken.release()
 
 
+Join: TypeAlias = Callable[[list[Pending]], None]
+"""Adds the commands that wait by now to a group."""
+
+
 class SharedCommits:
     """The callers whose commands wait for a transaction, and the one that leads.
 
@@ -111,7 +96,7 @@ class SharedCommits:
             list, and a function that adds those that wait by now.
     """
 
-    def __init__(self, execute: Callable[[list[Pending], Callable[[], None]], None]) -> None:
+    def __init__(self, execute: Callable[[list[Pending], Join], None]) -> None:
         self._execute = execute
         self._lock = Lock()
         self._waiting: deque[Pending] = deque()
@@ -149,7 +134,7 @@ class SharedCommits:
     def _lead(self, pending: Pending) -> None:
         group = [pending]
         try:
-            self._execute(group, lambda: self._join(group))
+            self._execute(group, self._join)
         finally:
             self._hand_over(group)
 
@@ -178,6 +163,7 @@ class SharedCommits:
             following = self._waiting.popleft() if self._waiting else None
             self._is_led = following is not None
         for each in group:
-            each.wake()
+            if each.woken is not None:
+                each.wake()
         if following is not None:
             following.wake()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
@@ -43,26 +44,31 @@ class StateCache(MutableMapping[str, State]):
         self._size_of = size_of
         self._most_streams = most_streams
         self._most_bytes = most_bytes
-        self._states: dict[str, State] = {}
+        # A plain dictionary would search all the places of forgotten states for the first one that is left.
+        self._states: OrderedDict[str, State] = OrderedDict()
         self._sizes: dict[str, tuple[int, int]] = {}  # the bytes counted, and the last version that they hold for
         self.bytes = 0
 
     def __getitem__(self, stream: str) -> State:
         return self._states[stream]
 
+    def get(self, stream: str, default: Any = None) -> Any:
+        """Return a state, which does not count as a use: those that a transaction changes are set at its end."""
+        return self._states.get(stream, default)
+
     def __contains__(self, stream: object) -> bool:
         return stream in self._states
 
     def use(self, stream: str) -> State | None:
         """Return a state, now the one used last; None if it is not in memory."""
-        found = self._states.pop(stream, None)
+        found = self._states.get(stream)
         if found is not None:
-            self._states[stream] = found
+            self._states.move_to_end(stream)
         return found
 
     def __setitem__(self, stream: str, state: State) -> None:
-        self._states.pop(stream, None)  # so that it comes last
         self._states[stream] = state
+        self._states.move_to_end(stream)
         version, (counted, last) = state[0], self._sizes.get(stream, _NOT_COUNTED)
         if version > last:
             size, last = _SMALLEST, version + version // 2

@@ -146,8 +146,11 @@ class States:
         Raises:
             InvalidInput: There is no such kind of aggregate.
         """
+        return self.load_by(self._database.cursor(connection, binary=True), stream)
+
+    def load_by(self, cursor: Any, stream: str) -> State:
+        """Return the same with the driver's cursor, which reads values in binary."""
         aggregate = self.aggregate(stream)
-        cursor = self._database.cursor(connection, binary=True)
         version, state = 0, aggregate.decider.initial
         rows = self._page(cursor, stream, 0, _SHORT_STREAM)
         if len(rows) == _SHORT_STREAM:
@@ -176,8 +179,8 @@ class States:
         return None if row is None else (row[0], bytes(row[1]))
 
     def _page(self, cursor: Any, stream: str, version: int, limit: int) -> list[Any]:
-        cursor.execute(self._load_sql.sql, self._load_sql.bind(stream=stream, version=version, limit=limit))
-        rows: list[Any] = cursor.fetchall()
+        bound = self._load_sql.bind(stream=stream, version=version, limit=limit)
+        rows: list[Any] = cursor.execute(self._load_sql.sql, bound).fetchall()
         return rows
 
     def load_many(self, connection: Connection, streams: Sequence[str], into: dict[str, State]) -> None:
@@ -216,8 +219,6 @@ class States:
 
     def snapshot(self, writer: Writer, states: Mapping[str, State], rows: Sequence[Sequence[Any]]) -> None:
         """Write states as snapshots, within the writer's transaction; `rows` are the events that led to them."""
-        if not states:
-            return
         chain = {(row[_STREAM], row[_VERSION]): row[_DIGEST] for row in rows if row[_STREAM] in states}
         for stream, (version, state) in states.items():
             topic = _snapshot_topic(self.aggregate(stream))

@@ -10,6 +10,7 @@ from relations.errors import ConcurrencyConflict
 from relations.execution.state_cache import StateCache
 from relations.execution.states import State, States, snapshot_step
 from relations.log.log import Entry, Writer
+from relations.log.people import PersonalWriter
 from relations.messages import Command, Event
 from relations.policies import Policy
 from relations.policies.in_force import InForce
@@ -38,22 +39,9 @@ class UnitStep:
         is_due: True if it comes from the passage of time.
     """
 
-    __slots__ = (
-        "aggregate",
-        "at",
-        "cause",
-        "command",
-        "customer",
-        "home",
-        "is_due",
-        "merged",
-        "policy",
-        "sent",
-        "state",
-        "stream",
-        "version",
-    )
-
+    merged: dict[str, Any] | None = None
+    home = ""
+    customer = ""
     policy: Policy
 
     def __init__(
@@ -73,9 +61,6 @@ class UnitStep:
         self.version, self.state = found
         self.cause = cause
         self.is_due = is_due
-        self.merged: dict[str, Any] | None = None
-        self.home = ""
-        self.customer = ""
 
 
 class Decision:
@@ -87,11 +72,12 @@ class Decision:
         entries: Everything to append for it.
         events: The same events, with personal fields still readable.
         own: The indexes in `entries` of the command's own events. The others fell due before it.
+        personal: The events with personal words, still readable, and those that erase; each with its customer.
         states: The new versions and states of the streams that it changes.
         pending: Reactions that are still to be decided, each with its cause.
     """
 
-    __slots__ = ("actor", "command_id", "entries", "events", "own", "pending", "states")
+    __slots__ = ("actor", "command_id", "entries", "events", "own", "pending", "personal", "states")
 
     def __init__(self, command_id: str, actor: str) -> None:
         self.command_id = command_id
@@ -99,6 +85,7 @@ class Decision:
         self.entries: list[Entry] = []
         self.events: list[Event] = []
         self.own: list[int] = []
+        self.personal: list[tuple[Event, str]] = []
         self.states: dict[str, State] = {}
         self.pending: deque[tuple[Command, str | None]] = deque()
 
@@ -118,6 +105,8 @@ class Unit:
         recorded_at: When the log records these events.
         position: The position of the last event, including those that are not appended yet.
         rules: The policies and when each is in force.
+        latest: The latest time that a command may be dated; None if the policy has no limit.
+        personal: The keys and marks of the transaction, once a command has needed any.
         states: The versions and states that this unit leads to, by stream.
         entries: The entries to append.
     """
@@ -128,6 +117,8 @@ class Unit:
         "_snapshots",
         "_states",
         "entries",
+        "latest",
+        "personal",
         "position",
         "recorded_at",
         "rules",
@@ -146,15 +137,22 @@ class Unit:
         self.recorded_at = recorded_at
         self.position = writer.head.position
         self.rules = _NO_POLICIES
+        self.latest: int | None = None
+        self.personal: PersonalWriter | None = None
         self.states: dict[str, State] = {}
         self.entries: list[Entry] = []
 
     def state(self, stream: str) -> State:
         """Return the version and state of a stream as this unit sees them."""
-        found = self.states.get(stream) or self._cached.use(stream)
+        found = self.states.get(stream) or self._cached.get(stream)
         if found is None:
-            found = self._cached[stream] = self._states.load(self.writer.connection, stream)
+            found = self._cached[stream] = self._states.load_by(self.writer.reader, stream)
         return found
+
+    def has_begun(self, stream: str) -> bool:
+        """Return True if a stream has any event. Mostly it is only asked for, so this counts as a use of its state."""
+        found = self.states.get(stream) or self._cached.use(stream)
+        return (found or self.state(stream))[0] > 0
 
     @property
     def is_full(self) -> bool:
@@ -199,5 +197,8 @@ class Unit:
             rows = self.writer.append(self.entries)
         except self.writer.integrity_error as error:
             raise ConcurrencyConflict("another writer recorded the same version first", hint="Try again") from error
-        self._states.snapshot(self.writer, self._snapshots, rows)
+        if self.personal is not None:
+            self.personal.write()
+        if self._snapshots:
+            self._states.snapshot(self.writer, self._snapshots, rows)
         return rows

@@ -7,18 +7,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, literal_column, select, tuple_
+from sqlalchemy import Connection, Select, bindparam, exists, func, insert, literal_column, select, tuple_
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema
 
 from relations.errors import ForeignDatabase, InvalidInput, NewerLog, StoreError
 from relations.log.chain import GENESIS, check, link
 from relations.log.connections import checked_host, noticing_host_loss
-from relations.log.database import Database, SharedStatement, create_tables, tables_of
+from relations.log.database import Database, SharedStatement, WriteTransaction, create_tables, tables_of
 from relations.log.failures import translated
 from relations.log.tables import (
     COLUMNS,
@@ -89,16 +88,20 @@ class Writer:
         reader: The driver's cursor on it, which reads values in binary.
         head: The last position of the log and its digest.
         appended: The number of events that were appended.
+        is_known: True if the log has the command that was asked for.
     """
 
-    __slots__ = ("_log", "appended", "connection", "cursor", "head", "reader")
+    __slots__ = ("_log", "appended", "connection", "cursor", "head", "is_known", "reader")
 
-    def __init__(self, log: Log, connection: Connection) -> None:
+    def __init__(self, log: Log, connection: Connection, command_id: str = "") -> None:
         self._log = log
         self.connection = connection
         self.cursor = log.database.cursor(connection)
         self.reader = self.cursor if log.database.is_sqlite else log.database.cursor(connection, binary=True)
-        self.head = log.head_by(self.reader)
+        if command_id:
+            self.head, self.is_known = log.head_and_command(self.reader, command_id)
+        else:
+            self.head, self.is_known = log.head_by(self.reader), False
         self.appended = 0
 
     @property
@@ -177,27 +180,23 @@ class Writer:
         self._moved_to(head, len(rows))
 
 
-class _Appending(AbstractContextManager[Writer]):
-    """A write transaction of the log's own; a class, for a generator costs every command more."""
+class _Appending(WriteTransaction, AbstractContextManager[Writer]):
+    """A write transaction of the log's own."""
 
-    __slots__ = ("_log", "_transaction")
+    __slots__ = ("_command_id", "_log")
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, command_id: str) -> None:
+        super().__init__(log.database)
         self._log = log
-        self._transaction = log.database.writing()
+        self._command_id = command_id
 
     def __enter__(self) -> Writer:
-        connection = self._transaction.__enter__()
+        connection = self.begin()
         try:
-            return Writer(self._log, connection)
+            return Writer(self._log, connection, self._command_id)
         except BaseException as error:
-            self._transaction.__exit__(type(error), error, error.__traceback__)
+            self.__exit__(type(error), error, error.__traceback__)
             raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        return self._transaction.__exit__(kind, error, traceback)
 
 
 class Log:
@@ -213,10 +212,9 @@ class Log:
     """
 
     insertion = SharedStatement(lambda _: insert(log))
-    _head = SharedStatement(
-        lambda _: select(log.c.position, log.c.digest).where(
-            log.c.position == select(func.max(log.c.position)).scalar_subquery()
-        )
+    _head = SharedStatement(lambda _: _head_with())
+    _head_and_command = SharedStatement(
+        lambda _: _head_with(exists(literal_column("1")).where(log.c.command_id == bindparam("command_id")))
     )
     _digest = SharedStatement(lambda _: select(log.c.digest).where(log.c.position == bindparam("position")))
 
@@ -299,6 +297,11 @@ class Log:
         found = cursor.execute(self._head.sql).fetchone()
         return Head(0, GENESIS) if found is None else Head(found[0], bytes(found[1]))
 
+    def head_and_command(self, cursor: Any, command_id: str) -> tuple[Head, bool]:
+        """Return the head as the driver's cursor sees it, and whether the log has a command, with one statement."""
+        found = cursor.execute(self._head_and_command.sql, (command_id,)).fetchone()
+        return (Head(0, GENESIS), False) if found is None else (Head(found[0], bytes(found[1])), bool(found[2]))
+
     def _id_in(self, connection: Connection) -> str:
         """Return the id of the log that a connection sees, or "" where an older version made it and it is empty.
 
@@ -351,17 +354,25 @@ class Log:
         found = self.database.cursor(connection, binary=True).execute(self._digest.sql, (position,)).fetchone()
         return None if found is None else bytes(found[0])
 
-    def writing(self, connection: Connection | None = None) -> AbstractContextManager[Writer]:
-        """Open a transaction that holds the write lock, and commit it at the end; the host commits its own."""
-        self.database.refuse_read_only()
-        return _Appending(self) if connection is None else self._writing_in_host(connection)
+    def writing(self, connection: Connection | None = None, *, command_id: str = "") -> AbstractContextManager[Writer]:
+        """Open a transaction that holds the write lock, and commit it at the end; the host commits its own.
+
+        Args:
+            connection: The host's connection; by default one of the log's own.
+            command_id: The writer says whether the log has this command.
+        """
+        if not self.database.records:
+            self.database.refuse_read_only()
+        if connection is None:
+            return _Appending(self, command_id)
+        return self._writing_in_host(connection, command_id)
 
     @contextmanager
-    def _writing_in_host(self, connection: Connection) -> Iterator[Writer]:
+    def _writing_in_host(self, connection: Connection, command_id: str) -> Iterator[Writer]:
         checked_host(connection, self.database.engine.dialect)
         with self.database.translating(connection), noticing_host_loss(connection):
             self._lock_host(connection)
-            writer = Writer(self, connection)
+            writer = Writer(self, connection, command_id)
             with self.database.overwriting(connection):
                 yield writer
 
@@ -509,6 +520,11 @@ class Log:
         for rows in self.scan(connection, until=until, damaged=True):
             head = Head(*check(rows, previous=head.digest, position=head.position))
             yield head
+
+
+def _head_with(*more: Any) -> Select[Any]:
+    newest = select(func.max(log.c.position)).scalar_subquery()
+    return select(log.c.position, log.c.digest, *more).where(log.c.position == newest)
 
 
 def _shape(shard: Shard | None) -> tuple[bool, ...]:

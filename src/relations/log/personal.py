@@ -35,8 +35,10 @@ __all__ = [
     "Keys",
     "StoredKey",
     "has_personal",
+    "marks_of",
     "open_event",
     "seal_event",
+    "text_digest",
 ]
 
 ERASED = "[erased]"
@@ -115,7 +117,6 @@ class Keys:
         self._master = AESGCM(master_key) if master_key else None
         self._database = database
         self._digest_key: bytes | None = None
-        self._made: list[str] = []  # by the present decision, within the one write transaction that there can be
         self._is_locked = False  # wrapped keys, and no master key to unwrap them
         self._check_master_key()
 
@@ -128,13 +129,14 @@ class Keys:
         stored = self._stored(connection, customer)
         return self.unwrap(customer, stored) if stored else None
 
-    def need(self, connection: Connection, customer: str, now: int) -> bytes:
+    def need(self, connection: Connection, customer: str, now: int, made: list[str] | None = None) -> bytes:
         """Return the customer's key, and create it if it does not exist yet.
 
         Args:
             connection: A write transaction.
             customer: The customer's id.
             now: The time of recording, UTC microseconds.
+            made: The customer is added to it if a key was created.
 
         Raises:
             CommandRefused: The customer was erased, or their key cannot be read.
@@ -145,9 +147,9 @@ class Keys:
             row = self._insert.bind(customer=customer, key=self._wrap(customer, key), created_at=now)
             self._database.cursor(connection).execute(self._insert.sql, row)
             if customer == DIGEST_KEY:
-                record_facts(connection, {_DIGEST_CHECK: _digest(key, "", _DIGEST_CHECK)})
-            else:
-                self._made.append(customer)
+                record_facts(connection, {_DIGEST_CHECK: text_digest(key, "", _DIGEST_CHECK)})
+            elif made is not None:
+                made.append(customer)
             return key
         if not stored:
             raise CommandRefused(
@@ -166,31 +168,9 @@ class Keys:
                 hint="Restore the customer's row of relations_keys from a backup, or leave the personal fields out",
             ) from None
 
-    def begin_decision(self) -> None:
-        """Note from now on which keys are made, for `remove_made`."""
-        self._made.clear()
-
-    def remove_made(self, connection: Connection) -> None:
-        """Remove the keys that the present decision has made: it is refused, and nothing is sealed with them."""
-        if self._made:
-            connection.execute(table.delete().where(table.c.customer.in_(self._made)))
-
-    def seal(self, connection: Connection, event: Event, topic: Topic, customer: str, now: int) -> Event:
-        """Return the event with its personal fields sealed under the customer's key, created if missing.
-
-        For an erased customer, words that older versions stored unencrypted become `ERASED`.
-
-        Raises:
-            CommandRefused: The customer was erased, or their key cannot be read, and there are other personal words.
-        """
-        try:
-            key = self.need(connection, customer, now)
-        except CommandRefused:
-            given = [name for name in topic.personal if getattr(event, name) is not None]
-            if any(name not in topic.once_clear for name in given):
-                raise
-            return msgspec.structs.replace(event, **dict.fromkeys(given, ERASED))
-        return seal_event(event, topic, customer, key)
+    def remove(self, connection: Connection, customers: Sequence[str]) -> None:
+        """Remove keys that the present transaction has made, and that sealed nothing."""
+        connection.execute(table.delete().where(table.c.customer.in_(customers)))
 
     def destroy(self, connection: Connection, customer: str, now: int) -> None:
         """Destroy the customer's key, and leave an empty one so that no new key is ever made.
@@ -254,41 +234,24 @@ class Keys:
         """
         if self._digest_key is None:
             self._digest_key = self._made_digest_key()
-        return _digest(self._digest_key, text, purpose)
+        return text_digest(self._digest_key, text, purpose)
 
     def known_digest(self, text: str, purpose: str) -> str | None:
         """Return the digest of a text; None if this log has no digests yet."""
         if self._digest_key is None:
             with self._database.reading() as connection:
                 self._digest_key = self.get(connection, DIGEST_KEY)
-        return None if self._digest_key is None else _digest(self._digest_key, text, purpose)
+        return None if self._digest_key is None else text_digest(self._digest_key, text, purpose)
 
-    def digest_within(self, connection: Connection, text: str, purpose: str) -> str:
-        """Return the digest of a text within a write transaction, which may be the first that needs the key."""
-        key = self._digest_key
-        if key is None:
-            # Not remembered: the transaction, and the new key with it, may be rolled back.
-            key = self.need(connection, DIGEST_KEY, 0)
-        return _digest(key, text, purpose)
+    @property
+    def digest_key(self) -> bytes | None:
+        """The key of digests, if it is known to be recorded."""
+        return self._digest_key
 
-    def marks(self, connection: Connection, texts: Iterable[tuple[str, str]], *, write: bool = False) -> list[int]:
-        """Return the marks of texts: the first 8 bytes of their keyed digests. None if this log has no digests yet.
-
-        Args:
-            connection: A transaction that sees the keys.
-            texts: Purposes and texts.
-            write: True in a write transaction, which may be the first that needs the key of digests.
-        """
-        key = self._digest_key
-        if key is None:
-            # Not remembered where it is new: the transaction, and the key with it, may be rolled back.
-            key = self.need(connection, DIGEST_KEY, 0) if write else self.get(connection, DIGEST_KEY)
-        if key is None:
-            return []
-        return [
-            int.from_bytes(hmac.digest(key, f"{purpose}\0{text}".encode(), "sha256")[:8], "big", signed=True)
-            for purpose, text in texts
-        ]
+    def marks(self, connection: Connection, texts: Iterable[tuple[str, str]]) -> list[int]:
+        """Return the marks of texts, given with their purposes. None if this log has no digests yet."""
+        key = self._digest_key or self.get(connection, DIGEST_KEY)
+        return [] if key is None else marks_of(key, texts)
 
     def _made_digest_key(self) -> bytes:
         with self._database.reading() as connection:
@@ -337,7 +300,7 @@ class Keys:
             return False
         key = self.unwrap(stored.customer, stored.key)
         check = fact(connection, _DIGEST_CHECK)
-        if stored.created_at != 0 or (check is not None and check != _digest(key, "", _DIGEST_CHECK)):
+        if stored.created_at != 0 or (check is not None and check != text_digest(key, "", _DIGEST_CHECK)):
             raise KeyUnreadable("the key is not the one that the log's digests were made with")
         return True
 
@@ -460,9 +423,18 @@ class WordOpener:
             return _marked(event, topic, UNREADABLE)
 
 
-def _digest(key: bytes, text: str, purpose: str) -> str:
+def text_digest(key: bytes, text: str, purpose: str) -> str:
+    """Return the digest of a text, made with the key of digests."""
     message = f"{purpose}\0{text}".encode()
     return b32encode(hmac.digest(key, message, "sha256")[:_DIGEST_BYTES]).decode().lower()
+
+
+def marks_of(key: bytes, texts: Iterable[tuple[str, str]]) -> list[int]:
+    """Return the marks of texts, given with their purposes: the first 8 bytes of their keyed digests."""
+    return [
+        int.from_bytes(hmac.digest(key, f"{purpose}\0{text}".encode(), "sha256")[:8], "big", signed=True)
+        for purpose, text in texts
+    ]
 
 
 def _wrong_master() -> LogError:
@@ -479,7 +451,10 @@ def _warn_unreadable(customer: str, error: LogError) -> None:
 
 def has_personal(event: Event, topic: Topic) -> bool:
     """Return whether any personal field of the event has a value."""
-    return any(getattr(event, name) is not None for name in topic.personal)
+    for name in topic.personal:  # without a generator: this runs for every event that may have some  # noqa: SIM110
+        if getattr(event, name) is not None:
+            return True
+    return False
 
 
 def is_sealed(words: Any) -> bool:

@@ -154,13 +154,20 @@ class TableReader(ABC):
             limit = None if page.stop is None else page.stop - page.start
             statement = statement.limit(limit).offset(page.start)
             return [decode(values) for values in connection.execute(statement).all()]
-        found = [decode(values) for values in connection.execute(statement).all()]
+        found: list[C] = self._tables[row].decode_all(connection.execute(statement).all())
         # All rows of a customer are combined, whichever of them met the conditions.
         groups = dict.fromkeys(each.customer for each in found if each.customer in aliases.groups)
+        if not groups:
+            return found[page]
         recorded = self._rows_of(connection, row, [name for group in groups for name in aliases.groups[group]])
         whole = {key_of(each): each for each in combined(recorded, aliases)}
-        by_key = {key_of(each): each for each in found}
-        return [whole.get(key, each) for key, each in by_key.items()][page]
+        by_key: dict[Any, C] = {}
+        for number, each in enumerate(found):
+            if each.customer in groups:
+                by_key.setdefault(key_of(each), whole.get(key_of(each), each))
+            else:
+                by_key[number] = each  # no other row has its key
+        return list(by_key.values())[page]
 
     def _rows_of(self, connection: Connection, row: type[R], customers: Sequence[str]) -> list[R]:
         table, by_key = self._tables[row], itemgetter(slice(len(row.key)))

@@ -71,6 +71,8 @@ _NAMES, _GROUPED = "*names", "*groups"
 """The names under which the ids of columns and their aliases are stored, next to those of groups of fields."""
 _STORED_AGAIN = CHANGED_MAX // 2
 """Events since columns were stored from which on they are stored again."""
+_CHANGED_SHARE = 0.5
+"""The part of customers with another value at a moment from which on all are computed for its day."""
 _WORTH_KEEPING = 0.002
 """Seconds from which on an answer is kept: a faster one is computed again sooner than its memory is worth."""
 
@@ -331,20 +333,25 @@ class View(TableReader):
     def of_each_at(
         self, name: str, moment: int, read: Callable[[int, Sequence[str] | None], Mapping[str, H]]
     ) -> Mapping[str, H]:
-        """Return what is computed of each customer alone as of a moment. Of one local day it is kept.
+        """Return what is computed of each customer alone as of a moment.
 
-        Only customers with new events are read again, and those whose value does not hold at this moment of the day.
-        The caller must not change it.
+        Only customers with new events are read again, and those whose value was another one at the moment that was
+        asked about first. The caller must not change it.
 
         Args:
             name: The name under which it is kept.
             moment: The moment, UTC microseconds.
-            read: Computes it as of a moment: of all customers, or of some. It returns everybody whose value may be
-                another one at another moment of the day.
+            read: Computes it as of a moment: of all customers, or of some. It returns everybody who has a value at any
+                moment.
         """
-        kept = self.of_each((name, self.local.day(moment)), partial(read, moment))
-        changed = [customer for customer, each in kept.items() if not each.hold(moment)]
-        return {**kept, **read(moment, changed)} if changed else kept
+        kept = self.of_each(name, partial(read, moment))
+        changed = _not_holding(kept, moment)
+        if len(changed) > len(kept) * _CHANGED_SHARE:
+            kept = self.of_each((name, self.local.day(moment)), partial(read, moment))
+            changed = _not_holding(kept, moment)
+        if not changed:
+            return kept
+        return {**kept, **self.keep(("of each", name, moment), partial(read, moment, changed))}
 
     def columns(self, row: type[CustomerRow], groups: ColumnGroups) -> Columns:
         """Return the rows of one class as columns, of all customers by their surviving ids.
@@ -641,6 +648,10 @@ class View(TableReader):
         """
         names = ", ".join(f'"{table.table.name}"' for view in views for table in view._tables.values())
         self._database.cursor(connection).execute(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
+
+
+def _not_holding(kept: Mapping[str, Holding], moment: int) -> list[str]:
+    return [customer for customer, each in kept.items() if not each.hold(moment)]
 
 
 def _read_by(view: type[View]) -> Iterator[type[View]]:

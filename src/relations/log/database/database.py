@@ -40,7 +40,7 @@ from relations.log.opening import ReadOnlyFile, parse_url
 from relations.log.postgres.sessions import SCHEMA_OPTION, Sessions, checked_schema, lock_key, schema_channel
 from relations.telemetry import Observed, Observers
 
-__all__ = ["CHANNEL", "Access", "Database", "Durability"]
+__all__ = ["CHANNEL", "Access", "Database", "Durability", "WriteTransaction"]
 
 T = TypeVar("T")
 Access = Literal["write", "fold", "read"]
@@ -81,6 +81,10 @@ class Database(Purging):
         access: `write`: events may be recorded. `fold`: only views may be brought up to date. `read`: nothing is
             changed, in the database or next to it; on read-only media an SQLite file is opened as immutable.
 
+    Attributes:
+        read_only: True if nothing may be changed.
+        records: True if events and keys may be recorded.
+
     Raises:
         InvalidInput: The URL is not a database URL.
         MissingExtra: The URL is of PostgreSQL, and its driver is not installed.
@@ -107,6 +111,8 @@ class Database(Purging):
         self.durability = durability
         self.busy_seconds = busy_seconds
         self.access = access
+        self.read_only = access == "read"
+        self.records = access == "write"
         self.held = HeldTransactions()
         self._connect_seconds = connect_seconds
         kept = min(pool_size, _KEPT_CONNECTIONS)
@@ -154,16 +160,6 @@ class Database(Purging):
         self.engine.dispose(close=False)
         if self._writer is not None:
             self._writer.forked()
-
-    @property
-    def read_only(self) -> bool:
-        """Return whether nothing may be changed."""
-        return self.access == "read"
-
-    @property
-    def records(self) -> bool:
-        """Return whether events and keys may be recorded."""
-        return self.access == "write"
 
     def may_fold(self) -> bool:
         """Return whether views could be brought up to date here, by another opening of the same database."""
@@ -377,9 +373,6 @@ class Database(Purging):
             OutcomeUnknown: The connection was lost during the commit.
             StoreError: The database failed; nothing was recorded.
         """
-        if self.read_only:
-            self.refuse_read_only()
-        self.held.refuse_wait()
         return _Writing(self)
 
     def cursor(self, connection: Connection, *, binary: bool = False) -> Any:
@@ -475,10 +468,13 @@ class Database(Purging):
             self._reader.close()
 
 
-class _Writing(AbstractContextManager[Connection]):
+class WriteTransaction:
     """A write transaction on the connection kept for them, or on one of the pool while another thread uses that.
 
     A class, for a generator within a generator costs every command more.
+
+    Args:
+        database: The database.
     """
 
     __slots__ = ("_connection", "_database", "_kept", "_pooled")
@@ -487,10 +483,14 @@ class _Writing(AbstractContextManager[Connection]):
     _kept: WriterConnection
 
     def __init__(self, database: Database) -> None:
+        if database.read_only:
+            database.refuse_read_only()
+        database.held.refuse_wait()
         self._database = database
         self._pooled: AbstractContextManager[Connection] | None = None
 
-    def __enter__(self) -> Connection:
+    def begin(self) -> Connection:
+        """Begin the transaction, and return its connection."""
         database, kept = self._database, self._database._writer
         if kept is None or not kept.lock.acquire(blocking=False):
             self._pooled = database._writing_by_pool()
@@ -527,6 +527,15 @@ class _Writing(AbstractContextManager[Connection]):
             # A commit to a file that was removed or replaced must not be acknowledged.
             database._in_place.check()
         return None
+
+
+class _Writing(WriteTransaction, AbstractContextManager[Connection]):
+    """A write transaction that gives its connection."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Connection:
+        return self.begin()
 
 
 def _check_limits(*, pool_size: int, **seconds: float) -> None:

@@ -38,7 +38,7 @@ class CompiledStatement:
     def bind(self, **values: Any) -> tuple[Any, ...]:
         """Return the parameters in order."""
         merged = {**self.defaults, **values}
-        return tuple(merged[name] for name in self.names)
+        return tuple([merged[name] for name in self.names])
 
 
 def compiled(statement: ClauseElement, dialect: Dialect) -> CompiledStatement:

@@ -17,7 +17,7 @@ from relations.errors import InvalidInput, LogError
 from relations.log.codec import Codec
 from relations.log.database import Database, SharedStatement, create_tables
 from relations.log.log import Log
-from relations.log.personal import Keys, open_event
+from relations.log.personal import DIGEST_KEY, Keys, marks_of, open_event
 from relations.log.tables import FOREIGN, MARKED, MARKS_VERSION, fact, record_facts
 from relations.log.tables import log as log_table
 from relations.log.tables import marks as table
@@ -53,25 +53,26 @@ class Marks:
         self._words_of = words_of
         self._is_kept = False
 
-    def write(self, connection: Connection, customer: str, event: Event) -> None:
-        """Write the marks of an event whose words are still readable, in the transaction that records it."""
+    def words(self, connection: Connection, event: Event) -> Sequence[Word]:
+        """Return the words of an event that get marks. They must still be readable."""
         words = tuple(self._words_of(event))
-        if words and self._is_written(connection):
-            self._add(connection, [(customer, words)])
+        return words if words and self._is_written(connection) else ()
+
+    def write(self, connection: Connection, rows: Sequence[tuple[int, str]]) -> None:
+        """Write marks with their customers, in the transaction that records the words."""
+        self._database.cursor(connection).executemany(self._insert.sql, rows)
 
     def delete(self, connection: Connection, customer: str) -> None:
         """Delete a customer's marks, in the transaction that destroys their key."""
         if self._is_written(connection):
             connection.execute(table.delete().where(table.c.customer == customer))
 
-    def _add(self, connection: Connection, found: Iterable[tuple[str, Sequence[Word]]]) -> None:
-        rows = [
-            self._insert.bind(mark=mark, customer=customer)
-            for customer, words in found
-            for mark in self._keys.marks(connection, words, write=True)
-        ]
-        if rows:
-            self._database.cursor(connection).executemany(self._insert.sql, rows)
+    def _add(self, connection: Connection, found: Sequence[tuple[str, Sequence[Word]]]) -> None:
+        if not found:
+            return
+        key = self._keys.need(connection, DIGEST_KEY, 0)
+        rows = [(mark, customer) for customer, words in found for mark in marks_of(key, words)]
+        self.write(connection, rows)
 
     def _is_written(self, connection: Connection) -> bool:
         """Return whether new words get marks. In a log of an older version they do once it was indexed."""

@@ -11,16 +11,20 @@ are computed when the agenda is asked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
-from heapq import merge, nsmallest
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from functools import partial
+from heapq import merge
 from itertools import islice
-from typing import ClassVar
+from operator import itemgetter
+from typing import ClassVar, TypeAlias
 
-from sqlalchemy import ColumnElement, or_, tuple_
+from sqlalchemy import ColumnElement, and_, or_, tuple_
 
 from relations.errors import InvalidInput
-from relations.messages import from_micros, to_micros
+from relations.messages import LATEST, from_micros, to_micros
+from relations.months import last_day
 from relations.policies import Policy
 from relations.policies.calendars import local_time
 from relations.policies.loyalty.tier_clock import programme_in
@@ -61,7 +65,10 @@ from relations.projections.view import View
 
 __all__ = ["KINDS", "PROJECTION", "AgendaItem", "AgendaView", "Kind", "commands_due"]
 
+Keyed: TypeAlias = tuple[tuple[int, str, str, str, str], AgendaItem]
+"""An item after its sort key."""
 _FAR_OFF = 2**62
+_LATEST = to_micros(LATEST)
 _CARE: tuple[Kind, ...] = ("contact", "lapse", "renewal")
 """The kinds that care plans make due."""
 
@@ -141,7 +148,11 @@ class AgendaView(View):
         policy = self.policy
         reviews, asked = {"tier", "tier_warning"}, {"reminder", "answer"}
         computed = {*reviews, *asked, *_CARE, "erasure", "handover"}
-        found = [self._open(each, end, policy, limit, after) for each in kinds if each not in computed]
+        stored = [each for each in kinds if each not in computed]
+        if limit is None:
+            found = [self._all_open(stored, end, after)]
+        else:
+            found = [self._open(each, end, policy, limit, after) for each in stored]
         if asked & set(kinds):
             lapsed = policy.surveys.lapsed_by(min(end, self.now if as_of is None else to_micros(as_of)))
             found.append(self._asked(kinds, end, policy, limit, after, lapsed))
@@ -204,6 +215,35 @@ class AgendaView(View):
             where += [columns.at >= moment - shift, tuple_(*order) > tuple_(moment - shift, *names)]
         rows = self.rows(Item, *where, order_by=order, limit=limit)
         return [item for item in (open_item(row, policy) for row in rows) if item is not None]
+
+    def _all_open(self, kinds: Collection[Kind], end: int, after: AgendaItem | None) -> list[AgendaItem]:
+        """Return what `_open` does of several kinds, without a limit. What is due in the month is kept by customer."""
+        horizon = self._end_of_month(end)
+        kept = self.of_each(("open", horizon), partial(self._open_of, horizon))
+        return _chosen(kept, kinds, end, after)
+
+    def _open_of(self, horizon: int, customers: Sequence[str] | None) -> dict[str, list[Keyed]]:
+        """Return the items of some customers that have rows and are due by a moment; None stands for all."""
+        policy, columns = self.policy, self.table(Item).c
+        shifts: dict[str, int] = {kind: shift for kind in KINDS if (shift := shift_of(kind, policy)) is not None}
+        if customers is None:
+            due = (and_(columns.kind == kind, columns.at <= horizon - shift) for kind, shift in shifts.items())
+            rows = self.rows(Item, or_(*due))
+        else:
+            rows = self.rows_of_some(Item, customers)
+        found: defaultdict[str, list[Keyed]] = defaultdict(list)
+        for row in rows:
+            if row.kind != "handover" and row.at <= horizon - shifts.get(row.kind, _FAR_OFF):
+                item = open_item(row, policy)
+                if item is not None:
+                    found[row.customer].append((item.key, item))
+        return dict(found)
+
+    def _end_of_month(self, moment: int) -> int:
+        """Return the last moment of the local month of a moment; after all times that can be recorded, the same."""
+        if moment >= _LATEST:
+            return moment
+        return self.local.start(date.fromordinal(last_day(self.local.month(moment)) + 1)) - 1
 
     def _handovers(self, end: int, policy: Policy, limit: int | None, after: AgendaItem | None) -> list[AgendaItem]:
         rows = with_one_handover(self.rows(Item, self.table(Item).c.kind == "handover"))
@@ -278,10 +318,29 @@ class AgendaView(View):
     def _reviews(
         self, kinds: Collection[Kind], end: int, limit: int | None, after: AgendaItem | None
     ) -> list[AgendaItem]:
+        """Return the reviews of tiers. Those of the month are kept by customer, because they take long to find."""
+        horizon = self._end_of_month(end)
+        kept = self.of_each(("reviews", horizon), partial(self._reviews_of, horizon))
+        return _chosen(kept, kinds, end, after)[:limit]
+
+    def _reviews_of(self, horizon: int, customers: Sequence[str] | None) -> dict[str, list[Keyed]]:
+        """Return the reviews of some members by a moment; None stands for all members."""
         rules = self._rules()
-        spans = list(rules.until(end))
-        # Tier changes depend on the policy, so no index can find them: members with a tier to lose are checked one by
-        # one. Under monthly terms, members active in the last month are skipped unless they are in a grace period.
+        found: defaultdict[str, list[Keyed]] = defaultdict(list)
+        rows = self._reviewed(horizon) if customers is None else self.rows_of_some(Member, customers)
+        for row in rows:
+            item = tier_review(row, rules, horizon)
+            if item is not None:
+                found[row.customer].append((item.key, item))
+        return dict(found)
+
+    def _reviewed(self, end: int) -> list[Member]:
+        """Return at least the members with a review by a moment.
+
+        Tier changes depend on the policy, so no index can find them: members with a tier to lose are checked one by
+        one. Under monthly terms, members active in the last month are skipped unless they are in a grace period.
+        """
+        spans = list(self._rules().until(end))
         columns = self.table(Member).c
         where: list[ColumnElement[bool]] = [columns.tier.is_not(None)]
         if all(each.terms.monthly for span in spans for each in span.policy.every_programme):
@@ -292,12 +351,22 @@ class AgendaView(View):
             tier = bases.pop()
             if tier is not None and not bases:
                 where.append(or_(columns.programme != programme, columns.tier != tier))
-        found = []
-        for row in self.rows(Member, *where):
-            item = tier_review(row, rules, end)
-            if item is not None and item.kind in kinds and (after is None or item.key > after.key):
-                found.append(item)
-        return sorted(found, key=_key) if limit is None else nsmallest(limit, found, key=_key)
+        return self.rows(Member, *where)
+
+
+def _chosen(
+    kept: Mapping[str, Sequence[Keyed]], kinds: Collection[Kind], end: int, after: AgendaItem | None
+) -> list[AgendaItem]:
+    """Return the kept items of some kinds that are due by a moment, after another one, in order."""
+    first = () if after is None else after.key
+    found = [
+        keyed
+        for items in kept.values()
+        for keyed in items
+        if keyed[0][0] <= end and keyed[1].kind in kinds and keyed[0] > first
+    ]
+    found.sort(key=itemgetter(0))
+    return [item for _, item in found]
 
 
 def _key(item: AgendaItem) -> tuple[int, str, str, str, str]:

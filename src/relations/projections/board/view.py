@@ -115,7 +115,8 @@ class BoardView(View):
         if chosen > present:
             raise InvalidInput(f"the month {chosen} has not begun", code="invalid_month", field="month")
         question = self._asked(moment)
-        goals = [goal for goal in self._goals(question) if goal.state in ("running", "over") and _covers(goal, chosen)]
+        known = self._goals(question, measured=False)
+        goals = [goal for goal in known if goal.state in ("running", "over") and _covers(goal, chosen)]
         names = wanted or [
             name
             for name, each in INDICATORS.items()
@@ -310,13 +311,14 @@ class BoardView(View):
             }
         )
 
-    def _goals(self, asked: IndicatorQuestion, *where: Any) -> list[GoalProfile]:
+    def _goals(self, asked: IndicatorQuestion, *where: Any, measured: bool = True) -> list[GoalProfile]:
+        """Return goals; those that are not measured have no month."""
         moment = to_micros(asked.as_of)
         rows = self.rows(StandingGoal, *where)
-        found = [self._goal(row, asked) for row in rows if row.indicator and row.set_at <= moment]
+        found = [self._goal(row, asked, measured=measured) for row in rows if row.indicator and row.set_at <= moment]
         return sorted(found, key=lambda each: (each.ends, each.goal))
 
-    def _goal(self, row: StandingGoal, asked: IndicatorQuestion) -> GoalProfile:
+    def _goal(self, row: StandingGoal, asked: IndicatorQuestion, *, measured: bool) -> GoalProfile:
         moment = to_micros(asked.as_of)
         indicator = INDICATORS[row.indicator]
         starts, ends = date.fromisoformat(row.starts), date.fromisoformat(row.ends)
@@ -326,7 +328,7 @@ class BoardView(View):
         state: Any = "ended" if ended else "ahead" if today < starts else "over" if today >= ends else "running"
         last = min(months_after(month_of(today.toordinal()), -1), month_of(ends.toordinal() - 1))
         month = None
-        if month_of(starts.toordinal()) <= last:
+        if measured and month_of(starts.toordinal()) <= last:
             (month,) = self._series(asked, indicator, row.scope, [last])
         reviews = [goal_review(line) for line in row.reviews if line.at <= moment]
         lines = sorted((line for line in row.improvements if line.raised_at <= moment), key=lambda each: each.raised_at)

@@ -49,7 +49,7 @@ class FoundCustomer(ViewAnswer):
 
 def words_of(event: Event) -> Iterator[Word]:
     """Yield the normalised words of an event by which its customer can be found."""
-    if not isinstance(event, CustomerRegistered | ProfileCorrected):
+    if not isinstance(event, (CustomerRegistered, ProfileCorrected)):
         return
     if event.email is not None:
         yield "email", same_email(event.email)

@@ -1,4 +1,4 @@
-"""Relations and cases as of a moment, and the moments of its local day at which they are the same.
+"""Relations and cases as of a moment, and the moments around it at which they are the same.
 
 A relation depends on the moment by the steps taken by then, the local days of purchases, and the length of silence. The
 counts of a case also depend on the deadlines that are over.
@@ -6,7 +6,9 @@ counts of a case also depend on the deadlines that are over.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from itertools import groupby
 from typing import NamedTuple
 
@@ -36,7 +38,7 @@ _DAY = 86_400_000_000
 
 
 class HeldRelation(NamedTuple):
-    """A relation, and the moments of a local day at which it is the same.
+    """A relation, and the moments at which it is the same.
 
     Attributes:
         relation: The relation; without histories if no complaint was filed by then.
@@ -49,7 +51,7 @@ class HeldRelation(NamedTuple):
     until: int
 
     def hold(self, moment: int) -> bool:
-        """Return True if it is the same at a moment of the day."""
+        """Return True if it is the same at a moment."""
         return self.since <= moment < self.until
 
 
@@ -72,7 +74,7 @@ class HeldCounts(NamedTuple):
 
 
 class HeldAccount(NamedTuple):
-    """The weighed events of a customer, and the moments of a local day at which they are the same.
+    """The weighed events of a customer, and the moments at which they are the same.
 
     Attributes:
         found: The events by time.
@@ -87,12 +89,12 @@ class HeldAccount(NamedTuple):
     until: int
 
     def hold(self, moment: int) -> bool:
-        """Return True if they are the same at a moment of the day."""
+        """Return True if they are the same at a moment."""
         return self.since <= moment < self.until
 
 
 class HeldPairs(NamedTuple):
-    """The answers around a customer's complaints, and the moments of a local day at which they are the same.
+    """The answers around a customer's complaints, and the moments at which they are the same.
 
     Attributes:
         pairs: The scores before and after.
@@ -105,7 +107,7 @@ class HeldPairs(NamedTuple):
     until: int
 
     def hold(self, moment: int) -> bool:
-        """Return True if they are the same at a moment of the day."""
+        """Return True if they are the same at a moment."""
         return self.since <= moment < self.until
 
 
@@ -163,11 +165,20 @@ def held_relations(
         theirs, patron = list(group), by_customer.get(customer)
         relation = relation_state(patron, theirs, policy, as_of=as_of, local=local)
         turns = [at for case in theirs if case.kind == "complaint" for at in times_of(case)]
+        if patron is not None:
+            turns += _purchase_days_around(patron, as_of, local)
         lapse = lapses_at(relation, patron, policy, as_of, local)
         if lapse is not None:
             turns.append(lapse)
         found[customer] = HeldRelation(relation, *span_around(turns, as_of))
     return found
+
+
+def _purchase_days_around(patron: Patron, moment: int, local: LocalTime) -> Iterator[int]:
+    """Yield the starts of the last purchase day up to a moment and of the next one: purchases count from then on."""
+    days = patron.purchase_days(date.max.toordinal())
+    after = bisect_right(days, local.day(moment))
+    yield from (local.start(date.fromordinal(day)) for day in days[max(after - 1, 0) : after + 1])
 
 
 def held_counts(
@@ -185,6 +196,12 @@ def held_counts(
     counts: list[CaseCounts] = []
     turns: list[int] = []
     for case in cases:
+        if not case.pending and case.last_at <= as_of:
+            turns.append(case.last_at)  # nothing is open or due from then on
+            continue
+        if case.filed_at is not None and case.filed_at > as_of:
+            turns.append(case.filed_at)  # nor is anything before the filing
+            continue
         history = case_history(case, (), policy, as_of, local)
         if history is not None:
             counts.append(case_counts(history, as_of=as_of, follow_up_days=follow_up_days))

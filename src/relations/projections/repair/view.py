@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 from sqlalchemy import or_
@@ -290,15 +291,20 @@ class RepairView(View):
         Raises:
             InvalidInput: One of them is not a month.
         """
-        filed: dict[str, list[ComplaintHistory]] = {
-            month: [] for month in months if checked_month(month, "months") is not None
+        moment = self.moment(as_of)
+        by_month = self.keep(("filed by month", moment), partial(self._filed_by_month, moment))
+        chosen = {
+            month: [each for each in by_month.get(month, ()) if severity in (None, each.case.severity)]
+            for month in months
+            if checked_month(month, "months") is not None
         }
-        moment, local = self.moment(as_of), self.local
+        return {month: step_times(histories, as_of=moment) for month, histories in chosen.items()}
+
+    def _filed_by_month(self, moment: int) -> dict[str, list[ComplaintHistory]]:
+        found: defaultdict[str, list[ComplaintHistory]] = defaultdict(list)
         for history in self._histories(moment):
-            month = local.month(history.case.filed_at or 0)
-            if month in filed and severity in (None, history.case.severity):
-                filed[month].append(history)
-        return {month: step_times(histories, as_of=moment) for month, histories in filed.items()}
+            found[self.local.month(history.case.filed_at or 0)].append(history)
+        return found
 
     def funnel(self, *, as_of: datetime | None = None) -> list[FunnelStep]:
         """Return the number of complaints that reached each step towards a restored relation."""
@@ -362,15 +368,10 @@ class RepairView(View):
         return list(read_relations(patrons, rows, self.policy.repair, as_of=moment, local=self.local))
 
     def _counts_of(self, moment: int, customers: Sequence[str] | None) -> dict[str, HeldCounts]:
-        """Return the counts of some customers' cases that may be open or due on the day of a moment; None: of all."""
-        policy, local, columns = self.policy, self.local, self.table(Case).c
-        begun = local.start(date.fromordinal(local.day(moment)))
-        if customers is None:
-            cases = self.rows(Case, or_(columns.pending, columns.last_at >= begun))
-        else:
-            cases = [case for case in self.rows_of_some(Case, customers) if case.pending or case.last_at >= begun]
+        """Return the counts of some customers' cases that are open or due at a moment; None: of all."""
+        policy, local = self.policy, self.local
         theirs: defaultdict[str, list[Case]] = defaultdict(list)
-        for case in cases:
+        for case in self.rows_of_some(Case, customers):
             theirs[case.customer].append(case)
         days = policy.surveys.follow_up_days
         return {
