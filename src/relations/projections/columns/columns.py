@@ -48,6 +48,7 @@ __all__ = [
     "ints",
     "numbered",
     "offsets_of",
+    "totals",
 ]
 
 T = TypeVar("T")
@@ -405,6 +406,13 @@ class Columns:
             size -= found.pop(next(iter(found))).derived.size
         return found
 
+    def equal(self, other: Columns, names: Iterable[str]) -> bool:
+        """Return whether the customers and some parts are the same as those of other columns."""
+        wanted = list(names)
+        for each in (self, other):
+            each.read(wanted)
+        return self.names == other.names and all(_equal(self.parts[name], other.parts[name]) for name in wanted)
+
     @property
     def nbytes(self) -> int:
         """The size of the arrays, without what was derived from them."""
@@ -458,6 +466,15 @@ def _nbytes(value: Any) -> int:
         return _nbytes(value.owner) + _nbytes(value.values)
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else ()
     return sum(map(_nbytes, inner))
+
+
+def _equal(one: ColumnPart, other: ColumnPart) -> bool:
+    fields = one.values.keys() | other.values.keys()
+    return (
+        one.values.keys() == other.values.keys()
+        and np.array_equal(one.owner, other.owner)
+        and all(np.array_equal(one[name], other[name]) for name in fields)
+    )
 
 
 def _distinct_groups(groups: Iterable[FieldGroup]) -> list[FieldGroup]:
@@ -626,6 +643,22 @@ def grouped_sums(values: Array, owner: Ints, count: int) -> Array:
         return ints(found)
     sums = np.concatenate((np.zeros(1, values.dtype), np.cumsum(values)))
     return np.asarray(sums[offsets[1:]] - sums[offsets[:-1]])
+
+
+def totals(values: Array, group: Ints, count: int) -> Array:
+    """Return the sum of each group's entries, exactly, whatever their order.
+
+    Args:
+        values: Whole numbers.
+        group: The number of each entry's group.
+        count: The number of groups.
+    """
+    if values.dtype == object or (len(values) and _may_overflow(values)):
+        order = np.argsort(group, kind="stable")
+        return grouped_sums(values[order], group[order], count)
+    found = np.zeros(count, np.int64)
+    np.add.at(found, group, values)
+    return found
 
 
 def _may_overflow(values: Array) -> bool:
