@@ -105,6 +105,7 @@ def copies_of(source: Path, target: Path, copies: int) -> None:
                 with copy.log.writing() as writer:
                     for number in range(copies):
                         writer.append(list(copier.copied(reading, writer, page, number)))
+        copy.index_people()  # commands would have written the marks of words, and made the key of digests
 
 
 class _Copier:

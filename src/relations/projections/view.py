@@ -394,6 +394,10 @@ class View(TableReader):
                     return
                 contents = dict(self._encoded(row, groups, self._aliases.read(connection)))
             self._store(name, state, contents)
+        self._store_more(least)
+
+    def _store_more(self, least: int) -> None:
+        """Store what else questions of this view read of all customers."""
 
     def _is_due(self, name: str, least: int) -> bool:
         """Return whether enough events are new since the columns of a class of rows were stored."""
