@@ -25,7 +25,16 @@ from relations.log.tables import log
 from relations.messages import Command, from_micros
 from relations.testing.hotel.simulation import RecordingClock, simulate_recorded
 
-__all__ = ["copies_of", "folded_log", "large_log", "open_log", "simulated_batches", "some_customers"]
+__all__ = [
+    "bring_up_to_date",
+    "copies_of",
+    "copy_log",
+    "folded_log",
+    "large_log",
+    "open_log",
+    "simulated_batches",
+    "some_customers",
+]
 
 _PAGE = 1_000
 _COMMANDS_AN_EVENT = 0.86
@@ -54,10 +63,15 @@ def folded_log(workspace: Workspace, events: int) -> Path:
     """
     path = large_log(workspace, events)
     with open_log(path, durability="off") as engine:
-        engine.catch_up()
-        engine.refit_models(some_customers(engine, 1)[1])  # nothing, if it was fitted for another measurement
-        engine.catch_up()
+        bring_up_to_date(engine)
     return path
+
+
+def bring_up_to_date(engine: Relations) -> None:
+    """Fold everything, and record a fit of the value models."""
+    engine.catch_up()
+    engine.refit_models(some_customers(engine, 1)[1])  # nothing, if it was fitted for another measurement
+    engine.catch_up()
 
 
 def some_customers(engine: Relations, count: int) -> tuple[list[str], datetime]:
@@ -99,13 +113,18 @@ def _execute(path: Path, clock: RecordingClock) -> None:
 def copies_of(source: Path, target: Path, copies: int) -> None:
     """Fill a log with copies of another, each for other customers."""
     with open_log(source) as original, open_log(target, durability="off") as copy:
-        copier = _Copier(original, copy)
-        with original.log.database.reading() as reading:
-            for page in original.log.scan(reading, chunk=_PAGE):
-                with copy.log.writing() as writer:
-                    for number in range(copies):
-                        writer.append(list(copier.copied(reading, writer, page, number)))
-        copy.index_people()  # commands would have written the marks of words, and made the key of digests
+        copy_log(original, copy, copies)
+
+
+def copy_log(original: Relations, copy: Relations, copies: int = 1) -> None:
+    """Fill an empty log, on whatever database, with copies of another, each for other customers."""
+    copier = _Copier(original, copy)
+    with original.log.database.reading() as reading:
+        for page in original.log.scan(reading, chunk=_PAGE):
+            with copy.log.writing() as writer:
+                for number in range(copies):
+                    writer.append(list(copier.copied(reading, writer, page, number)))
+    copy.index_people()  # commands would have written the marks of words, and made the key of digests
 
 
 class _Copier:

@@ -3,23 +3,26 @@
 Each question gets an engine that has answered nothing yet. Its first answer is timed, then the same question with
 nothing new, then the same question after one new purchase of each of 100 customers. The last time includes folding
 these purchases. The budgets hold for the slowest question.
+
+The same is asked on SQLite and on PostgreSQL, with the same log. There, the server's processor time counts, too.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from random import Random
-from time import process_time
+from statistics import median
 from typing import Any, NamedTuple
 
+from benchmarks.counting import Cost, Counter
 from benchmarks.harness import Line, Workspace
-from benchmarks.histories import folded_log, open_log, some_customers
+from benchmarks.histories import bring_up_to_date, copy_log, folded_log, open_log, some_customers
+from benchmarks.postgres import running_postgres
 from relations import Relations
 from relations.commands import RecordPurchase
-from relations.errors import InvalidInput
 from relations.messages import Money
 from relations.policies.value import DEFAULT_SEGMENTS
 from relations.projections.view import View
@@ -30,18 +33,25 @@ ABOUT = "every question of every view: asked first, again, and after 100 new eve
 __all__ = ["ABOUT", "NAME", "Asked", "ask_all", "measure", "questions_of"]
 
 _NEW = 100
+_REPEATS = 10
+_DATABASES = 2.0
 _FIRST_MS, _AGAIN_MS, _AFTER_MS = 500.0, 20.0, 100.0
 _LISTED = 5
 """The number of slowest questions that a note names."""
 
 
 class Asked(NamedTuple):
-    """The times of one question, in milliseconds of processor time: nothing waits for a disk."""
+    """The cost of one question. Times are those of the processor: nothing waits for a disk."""
 
     question: str
-    first: float
-    again: float
-    after: float
+    first: Cost
+    again: Cost
+    after: Cost
+
+
+_FIRST: Callable[[Asked], Cost] = attrgetter("first")
+_AGAIN: Callable[[Asked], Cost] = attrgetter("again")
+_AFTER: Callable[[Asked], Cost] = attrgetter("after")
 
 
 def measure(workspace: Workspace) -> list[Line]:
@@ -53,24 +63,47 @@ def measure(workspace: Workspace) -> list[Line]:
         found = ask_all(lambda path=path: open_log(path, durability="off"))  # type: ignore[misc]  # bound on purpose
         budgets = events <= 1_000_000
         lines += [
-            _line(f"asked first, {events:,} events", found, lambda one: one.first, _FIRST_MS if budgets else None),
-            _line(f"asked again, {events:,} events", found, lambda one: one.again, _AGAIN_MS if budgets else None),
+            _line(f"asked first, {events:,} events", found, _FIRST, _FIRST_MS if budgets else None),
+            _line(f"asked again, {events:,} events", found, _AGAIN, _AGAIN_MS if budgets else None),
             _line(
                 f"asked after {_NEW} new events of {_NEW} customers, {events:,} events",
                 found,
-                lambda one: one.after,
+                _AFTER,
                 _AFTER_MS if budgets else None,
             ),
         ]
-    return lines
+    return lines + _databases(workspace)
 
 
-def ask_all(open_engine: Callable[[], Relations], only: Callable[[str], bool] = lambda _name: True) -> list[Asked]:
-    """Return the times of every question.
+def _databases(workspace: Workspace) -> list[Line]:
+    """Return the lines that compare the two databases. Small questions are asked again often enough to be measured."""
+    events = min(workspace.scale.events, workspace.scale.base_events)
+    path = workspace.copy(folded_log(workspace, events), "databases")
+    with running_postgres() as server:
+        url = server.render_as_string(hide_password=False)
+        with open_log(path) as original, Relations.open(url, durability="off") as copy:
+            copy_log(original, copy)
+            bring_up_to_date(copy)
+            with copy.log.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("VACUUM ANALYZE")
+        workspace.say(f"asking every question of both databases, {events:,} events in the log")
+        ours = ask_all(lambda: Relations.open(url, durability="off"), repeats=_REPEATS)
+    theirs = ask_all(lambda: open_log(path, durability="off"), repeats=_REPEATS)
+    return [
+        _compared(f"{how}, {events:,} events", [(of(one), of(two)) for one, two in zip(ours, theirs, strict=True)])
+        for how, of in (("asked first", _FIRST), ("asked again", _AGAIN), (f"asked after {_NEW} new events", _AFTER))
+    ]
+
+
+def ask_all(
+    open_engine: Callable[[], Relations], only: Callable[[str], bool] = lambda _name: True, *, repeats: int = 1
+) -> list[Asked]:
+    """Return what every question takes.
 
     Args:
         open_engine: Returns a new engine on the same log.
         only: Returns whether to ask a question, given its name, such as `retention.rfm`.
+        repeats: How often it is asked again. The mean counts.
     """
     with open_engine() as engine:
         names = [name for name in questions_of(engine) if only(name)]
@@ -81,7 +114,8 @@ def ask_all(open_engine: Callable[[], Relations], only: Callable[[str], bool] = 
             engine.policy  # noqa: B018 - every service has read it before the first question
             question = questions_of(engine)[name]
             values = _arguments(question, customers[0], last)
-            first, again = _milliseconds(question, values), _milliseconds(question, values)
+            asking = Counter(engine)
+            first, again = asking.cost(question, values), asking.cost(question, values, repeats)
             buying = Random(number).sample(customers, min(_NEW, len(customers)))
             engine.execute_many(
                 RecordPurchase(
@@ -89,7 +123,7 @@ def ask_all(open_engine: Callable[[], Relations], only: Callable[[str], bool] = 
                 )
                 for customer in buying
             )
-            found.append(Asked(name, first, again, _milliseconds(question, values)))
+            found.append(Asked(name, first, again, asking.cost(question, values)))
     return found
 
 
@@ -129,17 +163,13 @@ def _arguments(question: Callable[..., Any], customer: str, last: datetime) -> d
     }
 
 
-def _milliseconds(question: Callable[..., Any], values: dict[str, Any]) -> float:
-    begun = process_time()
-    with suppress(InvalidInput):  # a small log has too few answers for some figures
-        question(**values)
-    return (process_time() - begun) * 1_000
+def _line(what: str, found: list[Asked], of: Callable[[Asked], Cost], budget: float | None) -> Line:
+    def took(one: Asked) -> float:
+        return of(one).milliseconds
 
-
-def _line(what: str, found: list[Asked], of: Callable[[Asked], float], budget: float | None) -> Line:
-    slowest = sorted(found, key=of, reverse=True)
-    worst = of(slowest[0])
-    named = ", ".join(f"{one.question} {of(one):,.0f} ms" for one in slowest[:_LISTED])
+    slowest = sorted(found, key=took, reverse=True)
+    worst = took(slowest[0])
+    named = ", ".join(f"{one.question} {took(one):,.0f} ms" for one in slowest[:_LISTED])
     return Line(
         measurement=NAME,
         what=f"the slowest of {len(found)} questions, {what}",
@@ -148,10 +178,33 @@ def _line(what: str, found: list[Asked], of: Callable[[Asked], float], budget: f
         ours=worst,
         theirs=None,
         value=worst,
-        lowest=of(slowest[-1]),
+        lowest=took(slowest[-1]),
         highest=worst,
         budget=budget,
         direction="at most",
         turns=len(found),
-        note=f"{what}: {named}; {sum(of(one) > 300 for one in found)} of {len(found)} over 300 ms",
+        note=f"{what}: {named}; {sum(took(one) > 300 for one in found)} of {len(found)} over 300 ms",
+    )
+
+
+def _compared(what: str, asked: Sequence[tuple[Cost, Cost]]) -> Line:
+    """Return the line that compares PostgreSQL with SQLite, question by question."""
+    ratios = [one.milliseconds / two.milliseconds for one, two in asked]
+    ours, theirs = (median(each.milliseconds for each in side) for side in zip(*asked, strict=True))
+    sent = sum(one.statements for one, _ in asked)
+    return Line(
+        measurement=NAME,
+        what=f"each of {len(asked)} questions on PostgreSQL, {what}",
+        against="the same question on SQLite",
+        unit="ms",
+        ours=ours,
+        theirs=theirs,
+        value=median(ratios),
+        lowest=min(ratios),
+        highest=max(ratios),
+        budget=_DATABASES,
+        direction="at most",
+        turns=len(asked),
+        note=f"{what}: {sum(ratio > _DATABASES for ratio in ratios)} of {len(ratios)} take more than twice the time; "
+        f"{sent / len(asked):.1f} statements a question",
     )

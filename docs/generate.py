@@ -30,7 +30,7 @@ import relations
 from relations import errors
 from relations.aggregates import AGGREGATES, complaint, customer, loyalty
 from relations.aggregates import policy as policy_aggregate
-from relations.cli.app import app
+from relations.cli.app import COMMANDS
 from relations.cli.exits import MEANINGS, ExitCode, exit_code
 from relations.engine import Relations
 from relations.errors import RelationsError
@@ -555,7 +555,7 @@ def _spelt(node: ast.expr) -> str:
 
 def cli_page() -> str:
     """Return the page of the command line, from its functions' signatures."""
-    commands = list(_commands(app))
+    commands = list(_commands(COMMANDS))
     parts = ["```text", "relations [--version] [--help] COMMAND …", "```", ""]
     parts += table(
         ("command", "what it does"),
@@ -580,13 +580,11 @@ read never create a database.
     return page("The command line", intro, parts)
 
 
-def _commands(program: Typer, group: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
-    for info in program.registered_commands:
-        if info.callback:
-            yield group + (info.name or ""), info.callback
-    for inner in program.registered_groups:
-        if inner.typer_instance is not None:
-            yield from _commands(inner.typer_instance, f"{group}{inner.name} ")
+def _commands(commands: Mapping[str, Callable[..., Any] | Typer]) -> Iterator[tuple[str, Callable[..., Any]]]:
+    groups = {name: each for name, each in commands.items() if isinstance(each, Typer)}
+    yield from ((name, each) for name, each in commands.items() if not isinstance(each, Typer))
+    for name, group in groups.items():
+        yield from ((f"{name} {info.name}", info.callback) for info in group.registered_commands if info.callback)
 
 
 def _first_sentence(call: Callable[..., Any]) -> str:

@@ -29,7 +29,6 @@ import pytest
 from benchmarks.cdnow import MASTER, data_file
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, create_engine, make_url
-from sqlalchemy.pool import NullPool
 from typer.main import get_command
 
 ROOT = Path(__file__).parent.parent
@@ -202,21 +201,27 @@ def postgres_restart(postgres_process: Any) -> Callable[[], AbstractContextManag
 _numbers = count(1)
 
 
+@pytest.fixture(scope="session")
+def _postgres_maintenance(postgres_server: URL) -> Iterator[Callable[[str], None]]:
+    """Runs a statement in the server's maintenance database, on one connection unless a test restarts the server."""
+    engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+
+    def run(statement: str) -> None:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+
+    yield run
+    engine.dispose()
+
+
 @pytest.fixture
-def postgres_url(postgres_server: URL) -> Iterator[str]:
+def postgres_url(postgres_server: URL, _postgres_maintenance: Callable[[str], None]) -> Iterator[str]:
     """The URL of a fresh, empty PostgreSQL database, dropped after the test."""
     name = f"relations_{next(_numbers)}"
-    # Without a pool: a test may restart the server.
-    engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    try:
-        with engine.connect() as connection:
-            # Copying files takes a third less time than writing the template's pages to the server's log.
-            connection.exec_driver_sql(f"CREATE DATABASE {name} STRATEGY = FILE_COPY")
-        yield postgres_server.set(database=name).render_as_string(hide_password=False)
-        with engine.connect() as connection:
-            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        engine.dispose()
+    # Copying files takes a third less time than writing the template's pages to the server's log.
+    _postgres_maintenance(f"CREATE DATABASE {name} STRATEGY = FILE_COPY")
+    yield postgres_server.set(database=name).render_as_string(hide_password=False)
+    _postgres_maintenance(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

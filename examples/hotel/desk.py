@@ -63,7 +63,7 @@ class Receiver:
 def receiver(secret: str) -> Iterator[Receiver]:
     """Run a receiver in a thread."""
     found = Receiver(secret)
-    thread = Thread(target=found.server.serve_forever, daemon=True)
+    thread = Thread(target=found.server.serve_forever, args=(0.02,), daemon=True)  # the seconds that its end may take
     thread.start()
     try:
         yield found

@@ -48,7 +48,7 @@ from relations.projections.projection import Projection
 from relations.projections.recommendations.figures import rules_command
 from relations.projections.retention.view import found_clusters
 from relations.projections.retention.worth.lifetime_value import fit_command
-from relations.projections.running.last_events import last_events
+from relations.projections.running.event_times import last_events
 from relations.projections.running.resolving import AliasReader
 from relations.projections.running.runner import ALIASES, Progress, Runner
 from relations.projections.views import Views
@@ -171,10 +171,10 @@ class Relations(Doors, Commanding, Following):
             last_events=partial(last_events, self.log.database, but_by="agenda"),
         )
 
-    def _refresh(self, projections: Sequence[Projection]) -> None:
+    def _refresh(self, projections: Sequence[Projection], until: int | None) -> None:
         if self._follow:
             names = ALIASES, *(each.name for each in projections)
-            self.runner.catch_up([name for name in names if name in self.runner.projections])
+            self.runner.catch_up([name for name in names if name in self.runner.projections], until=until)
 
     @classmethod
     def open(
@@ -698,6 +698,7 @@ class Relations(Doors, Commanding, Following):
             self.log,
             self.codec,
             self.runner,
+            vars(self.views).values(),
             self._keys,
             self._executor.states,
             self._executor.aggregates,

@@ -192,6 +192,27 @@ relations.cli.main()
     assert (done.returncode, done.stderr) == (130, "Interrupted. Nothing was changed.\n")
 
 
+@pytest.mark.parametrize(("given", "threads"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3")])
+def test_fits_use_one_thread_unless_somebody_asks_for_more(given: dict[str, str], threads: str) -> None:
+    """The number is set before numpy is imported, which reads it once."""
+    script = """
+import os, sys
+import relations.cli, relations.cli.app
+
+def run_app():
+    print(os.environ["OPENBLAS_NUM_THREADS"], "numpy" in sys.modules)
+    return 0
+
+relations.cli.app.run_app = run_app
+relations.cli.main()
+"""
+    others = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=others | given
+    )
+    assert done.stdout == f"{threads} False\n"
+
+
 def test_it_runs_as_a_module() -> None:
     done = subprocess.run([sys.executable, "-m", "relations", "--help"], capture_output=True, text=True, check=True)
     assert "relations demo" in done.stdout

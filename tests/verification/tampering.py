@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
+import msgspec
 from sqlalchemy import Connection, MetaData, Table, and_, select, text
 
 from relations import Command, Policy, Relations
@@ -35,6 +37,7 @@ from relations.log.tables import TRIGGERS, keys, log, meta, snapshots
 from relations.policies import CARE_PLANS
 from relations.policies.loyalty.windows import Inactivity
 from relations.projections.running.checkpoints import checkpoints
+from relations.projections.running.stored_columns import stored_columns
 from relations.testing import simulate
 from relations.testing.hotel.simulation import hotel_policy
 from relations.verification.findings import Findings, Problem
@@ -89,6 +92,8 @@ def fill(url: str) -> None:
         engine.execute(EraseCustomer(customer=ids[9], occurred_at=LAST_DAY))
         Seals(engine.log).seal(KEY, at=NOON)
         engine.catch_up()
+        for view in vars(engine.views).values():
+            view.store_columns(least=1)
 
 
 def _policy() -> Policy:
@@ -380,6 +385,37 @@ def of_states(engine: Relations) -> Iterator[Attack]:
     yield Attack(checkpoints.name, "swap two rows", swap, damaged, "retention")
 
 
+def of_columns(engine: Relations) -> Iterator[Attack]:
+    table, differ = stored_columns, ("columns_differ",)
+    with engine.log.database.reading() as connection:
+        rows = _rows(connection, table)
+    assert {row["projection"] for row in rows} > {"retention", "satisfaction"}
+    of_retention = [row for row in rows if row["projection"] == "retention"]
+    row = next(each for each in of_retention if each["part"] == "activity")
+    for name in ("projection", "version", "zone_data", "of", "part", "zone", "checksum", "content"):
+        value = changed(row[name], table.c[name])
+        yield Attack(table.name, f"change {name}", _set(table, row, **{name: value}), (HARMLESS,))
+    for name in ("position", "aliases"):
+        for value, found in ((10**9, differ), (-1, (HARMLESS,))):
+
+            def move(connection: Connection, name: str = name, value: int = value) -> None:
+                connection.execute(table.update().where(table.c.of == row["of"]).values({name: value}))
+
+            yield Attack(table.name, f"move {name} {'forward' if value > 0 else 'back'}", move, found, row["of"])
+    numbers = next(each for each in of_retention if each["part"] == "contact_at")
+    version, parts = msgspec.msgpack.decode(numbers["content"])
+    for _, fields in parts.values():
+        for stored in fields.values():
+            stored[2] += 1
+    forged = msgspec.msgpack.encode([version, parts])
+    change = _set(table, numbers, content=forged, checksum=crc32(forged))
+    yield Attack(table.name, "change content and checksum", change, differ, row["of"])
+    broken = _set(table, numbers, content=b"broken", checksum=crc32(b"broken"))
+    yield Attack(table.name, "replace content by nonsense with its checksum", broken, (HARMLESS,))
+    yield Attack(table.name, "delete a row", _delete(table, row), (HARMLESS,))
+    yield Attack(table.name, "insert a row", _insert(table, row | {"part": "another"}), (HARMLESS,))
+
+
 def of_triggers(engine: Relations) -> Iterator[Attack]:
     is_sqlite = engine.log.database.is_sqlite
     for name in TRIGGERS["sqlite" if is_sqlite else "postgresql"]:
@@ -517,6 +553,7 @@ def shown(attack: Attack) -> Row:
 _REASONS = {
     snapshots.name: "no effect: the events are enough",
     seals.name: "no effect: the checkpoints that others hold prove the log",
+    stored_columns.name: "no effect: it is read from the view's rows",
     checkpoints.name: "no effect on any answer: a time of the machine, or a view that this engine does not have",
 }
 
@@ -549,7 +586,7 @@ def all_rows(engine: Relations) -> list[Row]:
     """Return the rows of the reference, each once."""
     attacks = [
         *of_log(engine), *of_keys(engine), *of_meta(engine), *of_snapshots(engine), *of_seals(engine),
-        *of_states(engine), *of_triggers(engine),
+        *of_states(engine), *of_columns(engine), *of_triggers(engine),
     ]  # fmt: skip
     rows = list(dict.fromkeys(shown(attack) for attack in attacks))
     of_view: dict[str, tuple[set[str], set[str]]] = {}

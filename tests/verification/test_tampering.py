@@ -78,6 +78,13 @@ def test_every_change_of_the_record_of_views_is_found(engine: Relations) -> None
         check(engine, attack)
 
 
+def test_every_change_of_stored_columns_is_found_or_has_no_effect(engine: Relations) -> None:
+    attacks = list(tampering.of_columns(engine))
+    assert sum(attack.found != (HARMLESS,) for attack in attacks) > 2
+    for attack in attacks:
+        check(engine, attack)
+
+
 def test_every_change_of_a_view_is_found_with_its_row_and_column(engine: Relations) -> None:
     tables = set()
     for attacks in tampering.rounds(tampering.of_views(engine)):

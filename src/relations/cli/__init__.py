@@ -27,6 +27,8 @@ def main() -> NoReturn:
 
     An interrupt or a closed pipe never causes a traceback, even while the program is still loading.
     """
+    # Models are fitted to small tables, which one thread computes soonest. Others would wait for work in a busy loop.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.unraisablehook = _interrupt_again
     gc.set_threshold(*_COLLECT_AFTER)
     try:

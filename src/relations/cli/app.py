@@ -63,10 +63,10 @@ from relations.cli.presets import presets_command
 from relations.cli.streams import prepare_streams
 from relations.version import VERSION
 
-__all__ = ["app", "run_app"]
+__all__ = ["COMMANDS", "app", "run_app"]
 
 
-_COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
+COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "demo": demo,
     "record": record,
     "import": import_command,
@@ -124,7 +124,7 @@ class _Commands(UserDict[str, Any]):
     """
 
     def __init__(self) -> None:
-        super().__init__(_COMMANDS)
+        super().__init__(COMMANDS)
         self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:

@@ -18,7 +18,7 @@ from relations.execution.states import State, States
 from relations.execution.unit import Decision, Unit, UnitStep
 from relations.log.codec import Codec, Topic
 from relations.log.database import SharedStatement
-from relations.log.log import Entry, Log
+from relations.log.log import Entry, Head, Log
 from relations.log.people import Marks, PersonalWriter
 from relations.log.personal import Keys, has_personal
 from relations.log.tables import log as log_table
@@ -125,7 +125,7 @@ class CommandDecider:
             for command in aggregate.commands
         }
         self._rules: tuple[Any, InForce] = None, InForce()
-        self._read_rules: tuple[Any, InForce] = None, InForce()
+        self._read_rules: tuple[Head | None, Any, InForce] = None, None, InForce()
 
     def streams(self, commands: Sequence[Command]) -> set[str]:
         """Return the streams of commands, and those of their customers in which most reactions are decided."""
@@ -377,12 +377,15 @@ class CommandDecider:
     def rules(self, connection: Connection) -> InForce:
         """Return the policies that are adopted as `connection` sees them, and when each is in force."""
         if self._policies is None:
-            return self._read_rules[1]
+            return self._read_rules[-1]
+        known_head, known, rules = self._read_rules
+        head = self._database.noted(connection, Head)
+        if head is not None and head == known_head:
+            return rules  # nothing was recorded since, so no policy was adopted
         newest = self._states.newest(connection, self._policies.name)
-        known, rules = self._read_rules
         if newest != known:
             rules = self._rules_of(self._states.load(connection, self._policies.name)[1])
-            self._read_rules = newest, rules
+        self._read_rules = head, newest, rules
         return rules
 
     def _rules_of(self, state: Any) -> InForce:

@@ -264,7 +264,7 @@ class Past(Questions):
         self._closing.callback(database.close)
         return database
 
-    def _fold(self, tables: _Tables, projections: Sequence[Projection]) -> None:
+    def _fold(self, tables: _Tables, projections: Sequence[Projection], _until: int | None) -> None:
         """Fill the tables of a view before its first answer."""
         (projection,) = projections  # each view has a database of its own
         with self._lock:

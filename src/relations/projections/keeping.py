@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from relations.policies.in_force import InForce
 from relations.policies.policy import Policy
+from relations.projections.running.fold_state import FoldState
 
 __all__ = ["Asking", "Holding", "KeptAnswers", "ViewState", "copied", "key_of_call", "size_of", "span_around"]
 
@@ -54,9 +55,10 @@ class Asking(local):
         is_lasting: False once it has read something that may change while the tables and the policies do not.
         is_of_log: True once it has read the log, which changes with every event.
         days: The present days that it depends on.
+        current: The head and the places, with all events folded; None if that is not known.
+        fold_state: The head and the places that the state was read from.
         state: The state of the tables; None if it is not known, or if there are no tables yet.
         position: The last position of the log that was folded into them.
-        is_state_known: True once the state was read.
     """
 
     def __init__(self) -> None:
@@ -67,9 +69,10 @@ class Asking(local):
         self.is_lasting = True
         self.is_of_log = False
         self.days: set[int] = set()
+        self.current: FoldState | None = None
+        self.fold_state: FoldState | None = None
         self.state: ViewState | None = None
         self.position: int | None = None
-        self.is_state_known = False
 
     def begin_part(self) -> tuple[bool, set[int], bool]:
         """Begin a question within a question. Return what the outer one depends on so far."""

@@ -19,14 +19,14 @@ from itertools import islice
 from operator import le
 from time import perf_counter
 from types import FunctionType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import msgspec
 from pydantic import ValidationError
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from relations.errors import InvalidInput, StoreError
-from relations.log.database import CompiledStatement, Database, tables_of
+from relations.log.database import CompiledStatement, Database
 from relations.log.tables import log
 from relations.messages import LATEST, minor_digits, to_micros
 from relations.policies import Policy
@@ -52,6 +52,7 @@ from relations.projections.gc_pause import collector_paused
 from relations.projections.keeping import Asking, Holding, KeptAnswers, ViewState, copied, key_of_call
 from relations.projections.projection import CustomerRow, Projection, Row, Rows
 from relations.projections.running.aliases import Aliases, combined
+from relations.projections.running.fold_state import FoldState
 from relations.projections.running.resolving import AliasReader
 from relations.projections.running.stored_columns import StoredAt, read_columns, store_columns, stored_at
 from relations.projections.running.tables import RowTable
@@ -73,7 +74,7 @@ _STORED_AGAIN = CHANGED_MAX // 2
 """Events since columns were stored from which on they are stored again."""
 _CHANGED_SHARE = 0.5
 """The part of customers with another value at a moment from which on all are computed for its day."""
-_WORTH_KEEPING = 0.002
+_WORTH_KEEPING = 0.0005
 """Seconds from which on an answer is kept: a faster one is computed again sooner than its memory is worth."""
 
 
@@ -90,8 +91,8 @@ class ViewContext:
         policy: Returns the policy in force now.
         rules: Returns every policy, and when each is in force.
         now: Returns the present, UTC microseconds: the default of every `as_of`.
-        refresh: Folds new events into the tables of projections. An embedded engine does so before each answer, so
-            that callers read their own writes.
+        refresh: Folds new events into the tables of projections, up to a position or the head: `(projections, until)`.
+            An embedded engine does so before an answer, so that callers read their own writes.
         aliases: Returns what reads which ids belong to one customer.
         fold_customer: Folds one customer's events in memory: `(projections, customer, until) -> rows by projection`.
         customers_between: Returns the customers with events, of those that the projections fold, between two moments.
@@ -107,7 +108,7 @@ class ViewContext:
     policy: Callable[[], Policy]
     rules: Callable[[], InForce]
     now: Callable[[], int]
-    refresh: Callable[[Sequence[Projection]], None]
+    refresh: Callable[[Sequence[Projection], int | None], None]
     aliases: Callable[[], AliasReader]
     fold_customer: Callable[[Sequence[Projection], str, int | None], dict[str, Rows]]
     customers_between: Callable[[Sequence[Projection], int, int], list[str]]
@@ -116,6 +117,26 @@ class ViewContext:
     is_recorded: Callable[[Sequence[str]], bool]
     marked: Callable[[Sequence[tuple[str, str]], str, int], list[str]] = lambda _words, _after, _limit: []
     last_events: Callable[[Collection[str] | None], Mapping[str, tuple[int, bool]]] = _no_events
+
+
+class _Recorded(set[str]):
+    """The customers who are known to have a recorded event: a question asks other questions about the same one."""
+
+
+class _Answered(NamedTuple):
+    """The state from which a view gave its last answer.
+
+    Attributes:
+        fold_state: The head and the places, with all events folded.
+        state: The state of the view's tables.
+        position: The last position that was folded into them.
+        rules: The policies.
+    """
+
+    fold_state: FoldState
+    state: ViewState
+    position: int | None
+    rules: InForce
 
 
 class View(TableReader):
@@ -160,11 +181,12 @@ class View(TableReader):
         self._asking = Asking()
         self._kept = KeptAnswers()
         self._each = KeptByCustomer()
+        self._locked: dict[tuple[View, ...], list[View]] = {}
         self._stores: defaultdict[type[CustomerRow], ColumnStore] = defaultdict(ColumnStore)
-        self._topics = sorted(
-            {event.topic for each in (type(self), *_read_by(type(self))) for event in each.projection.folds}
-        )
+        self._may_read = [each.projection for each in (type(self), *_read_by(type(self)))]
+        self._topics = sorted({event.topic for projection in self._may_read for event in projection.folds})
         self._settled: tuple[ViewState, int] | None = None
+        self._last: _Answered | None = None
         self._field_queries: dict[tuple[type[CustomerRow], tuple[str, ...], bool], CompiledStatement] = {}
         self._fold_customer = self._kept_at_head(context.fold_customer)
         self._customers_between = self._kept_at_head(context.customers_between)
@@ -248,8 +270,14 @@ class View(TableReader):
         Raises:
             InvalidInput: There is no event of this customer (`unknown_customer`).
         """
-        if not self._is_recorded(self.aliases.ids(customer)):
-            raise unknown_customer(customer)
+        with self.answering() as connection:
+            known = self._database.noted(connection, _Recorded) or _Recorded()
+            if customer in known:
+                return
+            if not self._is_recorded(self.aliases.ids(customer)):
+                raise unknown_customer(customer)
+            known.add(customer)
+            self._database.note(connection, known)
 
     @contextmanager
     def answering(self, *also: View) -> Iterator[Connection]:
@@ -261,24 +289,58 @@ class View(TableReader):
         Args:
             *also: Other views that this question reads, next to those that every question reads.
         """
-        if self._database.in_snapshot:
-            with self._database.reading() as connection:
+        database, aliases = self._database, self._aliases
+        if database.in_snapshot:
+            with database.reading() as connection:
                 yield connection
             return
-        with self._database.snapshot():  # the policies say which views these are, and are read once
-            wanted = dict.fromkeys(part for view in (self, *also) for part in view._parts())
-        parts = [view for view in wanted if view._database is self._database]
+        if aliases.is_filled_whole or not aliases.fold_states.exist():  # a past, or the first question of all
+            with database.snapshot():
+                parts = self._parts_with(also)
+            self._refresh([view.projection for view in parts], None)
         for attempt in range(1, _ATTEMPTS + 1):
-            self._refresh([view.projection for view in parts])
-            with self._database.snapshot() as connection:
-                for view in parts:
-                    view._asking.begin()
-                if not self._database.is_sqlite:
-                    self._hold_tables(connection, parts)
+            aliases.fold_states.exist()  # looked up outside of the state, which begins with a lock
+            with self._held(also) as (connection, parts, fold_state):
+                projections = [view.projection for view in parts]
+                is_behind = attempt == 1 and fold_state.is_behind(projections, self.policy.zone)
                 # Another process may have folded a merge into the aliases that a view's tables have not seen yet.
-                if attempt == _ATTEMPTS or self._aliases.agree(connection, [view.projection for view in parts]):
+                if attempt == _ATTEMPTS or (not is_behind and aliases.agree(fold_state, projections)):
+                    for view in parts:
+                        view._asking.begin()
+                    if not fold_state.is_behind(projections, self.policy.zone):
+                        self._asking.current = fold_state
                     yield connection
                     return
+            self._refresh(projections, None if fold_state.head is None else fold_state.head.position)
+
+    @contextmanager
+    def _held(self, also: tuple[View, ...]) -> Iterator[tuple[Connection, list[View], FoldState]]:
+        """Open a state of the database with the views that answer together in it, and how far they are folded.
+
+        PostgreSQL takes a repeatable snapshot with the first query, but looks up tables again for each one. A table
+        that a rebuild switched in after the snapshot would look empty. Locking the tables first does not yet take the
+        snapshot. The policy says which views these are. So the tables of the last question are locked, and if they have
+        become others, it begins again.
+        """
+        may_read = [*self._may_read, *(projection for view in also for projection in view._may_read)]
+        while True:
+            with self._database.snapshot() as connection:
+                locked = self._locked.get(also, [])
+                if locked:
+                    names = ", ".join(f'"{table.table.name}"' for view in locked for table in view._tables.values())
+                    self._database.cursor(connection).execute(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
+                fold_state = self._aliases.fold_states.read(connection, may_read)
+                parts = self._parts_with(also)
+                are_there = all(fold_state.places[view.projection.name] for view in parts)
+                if self._database.is_sqlite or locked == parts or not are_there:
+                    yield connection, parts, fold_state
+                    return
+                self._locked[also] = parts
+
+    def _parts_with(self, also: tuple[View, ...]) -> list[View]:
+        """Return the views that answer together with this one and others, and have their tables here."""
+        wanted = dict.fromkeys(part for view in (self, *also) for part in view._parts())
+        return [view for view in wanted if view._database is self._database]
 
     def _parts(self) -> Iterator[View]:
         """Yield the views that answer together: this one, and those that it reads."""
@@ -399,6 +461,33 @@ class View(TableReader):
     def _store_more(self, least: int) -> None:
         """Store what else questions of this view read of all customers."""
 
+    def wrong_columns(self) -> Iterator[tuple[str, str]]:
+        """Yield the tables whose stored columns would lead to other answers than their rows, and what is wrong.
+
+        Columns that no question would read, such as damaged ones, are not wrong. The caller holds a snapshot.
+        """
+        self._asking.begin()
+        with self._database.reading() as connection:
+            state = self._state()
+            if state is None:
+                return
+            for row, groups in self.columned:
+                label = self._tables[row].label
+                at = stored_at(self._database, connection, self.projection, label)
+                folded = self._asking.position or 0
+                if at is not None and (at.position > folded or at.aliases > state.aliases):
+                    yield label, "are those of a later state than the view's"
+                    continue
+                aliases = self._aliases.read(connection)
+                stored = self._stored_parts(connection, row, state, aliases)
+                if stored is None:
+                    continue
+                source = RowSource(partial(self._fetch_all, row), partial(self._fetch, row))
+                for part in groups(self.codes(row), self.local):
+                    kept, fresh = (Columns.of(row, source, [part], each) for each in (stored, None))
+                    if not kept.equal(fresh, part[0]):
+                        yield label, f"differ from the rows in {part[1].name.replace(' ', ', ')}"
+
     def _is_due(self, name: str, least: int) -> bool:
         """Return whether enough events are new since the columns of a class of rows were stored."""
         with self._database.snapshot() as connection:
@@ -424,7 +513,8 @@ class View(TableReader):
         at = StoredAt(state.zone, state.position, state.aliases)
 
         def is_current(connection: Connection) -> bool:
-            return self._generation(connection) == state.generation
+            place = self._aliases.fold_states.read(connection, (self.projection,)).places[self.projection.name]
+            return place is not None and place.generation == state.generation
 
         store_columns(self._database, self.projection, name, at, contents, is_current)
 
@@ -540,15 +630,18 @@ class View(TableReader):
         Its position is that of the last change, as far as this view has seen it. Events that concern other projections
         move the checkpoint, but not the state.
         """
-        if not self.keeps_answers or not self._database.in_snapshot:
+        if not self.keeps_answers or not self._database.in_snapshot or not self._aliases.fold_states.exist():
             return None
-        if not self._asking.is_state_known:
-            with self._database.reading() as connection:
-                state = self._aliases.state(connection, self.projection, self._generation(connection))
-                self._asking.position = None if state is None else state.position
-                self._asking.state = None if state is None else self._last_changed(connection, state)
-                self._asking.is_state_known = True
-        return self._asking.state
+        asking = self._asking
+        with self._database.reading() as connection:
+            fold_state = self._aliases.fold_states.read(connection, (self.projection,))
+            if asking.fold_state is not fold_state:
+                place = fold_state.places[self.projection.name]
+                asking.fold_state, asking.state, asking.position = fold_state, None, None
+                if place is not None:
+                    state = ViewState(place.position, place.zone, place.generation, fold_state.aliases)
+                    asking.state, asking.position = self._last_changed(connection, state), place.position
+        return asking.state
 
     def _last_changed(self, connection: Connection, state: ViewState) -> ViewState:
         """Return the earliest known state since which no event was folded; everything kept for it still holds."""
@@ -570,14 +663,6 @@ class View(TableReader):
         """Return the conditions of the events between two positions that change these tables, or those read as well."""
         return log.c.position > after, log.c.position <= until, log.c.topic.in_(self._topics)
 
-    def _generation(self, connection: Connection) -> int:
-        """Return a number that changes when a rebuild switches tables, in any process."""
-        if self._database.is_sqlite:
-            return int(self._database.cursor(connection).execute("PRAGMA schema_version").fetchone()[0])
-        first = next(iter(self._tables.values())).table.name
-        found = self._database.cursor(connection).execute("SELECT to_regclass(%s)::oid", (f'"{first}"',)).fetchone()[0]
-        return int(found or 0)
-
     def _kept_at_head(self, read: Callable[..., T]) -> Callable[..., T]:
         """Return a function that reads the log: answers are kept if the tables are as new as the log."""
 
@@ -591,14 +676,11 @@ class View(TableReader):
         return reading
 
     def _is_at_head(self) -> bool:
-        state = self._state()
-        if state is None:
+        if self._state() is None:
             return False
         with self._database.reading() as connection:
-            if log.name not in tables_of(connection, [log.name]):
-                return False  # a view of the past has tables of its own
-            newest: int | None = connection.execute(select(func.max(log.c.position))).scalar()
-        return newest == self._asking.position
+            head = self._aliases.fold_states.read(connection, (self.projection,)).head
+        return head is not None and head.position == self._asking.position
 
     def _unkept(self, read: Callable[..., T]) -> Callable[..., T]:
         """Return a function that leads to no kept answer: it reads the keys, not only the view's tables."""
@@ -610,6 +692,21 @@ class View(TableReader):
 
         return reading
 
+    def _unchanged(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any] | None:
+        """Return a kept answer in a tuple, if one statement shows that nothing was recorded or folded since."""
+        last = self._last
+        key = None if last is None or self._database.in_snapshot else key_of_call(name, args, kwargs)
+        if last is None or key is None:
+            return None
+        present = self._present()
+        policy = last.rules.at(present)
+        today = local_time(policy.zone).day(present)
+        for each in (key, (key, today), (key, today, last.position)):
+            found = self._kept.get(each, last.state, last.rules, policy)
+            if found is not None and self._aliases.fold_states.read_alone(self._may_read) == last.fold_state:
+                return (copied(found[0]),)
+        return None
+
     def _keeping(self, method: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Return the kept answer of a question, or compute it."""
         asking, name = self._asking, method.__name__
@@ -619,15 +716,15 @@ class View(TableReader):
             return method(self, *args, **kwargs)
         rules, policy = self._rules(), self.policy
         today = self.local.day(self._present())
-        found = self._kept.get(key, state, rules, policy)
-        if found is None and (found := self._kept.get((key, today), state, rules, policy)) is not None:
-            asking.days.add(today)
-        of_log = key, today, asking.position
-        if found is None and (found := self._kept.get(of_log, state, rules, policy)) is not None:
-            asking.days.add(today)
-            asking.is_of_log = True
-        if found is not None:
-            return copied(found[0])
+        if asking.current is not None:
+            self._last = _Answered(asking.current, state, asking.position, rules)
+        keys = key, (key, today), (key, today, asking.position)
+        for number, each in enumerate(keys):
+            if (found := self._kept.get(each, state, rules, policy)) is not None:
+                if number:
+                    asking.days.add(today)
+                asking.is_of_log = asking.is_of_log or each is keys[-1]
+                return copied(found[0])
         read = list(dict.fromkeys(view._asking for view in self._parts()))  # what it reads of others counts as well
         outer = [each.begin_part() for each in read]
         begun = perf_counter()
@@ -636,22 +733,12 @@ class View(TableReader):
             is_slow = perf_counter() - begun >= _WORTH_KEEPING
             is_lasting, days = all(each.is_lasting for each in read), set().union(*(each.days for each in read))
             if is_lasting and is_slow and not isinstance(answer, Iterator) and days <= {today}:
-                kept_by = of_log if any(each.is_of_log for each in read) else (key, today) if days else key
+                kept_by = keys[2] if any(each.is_of_log for each in read) else keys[1] if days else key
                 self._kept.put(kept_by, copied(answer), state, rules, policy)
             return answer
         finally:
             for each, before in zip(read, outer, strict=True):
                 each.end_part(before)
-
-    def _hold_tables(self, connection: Connection, views: Sequence[View]) -> None:
-        """Keep a rebuild from switching the tables of views during a question.
-
-        PostgreSQL takes a repeatable snapshot with the first query, but looks up tables again for each one. A table
-        that a rebuild switched in after the snapshot would look empty. Locking the tables first does not yet take the
-        snapshot.
-        """
-        names = ", ".join(f'"{table.table.name}"' for view in views for table in view._tables.values())
-        self._database.cursor(connection).execute(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
 
 
 def _not_holding(kept: Mapping[str, Holding], moment: int) -> list[str]:
@@ -689,6 +776,8 @@ def _question(method: Callable[..., Any]) -> Callable[..., Any]:
     def ask(self: View, *args: Any, **kwargs: Any) -> Any:
         _require_in_calendar(args[place_of_moment] if place_of_moment < len(args) else kwargs.get("as_of"))
         try:
+            if (unchanged := self._unchanged(method.__name__, args, kwargs)) is not None:
+                return unchanged[0]
             with self.answering(), collector_paused():
                 if place is not None:
                     customer = args[place] if place < len(args) else kwargs.get("customer")

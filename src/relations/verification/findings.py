@@ -47,6 +47,7 @@ MEANINGS: dict[str, str] = {
     "snapshot_differs": "A snapshot differs from the events that it stands for",
     "seal_broken": "A kept seal does not match the log, or its parts do not match each other",
     "view_differs": "A row of a view differs from its refold",
+    "columns_differ": "Columns that were stored of a view's table differ from its rows",
     "view_outdated": "A view was made by another version, or with other time zone data",
     "checkpoint_beyond_head": "A view was folded up to a position that the log does not have",
     "checkpoint_damaged": "The record of a view's state contradicts itself, the log or the tables",

@@ -20,6 +20,7 @@ from relations.log.tables import log as log_table
 from relations.policies import Policy
 from relations.policies.in_force import InForce
 from relations.projections.running.runner import Progress, Runner
+from relations.projections.view import View
 from relations.verification import stored
 from relations.verification.events import EventCheck
 from relations.verification.findings import Findings, Problem, Verification
@@ -39,6 +40,7 @@ class Verifier:
         log: The log.
         codec: Decodes its events.
         runner: Knows the projections and their tables.
+        views: Know the columns that were stored of these tables.
         keys: Knows the customers' keys.
         states: Folds streams, to compare their snapshots.
         aggregates: Every kind of aggregate.
@@ -55,6 +57,7 @@ class Verifier:
         log: Log,
         codec: Codec,
         runner: Runner,
+        views: Iterable[View],
         keys: Keys,
         states: States,
         aggregates: Sequence[Aggregate[Any]],
@@ -66,6 +69,7 @@ class Verifier:
         self._log = log
         self._database = log.database
         self._codec = codec
+        self._views = views
         self._keys = keys
         self._states = states
         self._aggregates = aggregates
@@ -96,6 +100,8 @@ class Verifier:
                 positions = self._refolds.positions
                 self._check("the log", connection, lambda: stored.check_leftovers(connection, positions))
             self._check_customers(connection, last, groups)
+            for view in self._views:
+                self._check(f"the columns of {view.projection.name}", connection, lambda: _check_columns(view))  # noqa: B023 - at once
             if self._refolds.unread:
                 self._check("the events", connection, lambda: events.check_bodies(connection))
         return Verification(
@@ -228,6 +234,12 @@ class Verifier:
         if keys is not None:
             found = keys.run(self._log, connection) if caught else keys.problems()
             self._check("the keys", connection, lambda: found)
+
+
+def _check_columns(view: View) -> Iterator[Problem]:
+    name = view.projection.name
+    for table, wrong in view.wrong_columns():
+        yield Problem("columns_differ", f"the stored columns of {table} {wrong}", view=name, table=table)
 
 
 def _noted(noted: str) -> tuple[int, str]:

@@ -10,7 +10,7 @@ import pytest
 from relations import InvalidInput, Relations
 from relations.commands import MergeCustomer
 from relations.policies import PersonalData, Policy
-from relations.projections.running.last_events import last_events
+from relations.projections.running.event_times import last_events
 from tests.support.making import erase, purchase, register
 
 

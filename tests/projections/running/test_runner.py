@@ -97,7 +97,7 @@ class SpendingView(View):
 
 
 def spending_view(engine: Relations, refresh: Callable[[], None] = lambda: None) -> SpendingView:
-    return SpendingView(replace(engine.view_context, refresh=lambda _projection: refresh()))
+    return SpendingView(replace(engine.view_context, refresh=lambda _projections, _until: refresh()))
 
 
 def runner_of(relations: Relations, *projections: Projection, zone: str = "UTC") -> Runner:

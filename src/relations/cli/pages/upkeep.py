@@ -14,7 +14,9 @@ from relations.engine import Problem, Status, Verification
 __all__ = ["show_status", "show_verification"]
 
 _PROBLEMS_SHOWN = 20
-_REBUILT = ("view_differs", "view_outdated", "checkpoint_damaged", "checkpoint_missing", "table_missing")
+_REBUILT = (
+    "view_differs", "columns_differ", "view_outdated", "checkpoint_damaged", "checkpoint_missing", "table_missing",
+)  # fmt: skip
 """Findings that a rebuild of the view ends."""
 
 

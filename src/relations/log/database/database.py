@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from math import ceil, isfinite
@@ -140,6 +140,7 @@ class Database(Purging):
         self._joined = local()
         self.purge_owed = False
         self._purge_failed = False
+        self._each_alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writing_engine = self.engine.execution_options(relations_begin="BEGIN IMMEDIATE")
         keeps = self.is_sqlite and not self.is_memory and not self.read_only
         self._writer = WriterConnection(self._writing_engine) if keeps else None
@@ -318,13 +319,24 @@ class Database(Purging):
             with self._noticing_loss(connection), connection.begin():
                 yield connection
 
+    def fetch_alone(self, sql: str, values: Sequence[Any]) -> list[Any]:
+        """Return the rows of one statement for the driver, in a transaction of its own.
+
+        PostgreSQL begins and ends that with the statement, which is one message and not three.
+        """
+        if self.is_sqlite or self.is_pooled or self.schema is not None:
+            with self.reading() as connection:
+                return list(self.cursor(connection, binary=True).execute(sql, values).fetchall())
+        with self.translating(), self._each_alone.connect() as connection, self._noticing_loss(connection):
+            return list(self.cursor(connection, binary=True).execute(sql, values).fetchall())
+
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """Open one read transaction for all that this thread reads until the end: each `reading` within joins it."""
         with self.reading() as connection:
             outer = getattr(self._joined, "connection", None)
             if outer is None:
-                self._joined.known = {}
+                self._joined.known, self._joined.noted = {}, {}
             self._joined.connection = connection
             try:
                 yield connection
@@ -344,6 +356,23 @@ class Database(Purging):
         if read not in known:
             known[read] = read(connection)
         found: T = known[read]
+        return found
+
+    def note(self, connection: Connection, fact: object) -> None:
+        """Note a fact about the state that a `snapshot` sees, for others who need it before the end.
+
+        Args:
+            connection: Sees the state.
+            fact: What is true of it; `noted` finds it by its class.
+        """
+        if getattr(self._joined, "connection", None) is connection:
+            self._joined.noted[type(fact)] = fact
+
+    def noted(self, connection: Connection, kind: type[T]) -> T | None:
+        """Return what was noted about the state that a `snapshot` sees; None if nothing was."""
+        if getattr(self._joined, "connection", None) is not connection:
+            return None
+        found: T | None = self._joined.noted.get(kind)
         return found
 
     @property

@@ -60,15 +60,20 @@ def among(column: ColumnElement[Any], name: str, dialect: Dialect) -> ColumnElem
     return column == any_(bindparam(name))
 
 
-_TABLES = {
-    "sqlite": text("SELECT name FROM sqlite_master WHERE type = 'table'"),
-    "postgresql": text("SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))"),
-}
+_SQLITE_TABLES = text("SELECT name FROM sqlite_master WHERE type = 'table'")
+_POSTGRESQL_TABLES = text(
+    "SELECT relname FROM pg_class"
+    " WHERE relname = ANY (CAST(:names AS name[])) AND relkind IN ('r', 'p') AND pg_table_is_visible(oid)"
+)
 
 
 def tables_of(connection: Connection, names: Sequence[str]) -> set[str]:
     """Return those of the tables that exist."""
-    return {row[0] for row in connection.execute(_TABLES[connection.dialect.name])} & set(names)
+    if connection.dialect.name == "sqlite":
+        found = connection.execute(_SQLITE_TABLES)
+    else:
+        found = connection.execute(_POSTGRESQL_TABLES, {"names": [*names]})
+    return {row[0] for row in found} & set(names)
 
 
 def create_tables(connection: Connection, tables: Iterable[Table]) -> None:

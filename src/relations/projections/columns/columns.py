@@ -405,6 +405,13 @@ class Columns:
             size -= found.pop(next(iter(found))).derived.size
         return found
 
+    def equal(self, other: Columns, names: Iterable[str]) -> bool:
+        """Return whether the customers and some parts are the same as those of other columns."""
+        wanted = list(names)
+        for each in (self, other):
+            each.read(wanted)
+        return self.names == other.names and all(_equal(self.parts[name], other.parts[name]) for name in wanted)
+
     @property
     def nbytes(self) -> int:
         """The size of the arrays, without what was derived from them."""
@@ -458,6 +465,15 @@ def _nbytes(value: Any) -> int:
         return _nbytes(value.owner) + _nbytes(value.values)
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else ()
     return sum(map(_nbytes, inner))
+
+
+def _equal(one: ColumnPart, other: ColumnPart) -> bool:
+    fields = one.values.keys() | other.values.keys()
+    return (
+        one.values.keys() == other.values.keys()
+        and np.array_equal(one.owner, other.owner)
+        and all(np.array_equal(one[name], other[name]) for name in fields)
+    )
 
 
 def _distinct_groups(groups: Iterable[FieldGroup]) -> list[FieldGroup]:

@@ -73,17 +73,20 @@ def encoded_parts(group: FieldGroup, parts: Parts, count: int, codes: Codes) -> 
 
 
 def decoded_parts(group: FieldGroup, content: bytes, codes: Codes) -> Parts | None:
-    """Return the parts of a group; None if they were made by the rules of another version."""
-    found = _decode(content)
-    if found.version != group.version:
+    """Return the parts of a group; None if they are damaged, or were made by the rules of another version."""
+    try:
+        found = _decode(content)
+        if found.version != group.version:
+            return None
+        return {
+            name: ColumnPart(
+                numbered(_read_numbers(part.counts)),
+                {field: _read(group, field, stored, codes) for field, stored in part.values.items()},
+            )
+            for name, part in found.parts.items()
+        }
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError):  # whatever bytes can lead to
         return None
-    return {
-        name: ColumnPart(
-            numbered(_read_numbers(part.counts)),
-            {field: _read(group, field, stored, codes) for field, stored in part.values.items()},
-        )
-        for name, part in found.parts.items()
-    }
 
 
 def _stored(group: FieldGroup, field: str, values: Array, codes: Codes) -> _Stored:

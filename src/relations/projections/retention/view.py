@@ -547,11 +547,11 @@ class RetentionView(View):
         if len(since) > _CHANGED_MAX:
             return None
         apart = sorted({*since, *aliases.survivors, *aliases.groups})
-        values = (today - table.last_day).label("recency"), table.visits, table.net
-        found = tuple(
-            Counter(dict(map(tuple, self.execute(select(value, func.count()).where(of_currency).group_by(value)))))
-            for value in values
+        days, *others = (
+            dict(map(tuple, self.execute(select(column, func.count()).where(of_currency).group_by(column))))
+            for column in (table.last_day, table.visits, table.net)
         )
+        found = Counter({today - day: count for day, count in days.items()}), *map(Counter, others)
         for row in self.rows_as_recorded(Turnover, apart):
             if row.currency == currency:
                 for counted, value in zip(found, (today - row.last_day, row.visits, row.net), strict=True):

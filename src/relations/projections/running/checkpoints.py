@@ -25,7 +25,6 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
-    or_,
     select,
 )
 
@@ -43,8 +42,6 @@ __all__ = [
     "is_edition_of",
     "move_on",
     "now_micros",
-    "place_of",
-    "positions_of",
     "rebuilds_under_way",
     "writing_views",
 ]
@@ -87,30 +84,6 @@ def is_edition_of(projection: Projection) -> ColumnElement[bool]:
 def _is_edition(name: str, version: int, zone_data: str) -> ColumnElement[bool]:
     columns = checkpoints.c
     return and_(columns.name == name, columns.version == version, columns.zone_data == zone_data)
-
-
-def place_of(connection: Connection, projection: Projection) -> tuple[int, str] | None:
-    """Return the position and the zone of a projection's present edition; None if it was never folded."""
-    statement = _place(projection.name, projection.version, zone_data_version())
-    found = connection.execute(statement).first()
-    return None if found is None else (found.position, found.zone)
-
-
-@cache
-def _place(name: str, version: int, zone_data: str) -> Select[tuple[int, str]]:
-    return select(checkpoints.c.position, checkpoints.c.zone).where(_is_edition(name, version, zone_data))
-
-
-def positions_of(connection: Connection, *projections: Projection) -> dict[str, int]:
-    """Return the positions of the present editions of projections by name, without those that were never folded."""
-    statement = _positions(tuple((each.name, each.version) for each in projections), zone_data_version())
-    return {row.name: row.position for row in connection.execute(statement)}
-
-
-@cache
-def _positions(editions: tuple[tuple[str, int], ...], zone_data: str) -> Select[tuple[str, int]]:
-    columns = checkpoints.c.name, checkpoints.c.position
-    return select(*columns).where(or_(*(_is_edition(*each, zone_data) for each in editions)))
 
 
 _MOVE = (

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import CTE, Connection, func, select
+from sqlalchemy import CTE, Connection, select
 
 from relations.aggregates.customer import CustomerAbsorbed, CustomerMerged, CustomerReleased, CustomerUnmerged
 from relations.log.codec import Codec
-from relations.log.database import Database, tables_of
+from relations.log.database import Database
 from relations.log.tables import log
-from relations.projections.keeping import ViewState
 from relations.projections.projection import Projection
 from relations.projections.running.aliases import NONE, PROJECTION, Alias, Aliases
-from relations.projections.running.checkpoints import place_of, positions_of
+from relations.projections.running.fold_state import FoldState, FoldStateReader
 from relations.projections.running.tables import RowTable
 
 __all__ = ["AliasReader", "ids_in_log"]
@@ -26,26 +25,26 @@ class AliasReader:
         database: Where the tables are.
         is_filled_whole: The database gets the aliases and the tables of one projection in one transaction, as that of a
             past does. They are then of the same state.
+
+    Attributes:
+        fold_states: Reads the head of the log and the places of projections.
+        is_filled_whole: The same.
     """
 
     def __init__(self, database: Database, *, is_filled_whole: bool = False) -> None:
+        self.fold_states = FoldStateReader(database, has_log=not is_filled_whole)
+        self.is_filled_whole = is_filled_whole
         self._database = database
-        self._is_filled_whole = is_filled_whole
         self._rows = RowTable.of(database, PROJECTION, Alias)
         table = self._rows.table
-        self._newest = select(func.max(table.c.position))
         self._merged = select(table).where(table.c.survivor.is_not(None))
-        self._exists = False
         self._known: tuple[int, Aliases] = (0, NONE)
 
     def read(self, connection: Connection) -> Aliases:
         """Return the aliases as the tables have them; none if nothing was folded yet."""
-        table = self._rows.table
-        if not self._exists:
-            if table.name not in tables_of(connection, [table.name]):
-                return NONE
-            self._exists = True
-        position = self._last(connection)
+        if not self.fold_states.exist():
+            return NONE
+        position = self.fold_states.read(connection, ()).aliases
         known, aliases = self._known
         if position != known:
             decode = self._rows.decode
@@ -54,36 +53,14 @@ class AliasReader:
             self._known = position, aliases
         return aliases
 
-    def agree(self, connection: Connection, projections: Sequence[Projection]) -> bool:
+    def agree(self, fold_state: FoldState, projections: Sequence[Projection]) -> bool:
         """Return whether the aliases are of the same state as the tables of projections, as far as merges go."""
-        if self._is_filled_whole:
+        if self.is_filled_whole:
             return True
-        positions = positions_of(connection, PROJECTION, *projections)
-        known = positions.pop(PROJECTION.name, None)
-        if known is None or not positions:
-            return True  # the aliases, or all of the others, have not been folded yet
-        last = self._last(connection)
-        return all(last <= position <= known for position in positions.values())
-
-    def state(self, connection: Connection, projection: Projection, generation: int) -> ViewState | None:
-        """Return the state of a projection's tables; None if they or the aliases were never folded.
-
-        Args:
-            connection: Sees the tables.
-            projection: The projection.
-            generation: The identity of its tables.
-        """
-        if not self._exists and self._rows.table.name not in tables_of(connection, [self._rows.table.name]):
-            return None
-        place = place_of(connection, projection)
-        return None if place is None else ViewState(*place, generation, self._last(connection))
-
-    def _last(self, connection: Connection) -> int:
-        """Return the position of the newest event that changed an alias."""
-        return self._database.once(connection, self._read_last)
-
-    def _read_last(self, connection: Connection) -> int:
-        return connection.execute(self._newest).scalar() or 0
+        known, *others = (fold_state.places[each.name] for each in (PROJECTION, *projections))
+        if known is None:
+            return True  # the aliases have not been folded yet
+        return all(each is None or fold_state.aliases <= each.position <= known.position for each in others)
 
     def survivors(self) -> CTE:
         """Return all merged ids as a table of a query: `customer`, and `survivor`, the id that views answer for."""

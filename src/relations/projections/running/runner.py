@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, and_, bindparam, select, text, tuple_
@@ -30,7 +30,8 @@ from relations.projections.running.checkpoints import (
     now_micros,
     writing_views,
 )
-from relations.projections.running.customers_between import CustomersBetween
+from relations.projections.running.event_times import CustomersBetween
+from relations.projections.running.fold_state import FoldStateReader, Place, is_missing
 from relations.projections.running.folding import COLUMNS, Folding
 from relations.projections.running.live import LiveFolding, RowsUnwritable, fold_live
 from relations.projections.running.rebuild import Rebuild
@@ -78,6 +79,20 @@ class ProjectionStatus(JsonForm, msgspec.Struct, frozen=True):
     failure: str | None = None
 
 
+class _Missing(NamedTuple):
+    """The part of the log that projections have not folded.
+
+    Attributes:
+        end: The position to fold to.
+        zone: The zone of the business's days and months.
+        places: The places of these projections by name; None for one without tables.
+    """
+
+    end: int
+    zone: str
+    places: dict[str, Place | None]
+
+
 class Runner:
     """Runs projections over one log, in the log's own database.
 
@@ -97,6 +112,7 @@ class Runner:
         self._rebuilding = threading.RLock()
         self.projections = {projection.name: projection for projection in projections}
         self._tables = TablesByProjection(self._database, self.projections)
+        self._fold_states = FoldStateReader(log.database)
         self._prepared = False
         self._warned = False
         self._live: LiveFolding | None = None
@@ -123,27 +139,26 @@ class Runner:
             self._warn_if_behind(names)
             return
         wanted = list(names if names is not None else self.projections)
-        if self._prepared:
-            # Without the lock: most questions find nothing new, and need not wait for somebody who folds.
-            until, behind = self._behind(wanted, until)
-            if not behind:
+        if self._prepared and until is None:
+            # Without the lock: most callers find nothing new, and need not wait for somebody who folds.
+            before = self._missing(wanted, None)
+            if not before.places:
                 return
+            until = before.end
         with self._lock:
             self._prepare()
             # The thread that had the lock may have folded all that this one needs: what was recorded before it waited.
-            end, behind = self._behind(wanted, until)
-            failures, left = self._catch_up_together(behind, batch, end)
+            missing = self._missing(wanted, until)
+            failures, left = self._catch_up_together(missing, batch)
             for name in left:
                 try:
-                    self._catch_up(name, batch, end)
+                    self._catch_up(name, batch, missing.end)
                 except ProjectionFailed as failure:
                     failures[name] = failure
         if failures:
             raise next(iter(failures.values()))
 
-    def _catch_up_together(
-        self, names: Sequence[str], batch: int, end: int
-    ) -> tuple[dict[str, ProjectionFailed], list[str]]:
+    def _catch_up_together(self, missing: _Missing, batch: int) -> tuple[dict[str, ProjectionFailed], list[str]]:
         """Fold projections up to a position with one scan for all that stand at the same position.
 
         It stops at the first difficulty, such as a poison event or another process that folds too. The caller then goes
@@ -152,35 +167,35 @@ class Runner:
         Returns:
             The projections that met a poison event in a rebuild, and those that are left for the caller.
         """
+        end, names = missing.end, list(missing.places)
         failures: dict[str, ProjectionFailed] = {}
-
-        def left(done: Iterable[str] = ()) -> list[str]:
-            return [name for name in names if name not in failures and name not in done]
-
-        while True:
-            zone = self._zone()
-            with self._database.reading() as connection:
-                found = self.checkpoints(connection)
-            standing = {name: found[name] for name in names if name in found and name not in failures}
-            far_behind = [name for name, each in standing.items() if _is_rebuilt(each, zone, end)]
-            if far_behind:
+        while missing.places:
+            places = {name: each for name, each in missing.places.items() if each is not None and name not in failures}
+            if far_behind := [name for name, each in places.items() if _is_rebuilt(each, missing.zone, end)]:
                 failures |= self._rebuild_all(far_behind)
-                continue
-            positions = {name: each.position for name, each in standing.items() if each.position < end}
-            if not positions:
-                return failures, left(standing)
-            lowest = min(positions.values())
-            above = min((each for each in positions.values() if each > lowest), default=end)
-            group = tuple(name for name in names if positions.get(name) == lowest)
-            folding, self._live = self._live, None
-            if folding is None or (folding.names, folding.position, folding.local.zone) != (group, lowest, zone):
-                projections = [self.projections[name] for name in group]
-                folding = LiveFolding(self._log, self._codec, self._tables, projections, local_time(zone), lowest)
-            try:
-                self._step_together(folding, min(lowest + batch, above))
-            except (ProjectionFailed, _Overtaken):
-                return failures, left()
-            self._live = folding
+            elif not places:
+                break
+            else:
+                lowest = min(each.position for each in places.values())
+                above = min((each.position for each in places.values() if each.position > lowest), default=end)
+                group = tuple(name for name, each in places.items() if each.position == lowest)
+                until = min(lowest + batch, above)
+                folding, self._live = self._live, None
+                if folding is None or (folding.names, folding.position, folding.local.zone) != (
+                    group, lowest, missing.zone,
+                ):  # fmt: skip
+                    projections = [self.projections[name] for name in group]
+                    zone = local_time(missing.zone)
+                    folding = LiveFolding(self._log, self._codec, self._tables, projections, zone, lowest)
+                try:
+                    self._step_together(folding, until)
+                except (ProjectionFailed, _Overtaken):
+                    return failures, [name for name in names if name not in failures]
+                self._live = folding
+                if until == end and len(group) == len(missing.places):
+                    return failures, []
+            missing = self._missing([name for name in names if name not in failures], end)
+        return failures, [name for name in missing.places if name not in failures]
 
     def _step_together(self, folding: LiveFolding, until: int) -> None:
         """Fold one stretch in one transaction with the checkpoints of all its projections."""
@@ -212,7 +227,7 @@ class Runner:
 
     def is_behind(self, names: Iterable[str] | None = None) -> bool:
         """Return whether any of these projections has something to fold, or tables of another version or zone."""
-        return bool(self._behind(names, None)[1])
+        return bool(self._missing(names, None).places)
 
     def _warn_if_behind(self, names: Iterable[str] | None) -> None:
         if not self._warned and self.is_behind(names):
@@ -222,21 +237,20 @@ class Runner:
                 database=self._database.name,
             )
 
-    def _behind(self, names: Iterable[str] | None, until: int | None) -> tuple[int, list[str]]:
-        """Return the position to fold to, and the projections that are not there: views ask before every answer."""
-        wanted = list(names if names is not None else self.projections)
+    def _missing(self, names: Iterable[str] | None, until: int | None) -> _Missing:
+        """Return what is to be folded into projections, up to a position or the head."""
+        wanted = [self.projections[name] for name in (names if names is not None else self.projections)]
         with self._database.snapshot() as connection:
+            if self._fold_states.exist():
+                fold_state = self._fold_states.read(connection, wanted)
+                places, head = fold_state.places, fold_state.head or self._log.head(connection)
+            else:
+                places, head = {}, self._log.head(connection)
             zone = self._zone()
-            head = self._log.head(connection).position
-            by_name = self.checkpoints(connection)
-        end = head if until is None else min(head, until)
-
-        def is_done(name: str) -> bool:
-            checkpoint = by_name.get(name)
-            return checkpoint is not None and checkpoint.position >= end and checkpoint.zone == zone
-
+        end = head.position if until is None else min(head.position, until)
         # The aliases first: a view's tables are never of a later state than what says who is merged.
-        return end, sorted((name for name in wanted if not is_done(name)), key=lambda name: name != ALIASES)
+        names = sorted((each.name for each in wanted), key=lambda name: name != ALIASES)
+        return _Missing(end, zone, {name: place for name in names if is_missing(place := places.get(name), end, zone)})
 
     def _catch_up(self, name: str, batch: int, end: int) -> None:
         """Fold up to a head that was read once. Following a growing log might never end."""
@@ -474,7 +488,7 @@ class Runner:
         if not self._prepared and not tables_of(connection, [checkpoints.name]):
             return {}
         found = connection.execute(all_of(zone_data_version()))
-        return {row.name: row for row in found if self._is_ours(row)}
+        return {row.name: row for row in found if self._is_present(row)}
 
     def older_editions(self, connection: Connection) -> dict[str, tuple[int, str]]:
         """Return the version and the time zone data of other editions of these projections, the newest of each."""
@@ -482,15 +496,12 @@ class Runner:
             return {}
         found = connection.execute(select(checkpoints).order_by(checkpoints.c.version, checkpoints.c.zone_data))
         others = [row for row in found if row.name in self.projections]
-        return {
-            row.name: (row.version, row.zone_data)
-            for row in others
-            if not (self._is_ours(row) and row.zone_data == zone_data_version())
-        }
+        return {row.name: (row.version, row.zone_data) for row in others if not self._is_present(row)}
 
-    def _is_ours(self, row: Any) -> bool:
+    def _is_present(self, row: Any) -> bool:
+        """Return whether a checkpoint is that of the present edition of one of these projections."""
         projection = self.projections.get(row.name)
-        return projection is not None and projection.version == row.version
+        return projection is not None and (row.version, row.zone_data) == (projection.version, zone_data_version())
 
     def tables(self, name: str) -> dict[type[Row], RowTable]:
         """Return the tables of a projection's present edition by class of row."""
@@ -504,9 +515,9 @@ class Runner:
             return
         with self._database.reading() as connection:
             there = tables_of(connection, [checkpoints.name, _LEGACY])
-            known = self.checkpoints(connection) if checkpoints.name in there else {}
-            is_tidy = checkpoints.name in there and not self._unneeded(connection)
-        if _LEGACY in there or not is_tidy or not self.projections.keys() <= known.keys():
+            rows = connection.execute(select(checkpoints)).all() if checkpoints.name in there else []
+        known = {row.name for row in rows if self._is_present(row)}
+        if there != {checkpoints.name} or self._unneeded(rows) or not self.projections.keys() <= known:
             zone = self._zone()
             with writing_views(self._database) as connection:
                 if not self._database.is_sqlite:  # one process at a time makes tables
@@ -534,7 +545,7 @@ class Runner:
         if rows:
             connection.execute(checkpoints.insert(), rows)
 
-    def _unneeded(self, connection: Connection, *, lock: bool = False) -> list[Any]:
+    def _unneeded(self, rows: Iterable[Any]) -> list[Any]:
         """Return the rebuilds that have ended without a word, and the editions that nobody folds any more."""
         now = now_micros()
         newest = {name: (each.version, zone_data_version()) for name, each in self.projections.items()}
@@ -545,21 +556,18 @@ class Runner:
                 return True
             return bool(row.rebuild) and (row.rebuild_at < now - ABANDONED_AFTER or has_ended(row.rebuild))
 
-        found = [row for row in connection.execute(select(checkpoints)) if is_unneeded(row)]
-        if not lock or not found:
-            return found
-        # Only these rows are locked, for other processes fold the rest; and they may have folded these since.
-        columns = checkpoints.c.name, checkpoints.c.version, checkpoints.c.zone_data
-        these = tuple_(*columns).in_([(row.name, row.version, row.zone_data) for row in found])
-        return [
-            row for row in connection.execute(select(checkpoints).where(these).with_for_update()) if is_unneeded(row)
-        ]
+        return [row for row in rows if is_unneeded(row)]
 
     def _drop_unneeded(self, connection: Connection) -> None:
-        for row in self._unneeded(connection, lock=True):
+        # Only these rows are locked, for other processes fold the rest; and they may have folded these since.
+        columns = checkpoints.c.name, checkpoints.c.version, checkpoints.c.zone_data
+        found = self._unneeded(connection.execute(select(checkpoints)).all())
+        these = tuple_(*columns).in_([(row.name, row.version, row.zone_data) for row in found])
+        locked = connection.execute(select(checkpoints).where(these).with_for_update()).all() if found else []
+        for row in self._unneeded(locked):
             key = checkpoints.c.name == row.name, checkpoints.c.version == row.version
             mine = and_(*key, checkpoints.c.zone_data == row.zone_data)
-            names, is_current = json.loads(row.tables), self._is_ours(row) and row.zone_data == zone_data_version()
+            names, is_current = json.loads(row.tables), self._is_present(row)
             if row.rebuild:
                 _drop_tables(connection, [f"{name}__{row.rebuild}" for name in names])
                 connection.execute(checkpoints.update().where(mine).values(rebuild=None, rebuild_at=None))

@@ -12,7 +12,7 @@ from relations import Relations
 from relations.commands import RegisterCustomer
 from relations.events import CustomerRegistered
 from relations.messages import to_micros
-from relations.projections.running.customers_between import CustomersBetween
+from relations.projections.running.event_times import CustomersBetween
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 TOPICS = (CustomerRegistered.topic,)
