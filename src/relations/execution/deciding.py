@@ -127,6 +127,10 @@ class CommandDecider:
         self._rules: tuple[Any, InForce] = None, InForce()
         self._read_rules: tuple[Head | None, Any, InForce] = None, None, InForce()
 
+    def erases(self, event: Event) -> bool:
+        """Return whether an event destroys the key of its customer."""
+        return type(event) in self._erasures
+
     def streams(self, commands: Sequence[Command]) -> set[str]:
         """Return the streams of commands, and those of their customers in which most reactions are decided."""
         streams: set[str] = set()

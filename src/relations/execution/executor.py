@@ -195,10 +195,16 @@ class Executor:
             else:
                 break
         for pending in group:
-            if pending.error is None and (pending.decision is None or not pending.decision.entries):
+            if pending.error is None and self._may_have_erased(pending):
                 self._after_commit(changes_nothing=True)
                 return
         self._after_commit(changes_nothing=False)
+
+    def _may_have_erased(self, pending: Pending) -> bool:
+        """Return whether a command that recorded nothing may have erased somebody when it was executed before."""
+        if pending.decision is not None:
+            return not pending.decision.entries
+        return any(self._decider.erases(recorded.event) for recorded in pending.rows)
 
     def _decide_group(self, unit: Unit, group: list[Pending], join: Join) -> None:
         for pending in group:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hmac
 import os
-from base64 import b32encode, urlsafe_b64encode
-from binascii import a2b_base64
+from base64 import b32encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -47,7 +47,7 @@ UNREADABLE = "[unreadable]"
 """The text of a personal field that was changed, or whose key is missing or damaged."""
 
 _PREFIX = "sealed:"
-_FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_FROM_URL_SAFE, _TO_URL_SAFE = bytes.maketrans(b"-_", b"+/"), bytes.maketrans(b"+/", b"-_")
 _NONCE = 12
 _KEY_BYTES = 32
 _PLAIN, _WRAPPED, _DESTROYED = b"\x00", b"\x01", b""
@@ -479,7 +479,7 @@ def seal_event(event: Event, topic: Topic, customer: str, key: bytes) -> Event:
         if words is not None:
             nonce = os.urandom(_NONCE)
             sealed = cipher.encrypt(nonce, words.encode(), _bound_to(customer, topic.event.topic, name))
-            changes[name] = _PREFIX + urlsafe_b64encode(nonce + sealed).decode()
+            changes[name] = _PREFIX + b2a_base64(nonce + sealed, newline=False).translate(_TO_URL_SAFE).decode()
     return msgspec.structs.replace(event, **changes)
 
 

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relations.projections.customers.matching import same_birthday, same_email, same_first_name, same_name, same_phone
+from relations.projections.customers.matching import (
+    _ascii_words,
+    _words,
+    same_birthday,
+    same_email,
+    same_first_name,
+    same_name,
+    same_phone,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +39,11 @@ def test_one_name_in_two_spellings(one: str, other: str) -> None:
 )
 def test_two_names(one: str, other: str) -> None:
     assert same_name(one) != same_name(other)
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_a_name_in_ascii_has_the_words_of_any_other(name: str) -> None:
+    assert _ascii_words(name) == _words(name)
 
 
 @pytest.mark.parametrize("name", ["\U0001d670", "\u0130", "\u03d2\u0301", "\uff21\u030a", "\u1e9e", "\u0345A"])

@@ -126,7 +126,8 @@ def _digits(number: str) -> tuple[str, str]:
 
 def _spellings(name: str) -> set[str]:
     """Return the parts of a name, also with German and Nordic letters spelt out: müller is muller and mueller."""
-    return {*same_name(name).split(), *same_name(name.casefold().translate(_SPELT_OUT)).split()}
+    words = {*same_name(name).split()}
+    return words if name.isascii() else words.union(same_name(name.casefold().translate(_SPELT_OUT)).split())
 
 
 def paged(

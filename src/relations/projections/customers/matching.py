@@ -25,6 +25,9 @@ _KANA_MARKS = "\u3099\u309a"
 """Japanese marks that change the sound of a letter, and so the name."""
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "\u0131": "i", "þ": "th"})
 """Letters that Unicode does not decompose."""
+_LEFT_OUT = dict.fromkeys(map(ord, "'\u2019."))
+"""Signs that do not divide a name: O'Connor and OConnor, J.R. and JR."""
+_ASCII_WORD = re.compile("[a-z0-9]+")
 _IDEOGRAPHIC = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
 _ABROAD = "00"
 """The prefix for dialling abroad in most countries."""
@@ -107,18 +110,28 @@ def same_name(name: str) -> str:
     Chinese, Japanese and Korean names are compared character by character, because many people write no space between
     the parts.
     """
+    return " ".join(sorted(_ascii_words(name) if name.isascii() else _words(name)))
+
+
+def _ascii_words(name: str) -> list[str]:
+    """Return the same as `_words` for a name in ASCII, in which nothing has to be normalised."""
+    return _ASCII_WORD.findall(name.lower().translate(_LEFT_OUT))
+
+
+def _words(name: str) -> list[str]:
+    """Return the parts of a name in their normal form."""
     apart = _folded(name, "NFKD").translate(_LETTERS)
     bare = "".join(letter for letter in apart if letter in _KANA_MARKS or not unicodedata.combining(letter))
     words: list[str] = [""]
     for letter in unicodedata.normalize("NFC", bare):
         if not letter.isalnum():
-            if letter not in "'\u2019.":  # O'Connor and OConnor, J.R. and JR
+            if ord(letter) not in _LEFT_OUT:
                 words.append("")
         elif not letter.isascii() and unicodedata.name(letter, "").startswith(_IDEOGRAPHIC):
             words += [letter, ""]
         else:
             words[-1] += letter
-    return " ".join(sorted(word for word in words if word))
+    return [word for word in words if word]
 
 
 def same_first_name(one: str, other: str) -> bool:
