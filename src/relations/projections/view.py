@@ -12,7 +12,7 @@ import inspect
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial, wraps
 from itertools import islice
@@ -27,6 +27,7 @@ from sqlalchemy import Connection, select
 
 from relations.errors import InvalidInput, StoreError
 from relations.log.database import CompiledStatement, Database
+from relations.log.people.likeness import Likeness
 from relations.log.tables import log
 from relations.messages import LATEST, minor_digits, to_micros
 from relations.policies import Policy
@@ -102,6 +103,7 @@ class ViewContext:
         marked: Returns the ids that may have all of these normalised words; see `relations.log.people.marks`.
         last_events: Returns the time of the last event of some ids, or of each customer's, and whether they have a key;
             nothing as of the past.
+        likeness: The stored digests by which likely duplicates are found.
     """
 
     database: Callable[[], Database]
@@ -117,6 +119,7 @@ class ViewContext:
     is_recorded: Callable[[Sequence[str]], bool]
     marked: Callable[[Sequence[tuple[str, str]], str, int], list[str]] = lambda _words, _after, _limit: []
     last_events: Callable[[Collection[str] | None], Mapping[str, tuple[int, bool]]] = _no_events
+    likeness: Likeness = field(default_factory=Likeness)
 
 
 class _Recorded(set[str]):

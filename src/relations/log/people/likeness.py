@@ -17,7 +17,16 @@ from sqlalchemy import BigInteger, Column, Connection, Integer, LargeBinary, Met
 from relations.log.database import Database, create_tables, tables_of
 from relations.log.tables import log
 
-__all__ = ["PARTS", "StoredPart", "forget_likeness", "likeness", "part_of", "read_likeness", "store_likeness"]
+__all__ = [
+    "PARTS",
+    "Likeness",
+    "StoredPart",
+    "forget_likeness",
+    "likeness",
+    "part_of",
+    "read_likeness",
+    "store_likeness",
+]
 
 PARTS = 64
 """The number of parts: an erasure costs one of them."""
@@ -81,6 +90,15 @@ def store_likeness(database: Database, form: str, position: int, parts: Mapping[
             {"part": part, "form": form, "position": position, "content": content} for part, content in parts.items()
         ]
         connection.execute(likeness.insert(), rows)
+
+
+class Likeness:
+    """The stored digests, as a view reads and stores them."""
+
+    parts = PARTS
+    part_of = staticmethod(part_of)
+    read = staticmethod(read_likeness)
+    store = staticmethod(store_likeness)
 
 
 def forget_likeness(connection: Connection, customer: str) -> None:

@@ -18,7 +18,6 @@ from sqlalchemy import func, or_, select
 
 from relations.aggregates.customer import CustomerErased, IdentityLinked
 from relations.errors import InvalidInput, LogError
-from relations.log.people.likeness import PARTS, part_of, read_likeness, store_likeness
 from relations.messages import CHANNELS, from_micros, to_micros
 from relations.policies.consents import Change, said_as_one, standing_at
 from relations.projections.arguments import Page, checked_choice, formerly_by_offset
@@ -113,6 +112,7 @@ class CustomersView(View):
         super().__init__(context)
         self._topics = sorted(event.topic for event in self.projection.folds)
         self._hashes = MarkHashes()
+        self._likeness = context.likeness
         self._retention = retention
         self._contacts = contacts
 
@@ -246,30 +246,32 @@ class CustomersView(View):
             return
         with self._database.snapshot() as connection:
             self._asking.begin()
-            state, known = self._state(), read_likeness(connection, form, content=False)
-        oldest = min((part.position for part in known.values()), default=0) if len(known) == PARTS else None
+            state, known = self._state(), self._likeness.read(connection, form, content=False)
+        oldest = (
+            min((part.position for part in known.values()), default=0) if len(known) == self._likeness.parts else None
+        )
         if state is None or state.position < least or (oldest is not None and state.position - oldest < least):
             return
         with self.answering():
             hashes = self._mark_hashes(country, self._open_words)
             position, awaiting = self._asking.position or 0, self._hashes.awaiting
-        found: dict[int, StoredHashes] = {number: StoredHashes({}, []) for number in range(PARTS)}
+        found: dict[int, StoredHashes] = {number: StoredHashes({}, []) for number in range(self._likeness.parts)}
         for name, theirs in hashes.items():
-            found[part_of(name)].of[name] = theirs
+            found[self._likeness.part_of(name)].of[name] = theirs
         for name in awaiting:
-            found[part_of(name)].awaiting.append(name)
+            found[self._likeness.part_of(name)].awaiting.append(name)
         contents = {number: msgspec.msgpack.encode(part) for number, part in found.items()}
-        store_likeness(self._database, form, position, contents, erasing=CustomerErased.topic)
+        self._likeness.store(self._database, form, position, contents, erasing=CustomerErased.topic)
 
     def _take_stored(self, known: MarkHashes, state: ViewState, form: str) -> None:
         """Begin with the digests that were stored. Those of parts that are missing are computed again."""
         with self.answering() as connection:
-            parts, newest = read_likeness(connection, form), self._asking.position or 0
+            parts, newest = self._likeness.read(connection, form), self._asking.position or 0
             position = min((part.position for part in parts.values()), default=0)
             if not parts or position > newest:
                 return
-            everybody = self._names_in_parts() if len(parts) < PARTS else ()
-            missing = {name for names in everybody for name in names if part_of(name) not in parts}
+            everybody = self._names_in_parts() if len(parts) < self._likeness.parts else ()
+            missing = {name for names in everybody for name in names if self._likeness.part_of(name) not in parts}
         for _, content in parts.values():
             part = msgspec.msgpack.decode(content, type=StoredHashes)
             known.of |= part.of
