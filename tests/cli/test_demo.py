@@ -6,13 +6,13 @@ import sqlite3
 from datetime import UTC, datetime
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from relations.cli.app import app
 from relations.cli.commands.demo import demo
-from tests.cli.conftest import GUESTS, LAST_DAY, Run
+from tests.cli.conftest import GUESTS, LAST_DAY, Run, invoke
 
 
 def without_times_and_places(document: dict[str, Any]) -> dict[str, Any]:
@@ -20,40 +20,53 @@ def without_times_and_places(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "recorded": recorded, "database": "", "page": ""}
 
 
-def test_the_demo_ends_with_one_screen_and_a_page(run: Run, tmp_path: Path) -> None:
-    folder = tmp_path / "a-folder-with-a-name-that-is-longer-than-a-line-of-most-terminals-would-be"
-    folder.mkdir()
-    ran = run("demo", "-d", folder / "hotel.db", "--guests", GUESTS)
-    assert ran.code == 0
-    for words in ("A hotel group, two years", "NPS", "Retention", "Overdue cases", "Target", "verify -d"):
-        assert words in ran.out
-    lines = ran.out.splitlines()
-    assert 10 < len(lines) <= 30
-    assert f"The page with charts: {folder / 'hotel.html'}" in lines
-    assert any(f"relations verify -d {folder / 'hotel.db'}  " in line for line in lines)
-    assert "<svg" in (folder / "hotel.html").read_text("utf-8")
-    assert run("verify", "-d", folder / "hotel.db").code == 0
-    assert not list(folder.glob("*.partial*"))
+class Shown(NamedTuple):
+    """A demo that was shown to people, and the moments between which it ran."""
+
+    folder: Path
+    out: str
+    began: datetime
+    ended: datetime
 
 
-def test_the_demo_ends_now_so_that_reports_need_no_moment(run: Run, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    folder = tmp_path_factory.mktemp("a-folder-with-a-name-that-is-longer-than-a-line-of-most-terminals-would-be")
     began = datetime.now(UTC)
-    ran = run("demo", "-d", tmp_path / "hotel.db", "--guests", 20)
+    ran = invoke("demo", "-d", folder / "hotel.db", "--guests", GUESTS)
     assert ran.code == 0
-    assert any(f"simulated, to {moment:%Y-%m-%d}" in ran.out for moment in (began, datetime.now(UTC)))
-    report = run("report", "agenda", "-d", tmp_path / "hotel.db")
+    return Shown(folder, ran.out, began, datetime.now(UTC))
+
+
+def test_the_demo_ends_with_one_screen_and_a_page(run: Run, shown: Shown) -> None:
+    for words in ("A hotel group, two years", "NPS", "Retention", "Overdue cases", "Target", "verify -d"):
+        assert words in shown.out
+    lines = shown.out.splitlines()
+    assert 10 < len(lines) <= 30
+    assert f"The page with charts: {shown.folder / 'hotel.html'}" in lines
+    assert any(f"relations verify -d {shown.folder / 'hotel.db'}  " in line for line in lines)
+    assert "<svg" in (shown.folder / "hotel.html").read_text("utf-8")
+    assert run("verify", "-d", shown.folder / "hotel.db").code == 0
+    assert not list(shown.folder.glob("*.partial*"))
+
+
+def test_the_demo_ends_now_so_that_reports_need_no_moment(run: Run, shown: Shown, tmp_path: Path) -> None:
+    database = shown.folder / "hotel.db"
+    assert any(f"simulated, to {moment:%Y-%m-%d}" in shown.out for moment in (shown.began, shown.ended))
+    report = run("report", "agenda", "-d", database)
     assert report.code == 0
     assert "--as-of" not in report.err
-    events = run("export", "-d", tmp_path / "hotel.db", "-o", tmp_path / "events.jsonl", "--json")
+    events = run("export", "-d", database, "-o", tmp_path / "events.jsonl", "--json")
     assert events.json["events"] > 100
     recorded = [json.loads(line)["recorded_at"] for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     assert 0 < datetime.now(UTC).timestamp() - max(recorded) / 1_000_000 < 40 * 86_400
 
 
-def test_a_demo_that_something_was_added_to_is_not_replaced(run: Run, tmp_path: Path) -> None:
+def test_a_demo_is_replaced_by_that_of_another_seed_but_not_if_something_was_added(run: Run, tmp_path: Path) -> None:
     path, commands = tmp_path / "hotel.db", tmp_path / "commands.jsonl"
-    assert run("demo", "-d", path, "--guests", 5).code == 0
-    assert run("demo", "-d", path, "--guests", 5).code == 0
+    one, other = (run("demo", "-d", path, "--guests", 5, "--seed", seed, "--json") for seed in (1, 2))
+    assert one.code == other.code == 0
+    assert one.json["retention"] != other.json["retention"]
     commands.write_text('{"command": "RegisterCustomer", "customer": "mine", "occurred_at": "2024-05-01T10:00:00Z"}\n')
     assert run("import", commands, "-d", path).code == 0
     refused = run("demo", "-d", path, "--guests", 5, "--json")
@@ -68,15 +81,11 @@ def test_the_default_file_is_not_the_one_that_the_readme_imports_into() -> None:
     assert signature(demo).parameters["database"].default not in imported_into
 
 
-def test_the_same_seed_gives_the_same_views_and_another_seed_others(run: Run, played: Any, tmp_path: Path) -> None:
-    path = tmp_path / "hotel.db"
-    again, other = (
-        run("demo", "-d", path, "--guests", GUESTS, "--seed", seed, "--as-of", LAST_DAY, "--json") for seed in (1, 2)
-    )
-    assert again.code == other.code == 0
+def test_the_same_seed_gives_the_same_views(run: Run, played: Any, tmp_path: Path) -> None:
+    again = run("demo", "-d", tmp_path / "hotel.db", "--guests", GUESTS, "--seed", 1, "--as-of", LAST_DAY, "--json")
+    assert again.code == 0
     assert without_times_and_places(again.json) == without_times_and_places(played)
     assert played["recorded"]["events"] > 500
-    assert played["retention"] != other.json["retention"]
 
 
 def test_rules_and_clusters_are_found(run: Run, hotel: Path) -> None:

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relations.extras import np
-from relations.projections import columns as module
 from relations.projections.columns import (
     Array,
     ColumnPart,
@@ -21,6 +20,7 @@ from relations.projections.columns import (
     grouped_sums,
     numbered,
 )
+from relations.projections.columns import columns as module
 
 _NAMES = [f"c{number}" for number in range(8)]
 Rows = dict[str, list[int]]

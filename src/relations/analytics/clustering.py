@@ -67,13 +67,27 @@ def fit_centres(values: Floats, clusters: int, *, seed: int) -> Floats | None:
     best: tuple[float, Floats] | None = None
     for _ in range(_STARTS):
         try:
-            centres, _ = vq.kmeans2(values, clusters, iter=_PASSES, minit="++", missing="raise", seed=random)
+            centres = _passed(vq, values, clusters, random)
         except vq.ClusterError:  # a cluster lost its last customer
             continue
         spread = float(((values - centres[nearest_centres(values, centres)]) ** 2).sum())
         if best is None or spread < best[0]:
             best = spread, centres
     return None if best is None else best[1]
+
+
+def _passed(vq: Any, values: Floats, clusters: int, random: Any) -> Floats:
+    """Return the centres after the first pass that moves none of them, for no later pass moves one; or after the last.
+
+    Raises:
+        ClusterError: A cluster lost its last customer.
+    """
+    centres: Floats = vq.kmeans2(values, clusters, iter=1, minit="++", missing="raise", seed=random)[0]
+    for _ in range(_PASSES - 1):
+        before, centres = centres, vq.kmeans2(values, centres, iter=1, minit="matrix", missing="raise")[0]
+        if np.array_equal(before, centres):
+            break
+    return centres
 
 
 def nearest_centres(values: Floats, centres: Floats) -> Labels:

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property, partial, wraps
 from itertools import islice
 from operator import le
@@ -30,6 +30,7 @@ from relations.log.database import CompiledStatement, Database
 from relations.log.people.likeness import Likeness
 from relations.log.tables import log
 from relations.messages import LATEST, minor_digits, to_micros
+from relations.months import last_day
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime, local_time
 from relations.policies.in_force import InForce
@@ -67,6 +68,7 @@ C = TypeVar("C", bound=CustomerRow)
 H = TypeVar("H", bound=Holding)
 
 
+_LATEST = to_micros(LATEST)
 _ATTEMPTS = 10
 """The most times that a question starts again because the aliases are newer than the view's tables."""
 _NAMES, _GROUPED = "*names", "*groups"
@@ -239,6 +241,12 @@ class View(TableReader):
             InvalidInput: The moment has no time zone.
         """
         return self.now if as_of is None else to_micros(as_of)
+
+    def end_of_month(self, moment: int) -> int:
+        """Return the last moment of the local month of a moment; after all times that can be recorded, the same."""
+        if moment >= _LATEST:
+            return moment
+        return self.local.start(date.fromordinal(last_day(self.local.month(moment)) + 1)) - 1
 
     def currency(self, currency: str | None) -> str:
         """Return the code of a currency; None is the policy's.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from math import pi, sin
 from random import Random
 from typing import Any
@@ -56,6 +57,19 @@ def business() -> Iterator[Command]:
                 )
                 if at <= AT:
                     yield purchase(number, at, place=place, cents=1000 + random.randrange(500))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def series_are_fitted_once() -> Iterator[None]:
+    """A fit depends on its numbers alone, and most of these tests fit the same ones."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("fit_series", "held_out"):
+            patched.setattr(fitting, name, partial(_of_tuple, cache(getattr(fitting, name))))
+        yield
+
+
+def _of_tuple(known: Callable[[tuple[float, ...], int], Any], values: Sequence[float], first: int) -> Any:
+    return known(tuple(values), first)
 
 
 @pytest.fixture(scope="module")

@@ -85,12 +85,17 @@ class _Series:
 
     def regressors(self, waves: int, phi: float) -> Floats:
         """Return a column for the start's level, one for its trend if there is one, and those of the season's waves."""
-        months = np.arange(len(self.values))
-        columns = [np.ones(len(months))]
-        if phi:
-            columns.append(np.cumsum(phi ** (months + 1)))
-        columns += _waves(waves, self.first + months)
-        return np.column_stack(columns)
+        count = len(self.values)
+        trend = [_damped(phi, count)] if phi else []
+        return np.column_stack([np.ones(count), *trend, *_waves(waves, self.first + np.arange(count))])
+
+    def columns(self, waves: int, phi: float) -> Floats:
+        """Return the values next to the regressors."""
+        return np.column_stack([self.values, self.regressors(waves, phi)])
+
+
+def _damped(phi: float, months: int) -> Floats:
+    return np.cumsum(phi ** np.arange(1, months + 1))
 
 
 def _waves(waves: int, months: Any) -> list[Floats]:
@@ -158,10 +163,9 @@ def _weights(smoothing: _Smoothing, values: Floats, regressors: Floats) -> Float
     return np.asarray(found, np.float64)
 
 
-def _squares(series: _Series, waves: int, smoothing: _Smoothing) -> float:
+def _squares(columns: Floats, smoothing: _Smoothing) -> float:
     """Return the smallest sum of squared errors that a start and a season can have."""
-    regressors = series.regressors(waves, smoothing[2])
-    errors = _errors(smoothing, np.column_stack([series.values, regressors]))
+    errors = _errors(smoothing, columns)
     left = errors[:, 0] - errors[:, 1:] @ np.linalg.lstsq(errors[:, 1:], errors[:, 0], rcond=None)[0]
     return float(left @ left)
 
@@ -169,17 +173,21 @@ def _squares(series: _Series, waves: int, smoothing: _Smoothing) -> float:
 def _level_smoothing(series: _Series, waves: int) -> _Smoothing:
     """Return the best smoothing of a level alone. The ends, a mean and a random walk, are tried, too."""
     optimize = scientific("scipy.optimize", _PURPOSE)
-    found = optimize.minimize_scalar(lambda alpha: _squares(series, waves, (alpha, 0.0, 0.0)), bounds=(0, 1))
+    columns = series.columns(waves, 0.0)
+    found = optimize.minimize_scalar(lambda alpha: _squares(columns, (alpha, 0.0, 0.0)), bounds=(0, 1))
     alphas = (0.0, 1.0, float(found.x))
-    return min(((alpha, 0.0, 0.0) for alpha in alphas), key=lambda each: _squares(series, waves, each))
+    return min(((alpha, 0.0, 0.0) for alpha in alphas), key=lambda each: _squares(columns, each))
 
 
 def _trend_smoothing(series: _Series, waves: int) -> _Smoothing:
     """Return the best smoothing of a level and a damped trend."""
     optimize = scientific("scipy.optimize", _PURPOSE)
+    columns = series.columns(waves, _PHI_MAX)
 
     def squares(place: Any) -> float:
-        return _squares(series, waves, (place[0], place[0] * place[1], place[2]))
+        alpha, share, phi = place.tolist()
+        columns[:, 2] = _damped(phi, len(columns))
+        return _squares(columns, (alpha, alpha * share, phi))
 
     bounds = ((0, 1), (0, 1), (_PHI_MIN, _PHI_MAX))
     found = [optimize.minimize(squares, start, method="L-BFGS-B", bounds=bounds) for start in _STARTS]
@@ -195,7 +203,7 @@ def _fit(series: _Series, waves: int, search: Callable[[_Series, int], _Smoothin
     if count - parameters - 1 <= 0:
         return None
     smoothing = search(series, waves)
-    squares = _squares(series, waves, smoothing)
+    squares = _squares(series.columns(waves, smoothing[2]), smoothing)
     likelihood = count * (log(2 * pi * max(squares / count, _EXACT)) + 1)
     penalty = 2 * parameters + 2 * parameters * (parameters + 1) / (count - parameters - 1)
     return _Fit(waves, smoothing, squares, parameters, likelihood + penalty)

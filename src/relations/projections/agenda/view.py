@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from heapq import merge
 from itertools import islice
@@ -23,8 +23,7 @@ from typing import ClassVar, TypeAlias
 from sqlalchemy import ColumnElement, and_, or_, tuple_
 
 from relations.errors import InvalidInput
-from relations.messages import LATEST, from_micros, to_micros
-from relations.months import last_day
+from relations.messages import from_micros, to_micros
 from relations.policies import Policy
 from relations.policies.calendars import local_time
 from relations.policies.loyalty.tier_clock import programme_in
@@ -68,7 +67,6 @@ __all__ = ["KINDS", "PROJECTION", "AgendaItem", "AgendaView", "Kind", "commands_
 Keyed: TypeAlias = tuple[tuple[int, str, str, str, str], AgendaItem]
 """An item after its sort key."""
 _FAR_OFF = 2**62
-_LATEST = to_micros(LATEST)
 _CARE: tuple[Kind, ...] = ("contact", "lapse", "renewal")
 """The kinds that care plans make due."""
 
@@ -218,7 +216,7 @@ class AgendaView(View):
 
     def _all_open(self, kinds: Collection[Kind], end: int, after: AgendaItem | None) -> list[AgendaItem]:
         """Return what `_open` does of several kinds, without a limit. What is due in the month is kept by customer."""
-        horizon = self._end_of_month(end)
+        horizon = self.end_of_month(end)
         kept = self.of_each(("open", horizon), partial(self._open_of, horizon))
         return _chosen(kept, kinds, end, after)
 
@@ -238,12 +236,6 @@ class AgendaView(View):
                 if item is not None:
                     found[row.customer].append((item.key, item))
         return dict(found)
-
-    def _end_of_month(self, moment: int) -> int:
-        """Return the last moment of the local month of a moment; after all times that can be recorded, the same."""
-        if moment >= _LATEST:
-            return moment
-        return self.local.start(date.fromordinal(last_day(self.local.month(moment)) + 1)) - 1
 
     def _handovers(self, end: int, policy: Policy, limit: int | None, after: AgendaItem | None) -> list[AgendaItem]:
         rows = with_one_handover(self.rows(Item, self.table(Item).c.kind == "handover"))
@@ -319,7 +311,7 @@ class AgendaView(View):
         self, kinds: Collection[Kind], end: int, limit: int | None, after: AgendaItem | None
     ) -> list[AgendaItem]:
         """Return the reviews of tiers. Those of the month are kept by customer, because they take long to find."""
-        horizon = self._end_of_month(end)
+        horizon = self.end_of_month(end)
         kept = self.of_each(("reviews", horizon), partial(self._reviews_of, horizon))
         return _chosen(kept, kinds, end, after)[:limit]
 

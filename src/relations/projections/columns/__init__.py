@@ -19,6 +19,7 @@ from relations.projections.columns.columns import (
     ints,
     numbered,
     offsets_of,
+    totals,
 )
 from relations.projections.columns.encoding import decoded_parts, encoded_parts
 
@@ -43,4 +44,5 @@ __all__ = [
     "ints",
     "numbered",
     "offsets_of",
+    "totals",
 ]

@@ -48,6 +48,7 @@ __all__ = [
     "ints",
     "numbered",
     "offsets_of",
+    "totals",
 ]
 
 T = TypeVar("T")
@@ -642,6 +643,22 @@ def grouped_sums(values: Array, owner: Ints, count: int) -> Array:
         return ints(found)
     sums = np.concatenate((np.zeros(1, values.dtype), np.cumsum(values)))
     return np.asarray(sums[offsets[1:]] - sums[offsets[:-1]])
+
+
+def totals(values: Array, group: Ints, count: int) -> Array:
+    """Return the sum of each group's entries, exactly, whatever their order.
+
+    Args:
+        values: Whole numbers.
+        group: The number of each entry's group.
+        count: The number of groups.
+    """
+    if values.dtype == object or (len(values) and _may_overflow(values)):
+        order = np.argsort(group, kind="stable")
+        return grouped_sums(values[order], group[order], count)
+    found = np.zeros(count, np.int64)
+    np.add.at(found, group, values)
+    return found
 
 
 def _may_overflow(values: Array) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
+from operator import itemgetter
+from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import AwareDatetime
 
@@ -19,15 +20,14 @@ __all__ = [
     "LotState",
     "MemberAccount",
     "MemberLot",
+    "MemberTiers",
     "TierEvent",
     "TierProgress",
     "TierRisk",
     "account_of",
     "lot_ends",
-    "tier_at",
     "tier_progress",
     "tier_risk",
-    "was_member",
 ]
 
 LotState: TypeAlias = Literal["active", "pending", "overdue"]
@@ -269,20 +269,51 @@ def _standing(row: AccountRow) -> Standing:
     )
 
 
-def was_member(row: AccountRow, moment: int) -> bool:
-    """Return whether an account had a member at a moment, UTC microseconds."""
-    begun = [at for at in (row.enrolled_at, *(step.at for step in row.steps)) if at is not None]
-    return bool(begun) and min(begun) <= moment and (row.closed_at is None or moment < row.closed_at)
+class MemberTiers(NamedTuple):
+    """The membership of an account and its tiers over time.
 
-
-def tier_at(row: AccountRow, moment: int) -> str | None:
-    """Return the tier of an account at a moment, UTC microseconds; of several changes at one instant, the last.
-
-    A member who left and joined again begins without a tier.
+    Attributes:
+        customer: The customer as recorded.
+        programme: The programme.
+        tier: The present tier.
+        begun_at: The time of the first event of the membership, UTC microseconds; None if there was none.
+        enrolled_at: The time of joining, or of joining again.
+        closed_at: The time of leaving; None while the account is open.
+        steps: The times and tiers of all changes, by time.
     """
-    since = row.enrolled_at if row.enrolled_at is not None and row.enrolled_at <= moment else 0
-    steps = sorted((step for step in row.steps if since <= step.at <= moment), key=lambda step: step.at)
-    return steps[-1].tier if steps else None
+
+    customer: str
+    programme: str
+    tier: str | None
+    begun_at: int | None
+    enrolled_at: int | None
+    closed_at: int | None
+    steps: tuple[tuple[int, str | None], ...]
+
+    @classmethod
+    def of(cls, row: AccountRow) -> MemberTiers:
+        """Return the membership of an account."""
+        steps = sorted(((step.at, step.tier) for step in row.steps), key=itemgetter(0))
+        begun = min((at for at in (row.enrolled_at, *(at for at, _ in steps)) if at is not None), default=None)
+        return cls(row.customer, row.programme, row.tier, begun, row.enrolled_at, row.closed_at, tuple(steps))
+
+    @property
+    def is_member(self) -> bool:
+        """True if they are a member now."""
+        return self.enrolled_at is not None and self.closed_at is None
+
+    def was_member(self, moment: int) -> bool:
+        """Return True if the account had a member at a moment, UTC microseconds."""
+        begun, closed = self.begun_at, self.closed_at
+        return begun is not None and begun <= moment and (closed is None or moment < closed)
+
+    def tier_at(self, moment: int) -> str | None:
+        """Return the tier at a moment, UTC microseconds; of several changes at one instant, the last.
+
+        A member who left and joined again begins without a tier.
+        """
+        since = self.enrolled_at if self.enrolled_at is not None and self.enrolled_at <= moment else 0
+        return next((tier for at, tier in reversed(self.steps) if at <= moment and at >= since), None)
 
 
 def tier_progress(row: AccountRow, programme: Programme, zone: str, *, as_of: int, rules: InForce) -> TierProgress:

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
+from operator import itemgetter
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -27,14 +29,13 @@ from relations.projections.arguments import Page, formerly_by_offset
 from relations.projections.loyalty.accounts import (
     MemberAccount,
     MemberLot,
+    MemberTiers,
     TierEvent,
     TierMember,
     TierProgress,
     TierRisk,
     account_of,
-    tier_at,
     tier_risk,
-    was_member,
 )
 from relations.projections.loyalty.liability import (
     BreakageReport,
@@ -102,6 +103,7 @@ __all__ = [
 ]
 
 R = TypeVar("R", bound=Row)
+T = TypeVar("T")
 FoldCustomer = Callable[[Sequence[Projection], str, int | None], dict[str, Rows]]
 """A function that folds one customer's events: up to a moment in UTC microseconds, or all of them."""
 CustomersBetween = Callable[[Sequence[Projection], int, int], list[str]]
@@ -234,9 +236,7 @@ class LoyaltyView(View):
             counts.update({row[0]: row[1] for row in self.execute(statement)})
         else:
             moment = to_micros(as_of)
-            for row in self._recorded(AccountRow, columns.programme == rules.id, columns.merged_into.is_(None)):
-                if was_member(row, moment):
-                    counts[tier_at(row, moment)] += 1
+            counts.update(each.tier_at(moment) for each in self._memberships(rules.id) if each.was_member(moment))
         return dict(sorted(counts.items(), key=lambda item: (rules.terms.rank(item[0]), item[0] or "")))
 
     def members(
@@ -262,13 +262,14 @@ class LoyaltyView(View):
         """
         rules, page, aliases = self._programme(programme), Page(limit, after), self.aliases
         moment = None if as_of is None else to_micros(as_of)
-        found = []
-        for row in self._recorded(AccountRow, self.table(AccountRow).c.programme == rules.id):
-            if row.merged_into is None and (_is_member(row) if moment is None else was_member(row, moment)):
-                theirs = row.tier if moment is None else tier_at(row, moment)
+        found: list[tuple[str, str | None]] = []
+        for each in self._memberships(rules.id):
+            if each.is_member if moment is None else each.was_member(moment):
+                theirs = each.tier if moment is None else each.tier_at(moment)
                 if tier is None or tier == (theirs or ""):
-                    found.append(TierMember(customer=aliases.survivor(row.customer), tier=theirs))
-        return page.of_names(sorted(found, key=lambda each: each.customer), lambda each: each.customer)
+                    found.append((aliases.survivor(each.customer), theirs))
+        found.sort(key=itemgetter(0))
+        return [TierMember(customer=name, tier=theirs) for name, theirs in page.of_names(found, itemgetter(0))]
 
     @formerly_by_offset()
     def losing_tier(
@@ -293,18 +294,55 @@ class LoyaltyView(View):
             InvalidInput: A naive datetime, an unknown programme, a negative limit, or a customer not in the list.
         """
         page = Page(limit, after)
-        name, rules, end = self._programme(programme).id, self._rules(), to_micros(until)
-        columns = self.table(AccountRow).c
-        where = [columns.programme == name, columns.tier.is_not(None), *self._members()]
-        if tier is not None:
-            where.append(columns.tier == tier)
-        bases = {programme_in(span.policy, name).terms.base for span in rules.until(end)}
-        base = bases.pop()
-        if base is not None and not bases:
-            where.append(columns.tier != base)
-        found = (tier_risk(row, rules, until=end) for row in self._recorded(AccountRow, *where))
-        risks = sorted((risk for risk in found if risk is not None), key=lambda risk: (risk.losing_at, risk.customer))
+        name, end = self._programme(programme).id, to_micros(until)
+        # It takes long to find who loses a tier. Those of the month are kept by customer.
+        horizon = self.end_of_month(end)
+        kept = self.of_each(("losing", name, horizon), partial(self._losing, name, horizon))
+        risks = [
+            risk
+            for theirs in kept.values()
+            for risk in theirs
+            if tier in (None, risk.tier) and to_micros(risk.losing_at) <= end
+        ]
+        risks.sort(key=lambda risk: (risk.losing_at, risk.customer))
         return page.of_ranks(risks, lambda risk: risk.customer)
+
+    def _losing(self, programme: str, until: int, customers: Sequence[str] | None) -> dict[str, list[TierRisk]]:
+        """Return the losses of tiers by a moment, of some members; None stands for all."""
+        rules, columns = self._rules(), self.table(AccountRow).c
+        if customers is None:
+            where = [columns.programme == programme, columns.tier.is_not(None), *self._members()]
+            bases = {programme_in(span.policy, programme).terms.base for span in rules.until(until)}
+            base = bases.pop()
+            if base is not None and not bases:
+                where.append(columns.tier != base)
+            rows = self._recorded(AccountRow, *where)
+        else:
+            rows = [row for row in self._unmerged(customers) if row.programme == programme and _is_member(row)]
+        return self._by_survivor((row.customer, tier_risk(row, rules, until=until)) for row in rows)
+
+    def _memberships(self, programme: str) -> Iterator[MemberTiers]:
+        """Yield the memberships of all accounts in a programme, but for those merged into others."""
+        for theirs in self.of_each("memberships", self._memberships_of).values():
+            yield from (each for each in theirs if each.programme == programme)
+
+    def _memberships_of(self, customers: Sequence[str] | None) -> dict[str, list[MemberTiers]]:
+        return self._by_survivor((row.customer, MemberTiers.of(row)) for row in self._unmerged(customers))
+
+    def _unmerged(self, customers: Sequence[str] | None) -> list[AccountRow]:
+        """Return the accounts of some customers by their surviving ids, but for those merged into others."""
+        if customers is None:
+            return self._recorded(AccountRow, self.table(AccountRow).c.merged_into.is_(None))
+        ids = [name for customer in customers for name in self.aliases.ids(customer)]
+        return [row for row in self.rows_as_recorded(AccountRow, ids) if row.merged_into is None]
+
+    def _by_survivor(self, found: Iterable[tuple[str, T | None]]) -> dict[str, list[T]]:
+        """Return what was found of ids as recorded by surviving id, without what is None."""
+        aliases, grouped = self.aliases, dict[str, list[T]]()
+        for name, each in found:
+            if each is not None:
+                grouped.setdefault(aliases.survivor(name), []).append(each)
+        return grouped
 
     # --- all members ------------------------------------------------------------------------------------------------
 

@@ -186,10 +186,13 @@ class _Range:
     def __init__(self, database: Database, table: RowTable) -> None:
         self._database = database
         columns = table.table.c
-        self._statement = database.compile(
-            select(table.table)
-            .where(columns.customer >= bindparam("first"), columns.customer < bindparam("last"))
-            .order_by(*table.table.primary_key)
+        self._statement = database.compile_once(
+            (_Range, table),
+            lambda: (
+                select(table.table)
+                .where(columns.customer >= bindparam("first"), columns.customer < bindparam("last"))
+                .order_by(*table.table.primary_key)
+            ),
         )
 
     def is_equal(self, connection: Connection, expected: list[Values], first: str, last: str) -> bool:

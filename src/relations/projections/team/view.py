@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import ClassVar, NamedTuple, get_args
 
 from sqlalchemy import func, select
@@ -265,8 +266,7 @@ class TeamView(View):
         """
         now = self.moment(as_of)
         there = [row for row in self._staff() if _is_there(row, now)]
-        served = self._served()
-        stage_of = self._stages({customer for row in there for customer in served.get(row.staff, ())}, now)
+        served, stage_of = self._served(now)
         found = []
         for place, least in enumerate(_TENURES):
             until = _TENURES[place + 1] if place + 1 < len(_TENURES) else None
@@ -318,30 +318,24 @@ class TeamView(View):
                 field="from_months",
                 hint=f"Give one of {', '.join(map(str, _TENURES))}",
             )
-        page, now, served = Page(limit, after), self.moment(as_of), self._served()
+        page, now = Page(limit, after), self.moment(as_of)
+        served, stage_of = self._served(now)
         there: defaultdict[str, list[str]] = defaultdict(list)
         for row in self._staff():
             chosen = staff in (None, row.staff) and _is_there(row, now)
             if chosen and (from_months is None or _group(row, now) == from_months):
                 for customer in served.get(row.staff, ()):
                     there[customer].append(row.staff)
-        stage_of = self._stages(there, now)
-        found = [
+        found = [name for name in sorted(there) if loyal in (None, stage_of.get(name) in _LOYAL)]
+        return [
             ServedCustomer(
                 customer=name,
                 staff=tuple(sorted(there[name])),
                 stage=stage_of.get(name),
                 loyal=stage_of.get(name) in _LOYAL,
             )
-            for name in sorted(there)
+            for name in page.of_names(found, str)
         ]
-        return page.of_names([each for each in found if loyal in (None, each.loyal)], lambda each: each.customer)
-
-    def _stages(self, customers: Iterable[str], now: int) -> dict[str, Stage]:
-        """Return the stages of some customers at a moment, as far as anything is known of them."""
-        rows, today = self._others[4].rows_of_some(Patronage, sorted(customers)), self.local.day(now)
-        known = customer_stages(rows, self.policy.lifecycle, today=today, local=self.local)
-        return {each.customer: each.stage for each in known}
 
     def fits(self, customer: str, *, limit: int | None = 5, as_of: datetime | None = None) -> list[StaffFit]:
         """Return the staff members who fit a customer best: by language, then by interests, then by earlier contact.
@@ -428,15 +422,33 @@ class TeamView(View):
             found[name] = found[name]._replace(contacts=int(contacts), minutes=int(minutes))
         return dict(found)
 
-    def _served(self) -> dict[str, set[str]]:
-        """Return the customers of each staff member."""
+    def _served(self, now: int) -> tuple[dict[str, set[str]], dict[str, Stage]]:
+        """Return the customers of each staff member, and the stages of those of them that are known at a moment."""
+        today = self.local.day(now)
+        kept = self.of_each(("served", today), partial(self._served_by, today))
+        served: defaultdict[str, set[str]] = defaultdict(set)
+        for customer, (staff, _) in kept.items():
+            for name in staff:
+                served[name].add(customer)
+        return served, {customer: stage for customer, (_, stage) in kept.items() if stage is not None}
+
+    def _served_by(self, today: int, customers: Sequence[str] | None) -> dict[str, tuple[frozenset[str], Stage | None]]:
+        """Return the staff members of some customers, and their stage on a day; None stands for all customers."""
+        desk, retention = self._others[0], self._others[4]
         found: defaultdict[str, set[str]] = defaultdict(set)
-        for row in self.rows(Served):
-            found[row.staff].add(row.customer)
-        desk = self._others[0]
-        for ticket in desk.rows(Ticket, desk.table(Ticket).c.owner.is_not(None)):
-            found[ticket.owner or ""].add(ticket.customer)
-        return found
+        for row in self.rows_of_some(Served, customers):
+            found[row.customer].add(row.staff)
+        if customers is None:
+            tickets = desk.rows(Ticket, desk.table(Ticket).c.owner.is_not(None))
+        else:
+            tickets = desk.rows_of_some(Ticket, customers)
+        for ticket in tickets:
+            if ticket.owner is not None:
+                found[ticket.customer].add(ticket.owner)
+        patrons = retention.rows_of_some(Patronage, sorted(found))
+        known = customer_stages(patrons, self.policy.lifecycle, today=today, local=self.local)
+        stages = {each.customer: each.stage for each in known}
+        return {name: (frozenset(staff), stages.get(name)) for name, staff in found.items()}
 
     def _known_of(self, customer: str, now: int) -> tuple[list[str], set[str]]:
         """Return a customer's languages, the best first, and the terms that are noted of them. None of it is sealed."""

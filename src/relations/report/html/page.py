@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 from relations.errors import InvalidInput
 from relations.messages import minor_digits, to_micros
@@ -83,7 +85,7 @@ def render_html(
         MissingExtra: The extra `report` is not installed.
     """
     say = Wording(lang)
-    jinja = of_the_page("jinja2")
+    of_the_page("jinja2")
     if ahead < timedelta(0):
         raise InvalidInput(
             f"cannot look {ahead} ahead", code="invalid_range", field="ahead", hint="Give a timedelta of 0 or more"
@@ -102,10 +104,16 @@ def render_html(
     facts.append(say("made", day=say.day(made), events=events, digest=status.digest[:16]))
     if asked.through != at:
         facts.append(say("through", month=say.month(asked.through_month)))
+    business = engine.policy.business
+    return str(_template().render(say=say, business=business, facts=say.sentences(facts), sections=sections))
+
+
+@cache
+def _template() -> Any:
+    """Return the page's template, compiled once."""
+    jinja = of_the_page("jinja2")
     environment = jinja.Environment(
         loader=jinja.PackageLoader("relations.report.html"), autoescape=True, undefined=jinja.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    template = environment.get_template("report.html.jinja")
-    business = engine.policy.business
-    return str(template.render(say=say, business=business, facts=say.sentences(facts), sections=sections))
+    return environment.get_template("report.html.jinja")

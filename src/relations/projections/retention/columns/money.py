@@ -17,7 +17,7 @@ from relations.months import last_day, month_number, month_of, month_of_number, 
 from relations.policies.lifecycle import Rfm
 from relations.policies.value import ValueGrade, ValueGrades
 from relations.projections.arguments import Page
-from relations.projections.columns import Array, ColumnPart, Columns, Ints, distinct, grouped_sums, offsets_of
+from relations.projections.columns import Array, ColumnPart, Columns, Ints, distinct, grouped_sums, offsets_of, totals
 from relations.projections.retention.cohorts import Cohort, CohortCell, cohort_of
 from relations.projections.retention.columns.patrons import bought_in, buyers, costed_amounts, kept_amounts, net_amounts
 from relations.projections.retention.revenue import RevenueRetention, SpanSums, retained
@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 GRADES: tuple[ValueGrade, ...] = get_args(ValueGrade)
+_SUMMED = ("purchases", "bought", "refunds", "refunded")
 _STATISTICS = tuple(each.name for each in fields(RepeatColumns))
 
 
@@ -312,34 +313,26 @@ def cohorts_of(columns: Columns, currencies: Sequence[str], *, today: int, chose
         chosen: True for each customer who counts.
     """
     last = month_number(month_of(today))
-    did = columns.part("activity")
-    did = did.where(chosen[did.owner] & (did["month"] <= last))
-    bought = did["days"] != 0
-    begins = np.full(len(columns), last + 1, np.int64)
-    np.minimum.at(begins, did.owner[bought], did["month"][bought])
-    active = distinct(did.owner[bought] << 32 | did["month"][bought])
+    begins, active = columns.derive_each(("beginnings", last), lambda some: _beginnings(some, last))
+    active = active.where(chosen[active.owner])
     cells: dict[int, dict[int, CohortCell]] = {}
 
     def cell(first: int, month: int) -> CohortCell:
         return cells.setdefault(first, {}).setdefault(month, CohortCell())
 
-    for (first, month), count in _pairs(begins[active >> 32], active & 0xFFFFFFFF):
+    keys, which = _numbered_keys(begins[active.owner], active["month"])
+    for (first, month), count in zip(keys, np.bincount(which, minlength=len(keys)).tolist(), strict=True):
         cell(first, month).active = count
-    did = did.where(begins[did.owner] <= last)
-    keys = np.stack((begins[did.owner], did["month"], did["currency"]))
-    known, which = np.unique(keys, axis=1, return_inverse=True)
-    which = which.reshape(-1)
-    order = np.argsort(which, kind="stable")
-    sums = {
-        name: grouped_sums(did[name][order], which[order], known.shape[1]).tolist()
-        for name in ("purchases", "bought", "refunds", "refunded")
-    }
+    every = columns.part("activity")
+    counted = (chosen & (begins <= last))[every.owner] & (every["month"] <= last)
+    owner, each = every.owner[counted], {name: every[name][counted] for name in ("month", "currency", *_SUMMED)}
+    keys, which = _numbered_keys(begins[owner], each["month"], each["currency"])
+    sums = {name: totals(each[name], which, len(keys)).tolist() for name in _SUMMED}
     # Amounts are shown for every currency with an entry of that sort, even if they sum to zero.
     some = {
-        name: grouped_sums((did[name] != 0).astype(np.int64)[order], which[order], known.shape[1]).tolist()
-        for name in ("purchases", "refunds")
+        name: np.bincount(which[each[name] != 0], minlength=len(keys)).tolist() for name in ("purchases", "refunds")
     }
-    for n, (first, month, currency) in enumerate(known.T.tolist()):
+    for n, (first, month, currency) in enumerate(keys):
         of = cell(first, month)
         code = currencies[currency]
         if some["purchases"][n]:
@@ -353,10 +346,35 @@ def cohorts_of(columns: Columns, currencies: Sequence[str], *, today: int, chose
     ]
 
 
-def _pairs(one: Ints, other: Ints) -> list[tuple[tuple[int, int], int]]:
-    keys, counts = np.unique(one << 32 | other, return_counts=True)
-    pairs = zip((keys >> 32).tolist(), (keys & 0xFFFFFFFF).tolist(), strict=True)
-    return list(zip(pairs, counts.tolist(), strict=True))
+def _beginnings(columns: Columns, last: int) -> tuple[Ints, ColumnPart]:
+    """Return the month of each customer's first purchase up to a month, else the next one, and the months of all."""
+    did = columns.part("activity")
+    bought = (did["days"] != 0) & (did["month"] <= last)
+    active = distinct(did.owner[bought] << 32 | did["month"][bought])
+    owner, month = active >> 32, active & 0xFFFFFFFF
+    begins = np.full(len(columns), last + 1, np.int64)
+    is_first = np.ones(len(owner), np.bool_)
+    is_first[1:] = owner[1:] != owner[:-1]
+    begins[owner[is_first]] = month[is_first]
+    return begins, ColumnPart(owner, {"month": month})
+
+
+def _numbered_keys(*values: Ints) -> tuple[list[tuple[int, ...]], Ints]:
+    """Return the different combinations of some numbers in order, and the place of each entry's combination."""
+    known, which = np.zeros((0, 1), np.int64), np.zeros(len(values[0]), np.int64)
+    for each in values:
+        # There are few different numbers, so they are counted, and nothing is sorted.
+        least = int(each.min()) if len(each) else 0
+        counts = np.bincount(each - least)
+        span = max(len(counts), 1)
+        key = which * span + (each - least)
+        occupied = np.flatnonzero(np.bincount(key))
+        place = np.zeros(int(occupied[-1]) + 1 if len(occupied) else 0, np.int64)
+        place[occupied] = np.arange(len(occupied))
+        before, now = occupied // span, occupied % span + least
+        known = np.column_stack((known[before], now)) if len(known) else now.reshape(-1, 1)
+        which = place[key]
+    return list(map(tuple, known.tolist())), which
 
 
 def revenue_of(columns: Columns, currency: int, *, months: int, today: int, chosen: Array) -> list[RevenueRetention]:
