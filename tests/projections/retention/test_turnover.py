@@ -135,6 +135,18 @@ def test_one_customer_is_graded_like_all(
                         assert found == scored.get(view.aliases.survivor(name)), (name, currency, as_of)
 
 
+def test_every_database_counts_the_same(database_url: str) -> None:
+    with Relations.open(database_url, clock=lambda: LATER) as engine:
+        engine.execute_many(RegisterCustomer(customer=name, occurred_at=START) for name in IDS)
+        engine.execute_many(bought(name, number, number * 7 % 90, number * 30) for number, name in enumerate(IDS, 1))
+        engine.execute(MergeCustomer(customer="c2", into="c5", occurred_at=LATER))
+        view = engine.views.retention
+        for as_of in (LATER, START + timedelta(days=45)):
+            scored = view.rfm(as_of=as_of).customers
+            assert [view.rfm_of(score.customer, as_of=as_of) for score in scored] == list(scored)
+            assert len({score.m for score in scored}) > 2
+
+
 def test_counts_give_the_grades_of_a_list() -> None:
     buyers = [(f"c{number}", number % 7, number % 3, number * number % 50) for number in range(40)]
     counts = tuple(

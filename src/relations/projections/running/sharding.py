@@ -8,18 +8,18 @@ the customers in it, only with one customer's events and the tallies.
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import wait as wait_for
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
 from relations.errors import ProjectionFailed
+from relations.extras import Later
 from relations.log.codec import Codec
 from relations.log.database import Database, Durability
 from relations.log.log import Log, Shard
@@ -31,7 +31,16 @@ from relations.projections.projection import Projection, Row
 from relations.projections.running.checkpoints import checkpoints, now_micros, writing_views
 from relations.projections.running.folding import COLUMNS, Folding
 from relations.projections.running.tables import RowTable
-from relations.projections.running.worker_processes import worker_pool
+
+if TYPE_CHECKING:
+    import multiprocessing
+
+    from relations.projections.running import worker_processes
+else:
+    multiprocessing, worker_processes = (
+        Later("multiprocessing"),
+        Later("relations.projections.running.worker_processes"),
+    )
 
 __all__ = ["Failures", "Progress", "Tables", "Work", "fresh_tables"]
 
@@ -165,7 +174,9 @@ class Work:
         url = database.url.render_as_string(hide_password=False)
         failures: Failures = {}
         database.close()  # a connection must not be shared with a forked process
-        with worker_pool(processes, method=method, start=_start_worker, arguments=(seen, context.Lock())) as pool:
+        with worker_processes.worker_pool(
+            processes, method=method, start=_start_worker, arguments=(seen, context.Lock())
+        ) as pool:
             pending = {
                 pool.submit(_fold_shard, self, url, database.durability, database.schema, shard) for shard in ranges
             }

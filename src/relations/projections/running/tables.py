@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from itertools import chain, islice
-from typing import Any, ClassVar, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec.structs import astuple
@@ -22,6 +23,7 @@ _NAME = Text().with_variant(Text(collation="C"), "postgresql")
 _CHUNK = 2_000
 """Rows encoded at a time: this many stay in the processor's cache from one column to the next."""
 _PARAMETERS_MAX = 500
+_UNIONS = (Union, UnionType)
 _DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, TypeError)
 _json = msgspec.json.Encoder(order="deterministic")
 
@@ -31,32 +33,30 @@ class _Field:
 
     __slots__ = ("_is_key", "_is_nullable", "_sql", "adds_up", "decode", "is_json", "name")
 
-    def __init__(self, row: type[Row], field: msgspec.inspect.Field, hint: Any) -> None:
-        self.name = field.name
+    def __init__(self, row: type[Row], name: str, hint: Any) -> None:
+        self.name = name
         self.is_json = False
         self.decode: Callable[[Any], Any] | None = None
-        kind = field.type
-        if _holds_floats(kind):
-            msg = f"{row.__name__}.{field.name}: a float's sum depends on its order; keep integers"
+        if _holds_floats(hint):
+            msg = f"{row.__name__}.{name}: a float's sum depends on its order; keep integers"
             raise TypeError(msg)
-        members = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
-        plain = [member for member in members if not isinstance(member, msgspec.inspect.NoneType)]
+        members = get_args(hint) if get_origin(hint) in _UNIONS else (hint,)
+        plain = [_unmarked(member) for member in members if member is not NoneType]
         nullable = len(plain) < len(members)
         sql: Any
-        match plain:
-            case [msgspec.inspect.IntType()]:
-                sql = BigInteger().with_variant(Integer(), "sqlite")
-            case [msgspec.inspect.StrType()]:
-                sql = _NAME
-            case [msgspec.inspect.BoolType()]:
-                sql = Boolean()
-                self.decode = _to_bool
-            case _:
-                sql, nullable = Text(), False
-                self.is_json = True
-                self.decode = msgspec.json.Decoder(hint).decode
+        if plain == [int]:
+            sql = BigInteger().with_variant(Integer(), "sqlite")
+        elif plain == [str]:
+            sql = _NAME
+        elif plain == [bool]:
+            sql = Boolean()
+            self.decode = _to_bool
+        else:
+            sql, nullable = Text(), False
+            self.is_json = True
+            self.decode = msgspec.json.Decoder(hint).decode
         self.adds_up = not nullable and isinstance(sql, BigInteger)
-        self._sql, self._is_key = sql, field.name in row.key
+        self._sql, self._is_key = sql, name in row.key
         self._is_nullable = nullable and not self._is_key
 
     def column(self) -> Column[Any]:
@@ -67,21 +67,28 @@ class _Field:
 @cache
 def _fields(row: type[Row]) -> tuple[_Field, ...]:
     """Return the fields of a class of rows. Finding their types takes longer than making a table of them."""
-    info = msgspec.inspect.type_info(row)
-    assert isinstance(info, msgspec.inspect.StructType)  # noqa: S101 - rows are structs
     hints = get_type_hints(row, include_extras=True)
-    return tuple(_Field(row, field, hints[field.name]) for field in info.fields)
+    return tuple(_Field(row, name, hints[name]) for name in row.__struct_fields__)
 
 
+def _unmarked(kind: Any) -> Any:
+    """Return a type without the limits of its values; a type with any other mark stays as it is."""
+    marks = getattr(kind, "__metadata__", ())
+    return kind.__origin__ if marks and not any(getattr(mark, "extra", None) for mark in marks) else kind
+
+
+@cache
 def _holds_floats(kind: Any) -> bool:
-    """Return whether a type is a float or has one anywhere inside."""
-    if isinstance(kind, msgspec.inspect.FloatType):
+    """Return whether a type is a float or has one anywhere inside.
+
+    `msgspec.inspect` says it, too, but reads the annotations of all classes again for each row.
+    """
+    if kind is float:
         return True
-    if isinstance(kind, msgspec.inspect.StructType):
-        return any(_holds_floats(field.type) for field in kind.fields)
-    inner = (getattr(kind, name, ()) for name in ("type", "item_type", "item_types", "types", "key_type", "value_type"))
-    parts = (part for each in inner for part in (each if isinstance(each, tuple) else (each,)))
-    return any(isinstance(part, msgspec.inspect.Type) and _holds_floats(part) for part in parts)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        hints = get_type_hints(kind)
+        return any(_holds_floats(hints[name]) for name in kind.__struct_fields__)
+    return any(map(_holds_floats, get_args(kind)))
 
 
 def _to_bool(value: Any) -> bool | None:
