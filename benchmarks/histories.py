@@ -124,6 +124,7 @@ def copy_log(original: Relations, copy: Relations, copies: int = 1) -> None:
             with copy.log.writing() as writer:
                 for number in range(copies):
                     writer.append(list(copier.copied(reading, writer, page, number)))
+    copy.index_people()  # commands would have written the marks of words, and made the key of digests
 
 
 class _Copier:

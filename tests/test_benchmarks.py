@@ -39,7 +39,7 @@ BUDGETS = {
     "advancing": {5000.0},
     "sealing": {2.0, 5.0},
     "people": {50.0, 10.0},
-    "questions": {500.0, 100.0, 20.0},
+    "questions": {500.0, 100.0, 20.0, 2.0},
     "customer": {700.0, 60.0},
     "report": {5000.0},
     "verify": {4.0},

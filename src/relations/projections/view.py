@@ -12,7 +12,7 @@ import inspect
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property, partial, wraps
 from itertools import islice
@@ -27,6 +27,7 @@ from sqlalchemy import Connection, select
 
 from relations.errors import InvalidInput, StoreError
 from relations.log.database import CompiledStatement, Database
+from relations.log.people.likeness import Likeness
 from relations.log.tables import log
 from relations.messages import LATEST, minor_digits, to_micros
 from relations.months import last_day
@@ -104,6 +105,7 @@ class ViewContext:
         marked: Returns the ids that may have all of these normalised words; see `relations.log.people.marks`.
         last_events: Returns the time of the last event of some ids, or of each customer's, and whether they have a key;
             nothing as of the past.
+        likeness: The stored digests by which likely duplicates are found.
     """
 
     database: Callable[[], Database]
@@ -119,6 +121,7 @@ class ViewContext:
     is_recorded: Callable[[Sequence[str]], bool]
     marked: Callable[[Sequence[tuple[str, str]], str, int], list[str]] = lambda _words, _after, _limit: []
     last_events: Callable[[Collection[str] | None], Mapping[str, tuple[int, bool]]] = _no_events
+    likeness: Likeness = field(default_factory=Likeness)
 
 
 class _Recorded(set[str]):
@@ -464,6 +467,10 @@ class View(TableReader):
                     return
                 contents = dict(self._encoded(row, groups, self._aliases.read(connection)))
             self._store(name, state, contents)
+        self._store_more(least)
+
+    def _store_more(self, least: int) -> None:
+        """Store what else questions of this view read of all customers."""
 
     def wrong_columns(self) -> Iterator[tuple[str, str]]:
         """Yield the tables whose stored columns would lead to other answers than their rows, and what is wrong.

@@ -8,13 +8,21 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
+import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from relations import EraseCustomer, Policy, RegisterCustomer, Relations
+from relations.aggregates.customer import CustomerErased
 from relations.commands import CorrectProfile, LinkIdentity, MergeCustomer, UnmergeCustomer
+from relations.log.database import tables_of
+from relations.log.people.likeness import PARTS, likeness, part_of, store_likeness
 from relations.messages import Command
+from relations.projections import VIEWS
 from relations.projections.customers.matching import same_email, same_name, same_phone
+from relations.projections.customers.view import _awaits
+from relations.projections.views import Views
 from tests.support.effort import part
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -122,6 +130,93 @@ def test_what_many_share_speaks_for_nothing() -> None:
         assert len(proposed(relations, shared_by_at_most=9)) == 36
 
 
+# --- stored digests -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids whose words are opened to compute their digests."""
+    found: list[str] = []
+
+    def noting(row: Any, *args: Any) -> bool:
+        found.append(row.customer)
+        return _awaits(row, *args)
+
+    monkeypatch.setattr("relations.projections.customers.view._awaits", noting)
+    return found
+
+
+def parts_of(relations: Relations) -> dict[int, bytes]:
+    with relations.log.database.reading() as connection:
+        if not tables_of(connection, [likeness.name]):
+            return {}
+        return {row.part: row.content for row in connection.execute(select(likeness))}
+
+
+def asked_anew(relations: Relations) -> list[Any]:
+    return Views(relations.view_context, VIEWS).customers.duplicates()
+
+
+def test_a_first_question_reads_stored_digests_and_opens_only_the_words_of_those_who_changed(
+    database_url: str, read: list[str]
+) -> None:
+    with opened(PEOPLE, database_url) as relations:
+        found = asked_anew(relations)
+        assert len(found) > 2
+        assert {"c1", "c2", "c3", "c4", "c5"} <= set(read)
+        relations.views.customers.store_columns(0)
+        assert len(parts_of(relations)) == PARTS
+        read.clear()
+        assert asked_anew(relations) == found
+        assert read == []
+        relations.execute_many(
+            [of("c5", CorrectProfile, 2, phone="+43 1 5550199"), known("c9", email="anna@example.org")]
+        )
+        later = asked_anew(relations)
+        assert {("c1", "c5"), ("c1", "c9")} <= {each.customers for each in later}
+        assert sorted(read) == ["c5", "c9"]
+        relations.adopt(Policy(country="AT"), from_beginning=True)
+        read.clear()
+        asked_anew(relations)
+        assert "c1" in read  # numbers are dialled in another country, so nothing stored is taken
+
+
+def test_an_erasure_deletes_the_stored_digests_in_its_own_transaction(database_url: str, read: list[str]) -> None:
+    with opened(PEOPLE, database_url) as relations:
+        relations.catch_up()
+        relations.views.customers.store_columns(0)
+        before = parts_of(relations)
+        assert b"c1" in before[part_of("c1")]
+        relations.execute(of("c1", EraseCustomer, 3))
+        assert parts_of(relations) == {part: content for part, content in before.items() if part != part_of("c1")}
+        read.clear()
+        found = asked_anew(relations)
+        assert read
+        assert all("c1" not in each.customers for each in found)
+        assert {part_of(name) for name in read} == {part_of("c1")}
+        relations.views.customers.store_columns(0)
+        assert len(parts_of(relations)) == PARTS
+        assert asked_anew(relations) == found
+
+
+def test_digests_from_before_an_erasure_are_not_stored_after_it() -> None:
+    with opened(PEOPLE) as relations:
+        position = relations.status().position
+        relations.execute(of("c1", EraseCustomer, 3))
+        store_likeness(relations.log.database, "any", position, {0: b""}, erasing=CustomerErased.topic)
+        assert parts_of(relations) == {}
+        store_likeness(relations.log.database, "any", position + 1, {0: b""}, erasing=CustomerErased.topic)
+        assert parts_of(relations) == {0: b""}
+
+
+def test_a_small_log_stores_no_digests() -> None:
+    with opened(PEOPLE) as relations:
+        relations.catch_up()
+        assert parts_of(relations) == {}
+
+
+# --- every pair -----------------------------------------------------------------------------------------------------
+
 _people = st.fixed_dictionaries(
     {},
     optional={
@@ -157,6 +252,9 @@ def test_every_pair_is_found_and_no_other(people: list[dict[str, str]], merges: 
         found = proposed(relations, shared_by_at_most=8)
         assert {pair for pair, _ in found} == expected
         assert len(found) == len(expected)
+        relations.views.customers.store_columns(0)
+        again = Views(relations.view_context, VIEWS).customers.duplicates(shared_by_at_most=8)
+        assert again == relations.views.customers.duplicates(shared_by_at_most=8)
         event(f"{min(len(expected), 3)} pairs")
 
 

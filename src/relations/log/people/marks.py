@@ -17,6 +17,7 @@ from relations.errors import InvalidInput, LogError
 from relations.log.codec import Codec
 from relations.log.database import Database, SharedStatement, create_tables
 from relations.log.log import Log
+from relations.log.people.likeness import forget_likeness
 from relations.log.personal import DIGEST_KEY, Keys, marks_of, open_event
 from relations.log.tables import FOREIGN, MARKED, MARKS_VERSION, fact, record_facts
 from relations.log.tables import log as log_table
@@ -63,7 +64,8 @@ class Marks:
         self._database.cursor(connection).executemany(self._insert.sql, rows)
 
     def delete(self, connection: Connection, customer: str) -> None:
-        """Delete a customer's marks, in the transaction that destroys their key."""
+        """Delete a customer's marks and digests, in the transaction that destroys their key."""
+        forget_likeness(connection, customer)
         if self._is_written(connection):
             connection.execute(table.delete().where(table.c.customer == customer))
 

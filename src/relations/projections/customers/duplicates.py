@@ -9,6 +9,8 @@ from itertools import combinations
 from threading import RLock
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from relations.json_form import ViewAnswer
 from relations.projections.customers.matching import (
     same_birthday,
@@ -28,6 +30,7 @@ __all__ = [
     "Evidence",
     "MarkHashes",
     "Person",
+    "StoredHashes",
     "marks",
     "pairs",
     "person",
@@ -142,33 +145,41 @@ def marks(said: Mapping[str, SaidTrait], country: str | None) -> list[Mark]:
 
 @dataclass
 class MarkHashes:
-    """Hashes of the marks of all ids, kept in this process from one question to the next.
+    """Hashes of the marks of all ids, kept from one question to the next.
 
-    Python's hash of a text differs from process to process. The marks themselves, which are personal, are not kept.
+    They are keyed digests, which may be stored, or Python's own hashes in a log without a key of digests. The marks
+    themselves, which are personal, are not kept.
 
     Attributes:
         state: The state of the tables that they are from; None before the first question.
-        country: The country in which numbers are dialled.
+        form: What they depend on besides the words.
         of: The hashes by id.
-        awaiting: The ids with a value that takes effect later, whose hashes hold only for now.
+        awaiting: The ids whose hashes hold only for now: a value takes effect later, or words could not be read.
         lock: Held while the hashes are brought up to date.
     """
 
     state: ViewState | None = None
-    country: str | None = None
+    form: str = ""
     of: dict[str, tuple[int, ...]] = field(default_factory=dict)
     awaiting: set[str] = field(default_factory=set)
     lock: RLock = field(default_factory=RLock)
 
-    def can_follow(self, state: ViewState, country: str | None) -> bool:
+    def can_follow(self, state: ViewState, form: str) -> bool:
         """Return whether these hashes hold for a state, but for the ids with later events."""
         mine = self.state
         return (
             mine is not None
-            and country == self.country
+            and form == self.form
             and (mine.zone, mine.generation) == (state.zone, state.generation)
             and mine.position <= state.position
         )
+
+
+class StoredHashes(msgspec.Struct, array_like=True):
+    """The hashes of a part of all ids as they are stored, and the ids among them whose hashes hold only for then."""
+
+    of: dict[str, tuple[int, ...]]
+    awaiting: list[str]
 
 
 class Candidates:

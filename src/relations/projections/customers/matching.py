@@ -1,6 +1,7 @@
 """Normal forms for comparing e-mail addresses, phone numbers and names.
 
-None of these forms is stored. The log keeps the original values; they are normalised when they are compared.
+None of these forms is stored, except as keyed digests. The log keeps the original values; they are normalised when
+they are compared.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 else:
     phonenumbers = Later("phonenumbers")
 
-__all__ = ["same_birthday", "same_email", "same_first_name", "same_name", "same_phone"]
+__all__ = ["form_versions", "same_birthday", "same_email", "same_first_name", "same_name", "same_phone"]
 
+_VERSION = 1
+"""Raised when a normal form changes, so that digests of earlier ones are not compared with those of later ones."""
 _KANA_MARKS = "\u3099\u309a"
 """Japanese marks that change the sound of a letter, and so the name."""
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "\u0131": "i", "þ": "th"})
@@ -32,6 +35,11 @@ _MEXICO = 52
 _MEXICAN_MOBILE = re.compile("(?:1|044|045)?([0-9]{10})")
 """Until 2019 Mexican mobiles were written with 1 after the country code, or dialled with 044 or 045."""
 _DIGITS_MIN, _DIGITS_MAX = 5, 15
+
+
+def form_versions() -> str:
+    """Return the versions of everything that normal forms depend on."""
+    return f"{_VERSION} {phonenumbers.__version__} {unicodedata.unidata_version}"
 
 
 def _folded(text: str, form: Literal["NFKC", "NFKD"]) -> str:

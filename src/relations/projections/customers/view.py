@@ -7,15 +7,17 @@ newest change holds. See `relations.policies.consents`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 
+import msgspec
 from sqlalchemy import func, or_, select
 
-from relations.aggregates.customer import IdentityLinked
-from relations.errors import InvalidInput
+from relations.aggregates.customer import CustomerErased, IdentityLinked
+from relations.errors import InvalidInput, LogError
 from relations.messages import CHANNELS, from_micros, to_micros
 from relations.policies.consents import Change, said_as_one, standing_at
 from relations.projections.arguments import Page, checked_choice, formerly_by_offset
@@ -29,17 +31,19 @@ from relations.projections.customers.duplicates import (
     Mark,
     MarkHashes,
     Person,
+    StoredHashes,
     marks,
     pairs,
     person,
 )
 from relations.projections.customers.files import file_groups
 from relations.projections.customers.lookup import Criterion, FoundCustomer, matches, paged, wanted_words
-from relations.projections.customers.matching import same_phone
+from relations.projections.customers.matching import form_versions, same_phone
 from relations.projections.customers.portraits import (
     OpenWords,
     Parted,
     PortraitRow,
+    SaidTrait,
     culture_of,
     latest,
     opened,
@@ -48,6 +52,7 @@ from relations.projections.customers.portraits import (
 from relations.projections.customers.profiles import ConsentStanding, Identity, Portrait
 from relations.projections.customers.rows import PROJECTION, Consent, ExternalId
 from relations.projections.gc_pause import collector_paused
+from relations.projections.keeping import ViewState
 from relations.projections.projection import CustomerRow, Projection
 from relations.projections.retention.view import RetentionView
 from relations.projections.running.aliases import Aliases, combined
@@ -59,6 +64,22 @@ _CHUNK = 2_000
 
 
 _PROFILE = ("name", "email", "phone", "birthday", "gender", "language", "region", "channel", "source")
+
+
+_KEYED, _CHARACTERS = "duplicate", 12
+"""The purpose of the digests, and how many of their characters are compared: 60 bits."""
+
+
+def _awaits(row: PortraitRow, standing: Mapping[str, SaidTrait], now: int) -> bool:
+    """Return whether a value takes effect later, or cannot be read although the customer is not erased."""
+    for name in COMPARED:
+        said = row.said.get(name, ())
+        if any(each.at > now for each in said):
+            return True
+        newest = latest(said, now) if said and name not in standing and row.erased_at is None else None
+        if newest is not None and newest.value is not None:
+            return True
+    return False
 
 
 def _country(region: str | None, default: str | None) -> str | None:
@@ -94,6 +115,7 @@ class CustomersView(View):
         super().__init__(context)
         self._topics = sorted(event.topic for event in self.projection.folds)
         self._hashes = MarkHashes()
+        self._likeness = context.likeness
         self._retention = retention
         self._contacts = contacts
 
@@ -179,12 +201,15 @@ class CustomersView(View):
 
     def _mark_hashes(self, country: str | None, keys: OpenWords) -> dict[str, tuple[int, ...]]:
         """Return the hashes of the marks of every id. Only ids with new events are read again."""
-        state, known, now = self._state(), self._hashes, self.now
+        state, known, now, form = self._state(), self._hashes, self.now, self._form(country)
         if state is None:
             known = MarkHashes()
+        hashed: Callable[[Mark], int] = self._digested if form.startswith(_KEYED) else hash
         with known.lock:
             changed: set[str] | None = None
-            if state is not None and known.state is not None and known.can_follow(state, country):
+            if state is not None and known.state is None:
+                self._take_stored(known, state, form)
+            if state is not None and known.state is not None and known.can_follow(state, form):
                 changed = self._changed(known.state.position, until=state.position)
             names = None if changed is None else changed | known.awaiting
             if names is not None and not names and known.state == state:
@@ -195,12 +220,67 @@ class CustomersView(View):
             for part in self._names_in_parts() if names is None else _in_parts(sorted(names)):
                 rows = self.rows_as_recorded(PortraitRow, part)
                 for row, standing in zip(rows, opened(rows, now, keys, COMPARED), strict=True):
-                    hashes[row.customer] = tuple(map(hash, marks(standing, country)))
-                    if any(said.at > now for name in COMPARED for said in row.said.get(name, ())):
+                    hashes[row.customer] = tuple(map(hashed, marks(standing, country)))
+                    if _awaits(row, standing, now):
                         awaiting.add(row.customer)
             if known.state is None or state is None or known.state.position <= state.position:
-                known.state, known.country, known.of, known.awaiting = state, country, hashes, awaiting
+                known.state, known.form, known.of, known.awaiting = state, form, hashes, awaiting
             return hashes
+
+    def _form(self, country: str | None) -> str:
+        """Return what the hashes of marks depend on besides the words."""
+        try:
+            kind = "hash" if self._digest("", _KEYED) is None else _KEYED
+        except LogError:  # opened without the master key
+            kind = "hash"
+        return f"{kind} {self.projection.version} {country} {form_versions()}"
+
+    def _digested(self, mark: Mark) -> int:
+        kind, value = mark
+        return int((self._digest(value, f"{_KEYED} {kind}") or "0")[:_CHARACTERS], 36)
+
+    # --- stored digests ---------------------------------------------------------------------------------------------
+
+    def _store_more(self, least: int) -> None:
+        """Store the digests by which likely duplicates are found."""
+        country = self.policy.country
+        form = self._form(country)
+        if not form.startswith(_KEYED):
+            return
+        with self._database.snapshot() as connection:
+            self._asking.begin()
+            state, known = self._state(), self._likeness.read(connection, form, content=False)
+        oldest = (
+            min((part.position for part in known.values()), default=0) if len(known) == self._likeness.parts else None
+        )
+        if state is None or state.position < least or (oldest is not None and state.position - oldest < least):
+            return
+        with self.answering():
+            hashes = self._mark_hashes(country, self._open_words)
+            position, awaiting = self._asking.position or 0, self._hashes.awaiting
+        found: dict[int, StoredHashes] = {number: StoredHashes({}, []) for number in range(self._likeness.parts)}
+        for name, theirs in hashes.items():
+            found[self._likeness.part_of(name)].of[name] = theirs
+        for name in awaiting:
+            found[self._likeness.part_of(name)].awaiting.append(name)
+        contents = {number: msgspec.msgpack.encode(part) for number, part in found.items()}
+        self._likeness.store(self._database, form, position, contents, erasing=CustomerErased.topic)
+
+    def _take_stored(self, known: MarkHashes, state: ViewState, form: str) -> None:
+        """Begin with the digests that were stored. Those of parts that are missing are computed again."""
+        with self.answering() as connection:
+            parts, newest = self._likeness.read(connection, form), self._asking.position or 0
+            position = min((part.position for part in parts.values()), default=0)
+            if not parts or position > newest:
+                return
+            everybody = self._names_in_parts() if len(parts) < self._likeness.parts else ()
+            missing = {name for names in everybody for name in names if self._likeness.part_of(name) not in parts}
+        for _, content in parts.values():
+            part = msgspec.msgpack.decode(content, type=StoredHashes)
+            known.of |= part.of
+            known.awaiting |= {*part.awaiting}
+        known.awaiting |= missing
+        known.form, known.state = form, replace(state, position=min(position, state.position))
 
     def _names_in_parts(self) -> Iterator[list[str]]:
         column = self.table(PortraitRow).c.customer

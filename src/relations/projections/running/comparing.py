@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from relations.errors import ProjectionFailed
 from relations.log.codec import Codec
@@ -83,7 +83,6 @@ class Comparison:
     counts: dict[str, int] = field(default_factory=dict)
     failures: dict[str, ProjectionFailed] = field(default_factory=dict)
     folded: int = 0
-    _ranges: dict[RowTable, _Range] = field(default_factory=dict)
 
     def run(
         self,
@@ -101,13 +100,6 @@ class Comparison:
             on_page: Called with each page of events, in the order of customers and positions.
         """
         folding = Folding(self.codec, self.projections, local_time(self.zone))
-        database = self.log.database
-        self._ranges = {
-            table: _Range(database, table)
-            for tables in self.tables.values()
-            for row, table in tables.items()
-            if not issubclass(row, Tally)
-        }
         first = ""
         with collector_paused():
             for page in self._stretches(connection, until):
@@ -143,7 +135,7 @@ class Comparison:
                 if issubclass(row, Tally) and last is not None:
                     continue
                 expected = table.encode_all(complete.get(row, ()))
-                if last is not None and self._ranges[table].is_equal(connection, expected, first, last):
+                if _is_equal(self.log.database, connection, table, expected, first, last):
                     continue
                 found = list(_differences(connection, table, expected, first, last))
                 for difference in sorted(found, key=lambda each: tuple(map(str, each.key))):
@@ -175,32 +167,23 @@ def _differences(
         yield Difference(table.label, key, None, None, values[width:])
 
 
-class _Range:
-    """The statement that reads a table's rows of a range of customers with the driver's cursor, in order of their keys.
+def _is_equal(
+    database: Database, connection: Connection, table: RowTable, expected: list[Values], first: str, last: str | None
+) -> bool:
+    """Return whether the stored rows of a range of customers are the expected ones. The comparison itself runs in C."""
+    columns = table.table.c
 
-    Args:
-        database: The database.
-        table: The table.
-    """
+    def build() -> Select[Any]:
+        wanted = select(table.table).order_by(*table.table.primary_key)
+        if not table.is_tally:
+            wanted = wanted.where(columns.customer >= bindparam("first"))
+        return wanted if last is None else wanted.where(columns.customer < bindparam("last"))
 
-    def __init__(self, database: Database, table: RowTable) -> None:
-        self._database = database
-        columns = table.table.c
-        self._statement = database.compile_once(
-            (_Range, table),
-            lambda: (
-                select(table.table)
-                .where(columns.customer >= bindparam("first"), columns.customer < bindparam("last"))
-                .order_by(*table.table.primary_key)
-            ),
-        )
-
-    def is_equal(self, connection: Connection, expected: list[Values], first: str, last: str) -> bool:
-        """Return whether the stored rows are the expected ones. The comparison itself runs in C."""
-        cursor = self._database.cursor(connection)
-        cursor.execute(self._statement.sql, self._statement.bind(first=first, last=last))
-        # A fold may make the rows of one customer in any order. Keys come first and differ: the order is theirs.
-        return bool(cursor.fetchall() == sorted(expected))
+    statement = database.compile_once((_is_equal, table, last is None), build)
+    cursor = database.cursor(connection)
+    cursor.execute(statement.sql, statement.bind(first=first, last=last))
+    # A fold may make the rows of one customer in any order. Keys come first and differ: the order is theirs.
+    return bool(cursor.fetchmany(len(expected) + 1) == sorted(expected))
 
 
 def _shown(value: Any) -> str:

@@ -115,7 +115,9 @@ class SlowCoins(SlowTiers):
             if until is not None and until <= at:
                 self.coins.remove(coin)
                 self.decayed[coin.lot] = self.decayed.get(coin.lot, 0) + 1
-        self.coins = [replace(coin, pending=coin.pending and coin.active > at) for coin in self.coins]
+        self.coins = [
+            replace(coin, pending=False) if coin.pending and coin.active <= at else coin for coin in self.coins
+        ]
 
     def _until(self, coin: Coin) -> datetime | None:
         ends = [self.lapses if coin.lapses else None, coin.until]

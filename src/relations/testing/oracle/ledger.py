@@ -79,12 +79,10 @@ class SlowLedger(SlowCoins):
                     for lot, taken in self.takings.items()
                 }
                 other.takings = kept
-            elif isinstance(value, dict):
-                setattr(
-                    other, name, {key: copy(each) if isinstance(each, set) else each for key, each in value.items()}
-                )
-            elif isinstance(value, list | set):
-                setattr(other, name, copy(value))
+            elif name == "refunds":
+                other.refunds = {lot: set(each) for lot, each in self.refunds.items()}
+            elif isinstance(value, dict | list | set):
+                setattr(other, name, value.copy())
         return other
 
     def _do(self, command: Command, at: datetime) -> None:
