@@ -21,6 +21,7 @@ from relations.errors import InvalidInput, LogError
 from relations.messages import CHANNELS, from_micros, to_micros
 from relations.policies.consents import Change, said_as_one, standing_at
 from relations.projections.arguments import Page, checked_choice, formerly_by_offset
+from relations.projections.columns import ColumnGroups
 from relations.projections.contacts.view import ContactsView, quiet_times
 from relations.projections.customers.audience import Addressee, addressee, speaks, wanted_fields
 from relations.projections.customers.duplicates import (
@@ -35,6 +36,7 @@ from relations.projections.customers.duplicates import (
     pairs,
     person,
 )
+from relations.projections.customers.files import file_groups
 from relations.projections.customers.lookup import Criterion, FoundCustomer, matches, paged, wanted_words
 from relations.projections.customers.matching import form_versions, same_phone
 from relations.projections.customers.portraits import (
@@ -51,7 +53,7 @@ from relations.projections.customers.profiles import ConsentStanding, Identity, 
 from relations.projections.customers.rows import PROJECTION, Consent, ExternalId
 from relations.projections.gc_pause import collector_paused
 from relations.projections.keeping import ViewState
-from relations.projections.projection import Projection
+from relations.projections.projection import CustomerRow, Projection
 from relations.projections.retention.view import RetentionView
 from relations.projections.running.aliases import Aliases, combined
 from relations.projections.view import View, ViewContext
@@ -104,6 +106,7 @@ class CustomersView(View):
 
     projection: ClassVar[Projection] = PROJECTION
     keeps_answers: ClassVar[bool] = True
+    columned: ClassVar[tuple[tuple[type[CustomerRow], ColumnGroups], ...]] = ((PortraitRow, file_groups),)
 
     reads: ClassVar[tuple[type[View], ...]] = (RetentionView, ContactsView)
 

@@ -16,6 +16,7 @@ from relations.projections.agenda.rows import Item
 from relations.projections.agenda.view import AgendaView
 from relations.projections.arguments import Page, checked_choice, checked_number
 from relations.projections.columns import ColumnGroups
+from relations.projections.customers.files import file_groups
 from relations.projections.customers.portraits import PortraitRow
 from relations.projections.customers.rows import Consent
 from relations.projections.customers.view import CustomersView
@@ -26,7 +27,7 @@ from relations.projections.pipeline.view import PipelineView, contracts_of
 from relations.projections.projection import CustomerRow, Projection
 from relations.projections.retention.patronage import WISHES, Patronage
 from relations.projections.retention.view import RetentionView, joined_views, rung_counts, rungs_of
-from relations.projections.ties.files import file_groups, known_parts, listed_files
+from relations.projections.ties.files import known_parts, listed_files
 from relations.projections.ties.profiles import (
     FileStanding,
     Handover,
