@@ -157,7 +157,7 @@ def test_a_plan_that_nobody_adopted_is_refused(engine: Relations) -> None:
     care = engine.views.care
     for ask in (care.kept, care.kept_months, care.steps, care.due):
         with pytest.raises(InvalidInput, match="there is no care plan '611'") as refused:
-            ask(plan="611")  # type: ignore[operator]  # four questions of different types
+            ask(plan="611")
         assert (refused.value.code, refused.value.field) == ("unknown_plan", "plan")
         assert "welcome" in str(refused.value.hint)
 
