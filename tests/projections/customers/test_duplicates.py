@@ -199,6 +199,18 @@ def test_an_erasure_deletes_the_stored_digests_in_its_own_transaction(database_u
         assert asked_anew(relations) == found
 
 
+def test_a_damaged_part_of_the_digests_is_computed_again(database_url: str, read: list[str]) -> None:
+    with opened(PEOPLE, database_url) as relations:
+        found = asked_anew(relations)
+        relations.views.customers.store_columns(0)
+        with relations.log.database.writing() as connection:
+            damaged = likeness.update().where(likeness.c.part == part_of("c1")).values(content=b"damaged")
+            assert connection.execute(damaged).rowcount == 1
+        read.clear()
+        assert asked_anew(relations) == found
+        assert {part_of(name) for name in read} == {part_of("c1")}
+
+
 def test_digests_from_before_an_erasure_are_not_stored_after_it() -> None:
     with opened(PEOPLE) as relations:
         position = relations.status().position

@@ -70,6 +70,14 @@ _KEYED, _CHARACTERS = "duplicate", 12
 """The purpose of the digests, and how many of their characters are compared: 60 bits."""
 
 
+def _decoded(content: bytes) -> StoredHashes | None:
+    """Return a part of the stored digests; None if it is damaged, so that it is computed again."""
+    try:
+        return msgspec.msgpack.decode(content, type=StoredHashes)
+    except msgspec.MsgspecError:
+        return None
+
+
 def _awaits(row: PortraitRow, standing: Mapping[str, SaidTrait], now: int) -> bool:
     """Return whether a value takes effect later, or cannot be read although the customer is not erased."""
     for name in COMPARED:
@@ -269,14 +277,14 @@ class CustomersView(View):
     def _take_stored(self, known: MarkHashes, state: ViewState, form: str) -> None:
         """Begin with the digests that were stored. Those of parts that are missing are computed again."""
         with self.answering() as connection:
-            parts, newest = self._likeness.read(connection, form), self._asking.position or 0
-            position = min((part.position for part in parts.values()), default=0)
+            stored, newest = self._likeness.read(connection, form), self._asking.position or 0
+            position = min((part.position for part in stored.values()), default=0)
+            parts = {number: part for number, each in stored.items() if (part := _decoded(each.content)) is not None}
             if not parts or position > newest:
                 return
             everybody = self._names_in_parts() if len(parts) < self._likeness.parts else ()
             missing = {name for names in everybody for name in names if self._likeness.part_of(name) not in parts}
-        for _, content in parts.values():
-            part = msgspec.msgpack.decode(content, type=StoredHashes)
+        for part in parts.values():
             known.of |= part.of
             known.awaiting |= {*part.awaiting}
         known.awaiting |= missing
